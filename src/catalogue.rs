@@ -1,0 +1,261 @@
+//! The catalogue of metrics: every family on `/metrics` and every metric a profile may name.
+//!
+//! A [`Family`] is what the agent records. A [`Metric`] is what k6's users name in thresholds and
+//! read in the summary; it is computed from one or two families. Times are recorded in
+//! nanoseconds, shown in milliseconds in profiles, summary and JSON (k6), and in seconds on
+//! `/metrics` (Prometheus). Imports nothing of this crate.
+
+/// How a family is stored and exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FamilyKind {
+    /// Only ever grows.
+    Counter,
+    /// Goes up and down; workers' values add up.
+    Gauge,
+    /// A distribution of durations.
+    Trend,
+}
+
+macro_rules! families {
+    ($($(#[$doc:meta])* $variant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        /// Something the agent records, exported as one family on `/metrics`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Family { $($(#[$doc])* #[doc = $help] $variant,)* }
+
+        impl Family {
+            /// Every family, in the order of `/metrics`.
+            pub const ALL: &'static [Family] = &[$(Family::$variant),*];
+
+            /// Name on `/metrics`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Family::$variant => $name),* }
+            }
+
+            /// How it is stored.
+            #[must_use]
+            pub const fn kind(self) -> FamilyKind {
+                match self { $(Family::$variant => FamilyKind::$kind),* }
+            }
+
+            /// Labels besides `testid`, the profile's tags and `scenario`; their values come from closed sets.
+            #[must_use]
+            pub const fn labels(self) -> &'static [&'static str] {
+                match self { $(Family::$variant => &[$($label),*]),* }
+            }
+
+            /// Help text on `/metrics`.
+            #[must_use]
+            pub const fn help(self) -> &'static str {
+                match self { $(Family::$variant => $help),* }
+            }
+        }
+    };
+}
+
+families! {
+    WsConnecting = Trend "ws_connecting_seconds" [] "Time from dialling to the 101 response, opened sockets only (k6: ws_connecting).";
+    WsSessions = Counter "ws_sessions_total" ["status"] "WebSocket connection attempts by HTTP status of the upgrade, 0 without a response (k6: ws_sessions).";
+    WsConnectFailures = Counter "ws_connect_failures_total" ["reason"] "WebSocket connection attempts that did not open, by reason.";
+    WsConnectingNow = Gauge "ws_connecting_connections" [] "WebSocket connections being dialled or upgraded now.";
+    WsOpen = Gauge "ws_open_connections" [] "WebSocket connections open now.";
+    WsCloses = Counter "ws_closes_total" ["by", "code"] "Ends of opened WebSocket connections by side and close code, abnormal ends included.";
+    WsSessionDuration = Trend "ws_session_duration_seconds" [] "Time from dialling to the end of the connection, cut sessions too (k6: ws_session_duration).";
+    WsMsgsSent = Counter "ws_msgs_sent_total" [] "Data messages that the kernel accepted for sending (k6: ws_msgs_sent).";
+    WsMsgsReceived = Counter "ws_msgs_received_total" [] "Data messages received (k6: ws_msgs_received).";
+    WsMsgRtt = Trend "ws_msg_rtt_seconds" [] "Time from the intended send of a message to its matching reply.";
+    WsRepliesExpected = Counter "ws_msg_replies_expected_total" [] "Sent messages whose reply is awaited; equals matched + timed out + lost + in flight.";
+    WsMsgsTimedOut = Counter "ws_msg_replies_timed_out_total" [] "Awaited replies that did not come within replyTimeout.";
+    WsMsgsLost = Counter "ws_msg_replies_lost_total" [] "Awaited replies lost because the connection ended.";
+    WsMsgsInFlight = Gauge "ws_msg_replies_in_flight" [] "Awaited replies that may still come.";
+    WsMsgsLate = Counter "ws_msgs_late_total" [] "Replies that came after replyTimeout; not in ws_msg_rtt.";
+    WsMsgsUnsolicited = Counter "ws_msgs_unsolicited_total" [] "Received messages that answer nothing.";
+    WsPing = Trend "ws_ping_seconds" [] "Time from a ping to its pong (k6: ws_ping).";
+    Checks = Counter "checks_total" ["check", "result"] "Checks by result (k6: checks).";
+    Iterations = Counter "iterations_total" [] "Iterations that ran to their end, failed ones included (k6: iterations).";
+    IterationsFailed = Counter "iterations_failed_total" [] "Iterations that a failing step ended early.";
+    IterationsInterrupted = Counter "iterations_interrupted_total" [] "Iterations cut because their time was up.";
+    IterationDuration = Trend "iteration_duration_seconds" [] "Duration of iterations that were not interrupted (k6: iteration_duration).";
+    DroppedIterations = Counter "dropped_iterations_total" [] "Iterations that could not be started (k6: dropped_iterations).";
+    Vus = Gauge "vus" [] "Virtual users in an iteration now (k6: vus).";
+    VusMax = Gauge "vus_max" [] "Virtual users that the plan provides for (k6: vus_max).";
+    DataSent = Counter "data_sent_bytes_total" [] "Bytes written to sockets, TLS and framing included (k6: data_sent).";
+    DataReceived = Counter "data_received_bytes_total" [] "Bytes read from sockets, TLS and framing included (k6: data_received).";
+}
+
+/// k6's metric types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// A sum.
+    Counter,
+    /// A last value with its extremes.
+    Gauge,
+    /// A share of samples that are true.
+    Rate,
+    /// A distribution.
+    Trend,
+}
+
+/// k6's value types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contains {
+    /// A plain number.
+    Default,
+    /// A duration, in milliseconds.
+    Time,
+    /// Bytes.
+    Data,
+}
+
+/// Where a metric's value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// One family, taken as it is.
+    Family(Family),
+    /// Samples of `hits` over samples of `total`; `only` restricts the hits to one label value.
+    Ratio {
+        /// What counts as true.
+        hits: Family,
+        /// Restricts `hits`, as in `result="pass"`.
+        only: Option<(&'static str, &'static str)>,
+        /// All samples.
+        total: Family,
+    },
+}
+
+/// The part of the summary that shows a metric, in k6's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// Shown with the checks.
+    Checks,
+    /// HTTP.
+    Http,
+    /// Iterations and VUs.
+    Execution,
+    /// Bytes.
+    Network,
+    /// WebSocket.
+    WebSocket,
+}
+
+/// A metric as profiles, summary and JSON name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// k6's name where k6 has it.
+    pub name: &'static str,
+    /// k6's type.
+    pub kind: MetricKind,
+    /// k6's value type.
+    pub contains: Contains,
+    /// How it is computed.
+    pub source: Source,
+    /// Where the summary shows it.
+    pub section: Section,
+}
+
+const fn metric(name: &'static str, kind: MetricKind, contains: Contains, family: Family, section: Section) -> Metric {
+    Metric { name, kind, contains, source: Source::Family(family), section }
+}
+
+/// Every metric a threshold may name, in alphabetical order within its section.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: "checks",
+        kind: MetricKind::Rate,
+        contains: Contains::Default,
+        source: Source::Ratio { hits: Family::Checks, only: Some(("result", "pass")), total: Family::Checks },
+        section: Section::Checks,
+    },
+    metric("dropped_iterations", MetricKind::Counter, Contains::Default, Family::DroppedIterations, Section::Execution),
+    metric("iteration_duration", MetricKind::Trend, Contains::Time, Family::IterationDuration, Section::Execution),
+    metric("iterations", MetricKind::Counter, Contains::Default, Family::Iterations, Section::Execution),
+    metric("iterations_failed", MetricKind::Counter, Contains::Default, Family::IterationsFailed, Section::Execution),
+    metric(
+        "iterations_interrupted",
+        MetricKind::Counter,
+        Contains::Default,
+        Family::IterationsInterrupted,
+        Section::Execution,
+    ),
+    metric("vus", MetricKind::Gauge, Contains::Default, Family::Vus, Section::Execution),
+    metric("vus_max", MetricKind::Gauge, Contains::Default, Family::VusMax, Section::Execution),
+    metric("data_received", MetricKind::Counter, Contains::Data, Family::DataReceived, Section::Network),
+    metric("data_sent", MetricKind::Counter, Contains::Data, Family::DataSent, Section::Network),
+    metric("ws_closes", MetricKind::Counter, Contains::Default, Family::WsCloses, Section::WebSocket),
+    Metric {
+        name: "ws_connect_failed",
+        kind: MetricKind::Rate,
+        contains: Contains::Default,
+        source: Source::Ratio { hits: Family::WsConnectFailures, only: None, total: Family::WsSessions },
+        section: Section::WebSocket,
+    },
+    metric("ws_connecting", MetricKind::Trend, Contains::Time, Family::WsConnecting, Section::WebSocket),
+    metric(
+        "ws_msg_replies_expected",
+        MetricKind::Counter,
+        Contains::Default,
+        Family::WsRepliesExpected,
+        Section::WebSocket,
+    ),
+    metric("ws_msg_replies_lost", MetricKind::Counter, Contains::Default, Family::WsMsgsLost, Section::WebSocket),
+    metric(
+        "ws_msg_replies_timed_out",
+        MetricKind::Counter,
+        Contains::Default,
+        Family::WsMsgsTimedOut,
+        Section::WebSocket,
+    ),
+    metric("ws_msg_rtt", MetricKind::Trend, Contains::Time, Family::WsMsgRtt, Section::WebSocket),
+    metric("ws_msgs_late", MetricKind::Counter, Contains::Default, Family::WsMsgsLate, Section::WebSocket),
+    metric("ws_msgs_received", MetricKind::Counter, Contains::Default, Family::WsMsgsReceived, Section::WebSocket),
+    metric("ws_msgs_sent", MetricKind::Counter, Contains::Default, Family::WsMsgsSent, Section::WebSocket),
+    metric(
+        "ws_msgs_unsolicited",
+        MetricKind::Counter,
+        Contains::Default,
+        Family::WsMsgsUnsolicited,
+        Section::WebSocket,
+    ),
+    metric("ws_open", MetricKind::Gauge, Contains::Default, Family::WsOpen, Section::WebSocket),
+    metric("ws_ping", MetricKind::Trend, Contains::Time, Family::WsPing, Section::WebSocket),
+    metric("ws_session_duration", MetricKind::Trend, Contains::Time, Family::WsSessionDuration, Section::WebSocket),
+    metric("ws_sessions", MetricKind::Counter, Contains::Default, Family::WsSessions, Section::WebSocket),
+];
+
+/// Finds a metric by its k6 name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Metric> {
+    METRICS.iter().find(|metric| metric.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_counters_end_in_total() {
+        let mut names: Vec<_> = Family::ALL.iter().map(|family| family.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Family::ALL.len());
+        for family in Family::ALL {
+            assert_eq!(family.kind() == FamilyKind::Counter, family.name().ends_with("_total"), "{}", family.name());
+            assert_eq!(family.kind() == FamilyKind::Trend, family.name().ends_with("_seconds"), "{}", family.name());
+        }
+    }
+
+    #[test]
+    fn every_family_kind_fits_its_metric() {
+        for metric in METRICS {
+            if let Source::Family(family) = metric.source {
+                let fits = matches!(
+                    (metric.kind, family.kind()),
+                    (MetricKind::Counter, FamilyKind::Counter)
+                        | (MetricKind::Gauge, FamilyKind::Gauge)
+                        | (MetricKind::Trend, FamilyKind::Trend)
+                );
+                assert!(fits, "{}", metric.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A profile as it is meant: every value checked, every default filled in. Only
+//! `config::validate` builds one, from what was typed.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    config::{template::Template, threshold::Threshold},
+    units::tags::Tags,
+};
+
+/// A validated profile.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Name of the test.
+    pub name: String,
+    /// Tags on every sample.
+    pub tags: Tags,
+    /// At least one.
+    pub scenarios: Vec<Scenario>,
+    /// In the order typed.
+    pub thresholds: Vec<Threshold>,
+    /// TLS of every connection.
+    pub tls: Tls,
+    /// Columns of trends in the summary and the export; k6's default is avg, min, med, max, p(90), p(95).
+    pub summary_trend_stats: Vec<TrendStat>,
+}
+
+/// A column of a trend in the summary.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TrendStat {
+    /// Mean.
+    Avg,
+    /// Shortest.
+    Min,
+    /// Median.
+    Med,
+    /// Longest.
+    Max,
+    /// Number of samples.
+    Count,
+    /// Percentile, 0 to 100.
+    Percentile(f64),
+}
+
+/// One scenario: who runs when, and what each iteration does.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Letters, digits, `_` and `-`; `default` for the shorthand.
+    pub name: String,
+    /// Who runs when.
+    pub executor: Executor,
+    /// Delay from the start of the run.
+    pub start_time: Duration,
+    /// How long iterations may go on after the scenario's regular end. 30 s by default.
+    pub graceful_stop: Duration,
+    /// Tags on the scenario's samples, beside the profile's.
+    pub tags: Tags,
+    /// What an iteration does; not empty.
+    pub flow: Arc<[Step]>,
+}
+
+/// k6's executors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Executor {
+    /// A fixed number of VUs for a fixed time.
+    ConstantVus {
+        /// At least 1.
+        vus: u32,
+        /// At least 1 s before `--speed`.
+        duration: Duration,
+    },
+    /// VUs that follow the stages.
+    RampingVus {
+        /// VUs at the start, 1 by default.
+        start_vus: u32,
+        /// At least one; the highest of `start_vus` and all targets is at least 1.
+        stages: Vec<Stage>,
+        /// How long an iteration may go on after the ramp has taken its VU away. 30 s by default.
+        graceful_ramp_down: Duration,
+    },
+}
+
+/// A linear change of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    /// Zero jumps at once.
+    pub duration: Duration,
+    /// Reached at the end of the stage.
+    pub target: u32,
+}
+
+/// One step of an iteration.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Opens a connection, does its steps, closes it.
+    WebSocket(Box<WebSocket>),
+    /// Waits.
+    Sleep(Sleep),
+    /// Does its steps several times.
+    Repeat {
+        /// At least 1.
+        times: u32,
+        /// Not empty.
+        steps: Vec<Step>,
+    },
+}
+
+/// A fixed pause, or one drawn evenly from a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sleep {
+    /// Shortest.
+    pub min: Duration,
+    /// Longest; equal to `min` for a fixed pause.
+    pub max: Duration,
+}
+
+/// A WebSocket connection with its steps.
+#[derive(Debug, Clone)]
+pub struct WebSocket {
+    /// `ws` or `wss`, with a host, without userinfo or fragment.
+    pub url: Target,
+    /// Tag `name` of the samples; the URL without its query by default.
+    pub name: String,
+    /// Tags on the samples of this connection.
+    pub tags: Tags,
+    /// Headers of the upgrade request beside those of RFC 6455.
+    pub headers: Vec<Header>,
+    /// Offered subprotocols, in order.
+    pub subprotocols: Vec<String>,
+    /// Bounds on waiting.
+    pub timeouts: Timeouts,
+    /// Largest message accepted, in bytes. 1 MiB by default.
+    pub max_message_size: usize,
+    /// What happens on the connection; may be empty.
+    pub steps: Vec<SocketStep>,
+}
+
+/// A WebSocket address, checked and split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Whether the connection is encrypted (`wss`).
+    pub secure: bool,
+    /// Name or address; IPv6 without brackets.
+    pub host: String,
+    /// Given, or 80 or 443.
+    pub port: u16,
+    /// Path and query as sent, from `/`.
+    pub path_and_query: Template,
+    /// The URL without userinfo and query, for people and tags.
+    pub display: String,
+}
+
+/// A request header. The value may hold a secret: it is in no `Debug` text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Valid token.
+    pub name: String,
+    /// Printable, without line breaks.
+    pub value: Template,
+}
+
+impl std::fmt::Debug for Header {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}: <redacted>", self.name)
+    }
+}
+
+/// Bounds on waiting, all above zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Name look-up, TCP and TLS. 10 s by default.
+    pub connect: Duration,
+    /// Upgrade request to response. 10 s by default.
+    pub upgrade: Duration,
+    /// Until the kernel has accepted what is to be sent. 10 s by default.
+    pub write: Duration,
+    /// From our close frame to the server's, and from there to the end of the connection. 5 s by default.
+    pub close: Duration,
+    /// From a send to its reply; later ones count as timed out. 30 s by default.
+    pub reply: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            upgrade: Duration::from_secs(10),
+            write: Duration::from_secs(10),
+            close: Duration::from_secs(5),
+            reply: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One step on an open connection.
+#[derive(Debug, Clone)]
+pub enum SocketStep {
+    /// Sends a text message.
+    Send(Send),
+    /// Waits for messages.
+    Expect(Expect),
+    /// Waits; messages that come are counted.
+    Sleep(Sleep),
+    /// Does its steps several times.
+    Repeat {
+        /// At least 1.
+        times: u32,
+        /// Not empty.
+        steps: Vec<SocketStep>,
+    },
+    /// Keeps the connection open until the ramp takes the VU away, or for a time.
+    Hold {
+        /// Ends the hold earlier.
+        duration: Option<Duration>,
+    },
+    /// Closes the connection; the remaining steps are left out.
+    Close {
+        /// Close code, 1000 by default.
+        code: u16,
+        /// Up to 123 bytes.
+        reason: String,
+    },
+}
+
+/// A text message to send.
+#[derive(Debug, Clone)]
+pub struct Send {
+    /// The message; JSON is compiled to a template too.
+    pub message: Template,
+    /// Whether a reply is to come, and how it is found.
+    pub reply: Option<Reply>,
+}
+
+/// How a reply is matched to its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// Replies come in the order of the messages, one each.
+    Fifo,
+}
+
+/// Waits until `count` messages have come since the last `expect` (or since the connection opened).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expect {
+    /// At least 1.
+    pub count: u64,
+    /// After that the step fails. 10 s by default.
+    pub timeout: Duration,
+}
+
+/// TLS of a profile's connections.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM certificates to trust beside the built-in roots.
+    pub ca_file: Option<PathBuf>,
+    /// Accepts any certificate; said loudly at the start.
+    pub insecure_skip_verify: bool,
+}

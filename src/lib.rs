@@ -1,0 +1,11 @@
+//! rampd: a load agent for WebSocket and HTTP services that Prometheus can read.
+//!
+//! Data flows one way: config → plan → engine → protocol → metrics → slo → outputs; `agent` is a
+//! run's life around it, `cli` the commands. `tests/it/architecture.rs` fails on an import against
+//! the flow.
+
+pub mod catalogue;
+pub mod clock;
+pub mod config;
+pub mod metrics;
+pub mod units;

@@ -1,0 +1,3 @@
+//! The `rampd` command.
+
+fn main() {}

@@ -1,0 +1,81 @@
+//! One worker's counters, gauges and trends. Never shared between threads: a record is a few
+//! loads and stores, without locks or atomics.
+
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+};
+
+use crate::{
+    clock::Instant,
+    metrics::{
+        samples::{Sample, SampleSender},
+        series::{CounterSlot, GaugeSlot, SeriesTable, TrendSlot},
+        snapshot::Snapshot,
+        trend::Trend,
+    },
+};
+
+/// The worker's end of all metrics.
+#[derive(Debug)]
+pub struct Recorder {
+    counters: Box<[Cell<u64>]>,
+    gauges: Box<[Cell<i64>]>,
+    trends: Box<[RefCell<Trend>]>,
+    samples: Option<RefCell<SampleSender>>,
+    epoch: Instant,
+}
+
+impl Recorder {
+    /// All zero; `epoch` is the start of the run, `samples` the queue of a per-sample output.
+    #[must_use]
+    pub fn new(table: &Arc<SeriesTable>, epoch: Instant, samples: Option<SampleSender>) -> Self {
+        Self {
+            counters: table.counters.iter().map(|_| Cell::new(0)).collect(),
+            gauges: table.gauges.iter().map(|_| Cell::new(0)).collect(),
+            trends: table.trends.iter().map(|series| RefCell::new(Trend::new(table.bounds(series.family)))).collect(),
+            samples: samples.map(RefCell::new),
+            epoch,
+        }
+    }
+
+    /// Adds `n` to a counter.
+    pub fn add(&self, slot: CounterSlot, n: u64) {
+        if let Some(counter) = self.counters.get(slot.index()) {
+            counter.set(counter.get() + n);
+        }
+    }
+
+    /// Changes a gauge by `n`.
+    pub fn gauge_add(&self, slot: GaugeSlot, n: i64) {
+        if let Some(gauge) = self.gauges.get(slot.index()) {
+            gauge.set(gauge.get() + n);
+        }
+    }
+
+    /// Records a duration in nanoseconds that ended at `end`.
+    pub fn record(&self, slot: TrendSlot, nanos: u64, end: Instant) {
+        if let Some(trend) = self.trends.get(slot.index()) {
+            trend.borrow_mut().record(nanos);
+        }
+        if let Some(samples) = &self.samples {
+            samples.borrow_mut().push(Sample { slot, at: end.nanos_since(self.epoch), nanos });
+        }
+    }
+
+    /// Copies everything, as it is between two records; waiting samples are handed over first.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let samples_dropped = self.samples.as_ref().map_or(0, |samples| {
+            let mut samples = samples.borrow_mut();
+            samples.flush();
+            samples.dropped()
+        });
+        Snapshot {
+            counters: self.counters.iter().map(Cell::get).collect(),
+            gauges: self.gauges.iter().map(Cell::get).collect(),
+            trends: self.trends.iter().map(|trend| trend.borrow().clone()).collect(),
+            samples_dropped,
+        }
+    }
+}

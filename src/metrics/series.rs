@@ -1,0 +1,140 @@
+//! The series of a run, fixed before it starts, so that recording is an array access.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    catalogue::{Family, FamilyKind},
+    metrics::ladder,
+    units::tags::Tags,
+};
+
+/// One series: a family with the tags of its samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series {
+    /// What is recorded.
+    pub family: Family,
+    /// Labels on `/metrics`, without the run-wide ones.
+    pub labels: Tags,
+    /// Tags that exist for thresholds and JSON only, such as `url`: too many values for labels.
+    pub hidden: Tags,
+    /// Whether `/metrics` shows it while it is zero; rare label values appear with their first sample.
+    pub always: bool,
+}
+
+impl Series {
+    /// Whether every pair of `selector` is among the tags.
+    #[must_use]
+    pub fn matches(&self, selector: &[(String, String)]) -> bool {
+        selector.iter().all(|(name, value)| {
+            self.labels.get(name).or_else(|| self.hidden.get(name)).is_some_and(|tag| tag == value)
+        })
+    }
+}
+
+macro_rules! slot {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name(pub(in crate::metrics) u32);
+
+        impl $name {
+            pub(in crate::metrics) fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+slot!(
+    /// Slot of a counter.
+    CounterSlot
+);
+slot!(
+    /// Slot of a gauge.
+    GaugeSlot
+);
+slot!(
+    /// Slot of a trend.
+    TrendSlot
+);
+
+impl CounterSlot {
+    /// The slot `offset` places after this one, in a block made by [`SeriesTable::counter_block`].
+    #[must_use]
+    pub fn offset(self, offset: usize) -> Self {
+        Self(self.0 + offset as u32)
+    }
+}
+
+/// Every series of a run by kind; a slot is a place in one of the lists.
+#[derive(Debug, Clone)]
+pub struct SeriesTable {
+    /// Counters by slot.
+    pub counters: Vec<Series>,
+    /// Gauges by slot.
+    pub gauges: Vec<Series>,
+    /// Trends by slot.
+    pub trends: Vec<Series>,
+    /// Tags on every series of the run: `testid` and the profile's tags.
+    pub run_tags: Tags,
+    limits: BTreeMap<Family, Arc<[u64]>>,
+}
+
+impl SeriesTable {
+    /// An empty table. `limits` are thresholds' limits in nanoseconds; each becomes a boundary of its family.
+    #[must_use]
+    pub fn new(run_tags: Tags, limits: &[(Family, u64)]) -> Self {
+        let of = |family: Family| limits.iter().filter(move |(named, _)| *named == family).map(|(_, limit)| *limit);
+        let limits = Family::ALL
+            .iter()
+            .filter(|family| family.kind() == FamilyKind::Trend)
+            .map(|family| (*family, ladder::with_limits(of(*family)).into()))
+            .collect();
+        Self { counters: Vec::new(), gauges: Vec::new(), trends: Vec::new(), run_tags, limits }
+    }
+
+    /// Bucket boundaries of a trend family in nanoseconds.
+    #[must_use]
+    pub fn bounds(&self, family: Family) -> Arc<[u64]> {
+        self.limits.get(&family).cloned().unwrap_or_else(|| Arc::from([]))
+    }
+
+    /// Adds a counter.
+    pub fn counter(&mut self, series: Series) -> CounterSlot {
+        debug_assert_eq!(series.family.kind(), FamilyKind::Counter);
+        self.counters.push(series);
+        CounterSlot(self.counters.len() as u32 - 1)
+    }
+
+    /// Adds one counter for each of `values` of `label`; returns the first slot. Those of `always` show at zero.
+    pub fn counter_block<'v>(
+        &mut self,
+        series: &Series,
+        label: &str,
+        values: impl IntoIterator<Item = &'v str>,
+        always: impl Fn(&str) -> bool,
+    ) -> CounterSlot {
+        let first = CounterSlot(self.counters.len() as u32);
+        for value in values {
+            let mut one = series.clone();
+            one.labels.insert(label.to_owned(), value.to_owned());
+            one.always = always(value);
+            self.counter(one);
+        }
+        first
+    }
+
+    /// Adds a gauge.
+    pub fn gauge(&mut self, series: Series) -> GaugeSlot {
+        debug_assert_eq!(series.family.kind(), FamilyKind::Gauge);
+        self.gauges.push(series);
+        GaugeSlot(self.gauges.len() as u32 - 1)
+    }
+
+    /// Adds a trend.
+    pub fn trend(&mut self, series: Series) -> TrendSlot {
+        debug_assert_eq!(series.family.kind(), FamilyKind::Trend);
+        self.trends.push(series);
+        TrendSlot(self.trends.len() as u32 - 1)
+    }
+}

@@ -1,0 +1,196 @@
+//! A distribution of durations in bounded memory: an HDR histogram for percentiles, exact counters
+//! at the bucket boundaries for verdicts and `/metrics`, and exact sum, minimum and maximum.
+
+use std::sync::Arc;
+
+use hdrhistogram::Histogram;
+
+/// Finest step, in nanoseconds: 64 ns up to 131 µs, three digits above.
+const RESOLUTION: u64 = 64;
+/// Longest duration told apart, in nanoseconds: 1 hour. Longer ones are counted there; maximum and sum stay exact.
+const LONGEST: u64 = 3_600_000_000_000;
+const DIGITS: u8 = 3;
+
+/// One distribution. About 200 KiB once it has values; merging is exact when the boundaries are equal.
+#[derive(Debug, Clone)]
+pub struct Trend {
+    histogram: Histogram<u64>,
+    bounds: Arc<[u64]>,
+    /// `buckets[i]` counts values in `(bounds[i-1], bounds[i]]`; the last one is above every boundary.
+    buckets: Box<[u64]>,
+    sum: u128,
+    min: u64,
+    max: u64,
+}
+
+impl Trend {
+    /// An empty distribution; `bounds` are sorted nanoseconds.
+    ///
+    /// # Panics
+    /// Never: the histogram's bounds are constants of this file, checked by its tests.
+    #[must_use]
+    pub fn new(bounds: Arc<[u64]>) -> Self {
+        #[expect(clippy::expect_used, reason = "constant arguments that a test constructs")]
+        let histogram =
+            Histogram::new_with_bounds(RESOLUTION, LONGEST, DIGITS).expect("constant histogram bounds are valid");
+        let buckets = vec![0; bounds.len() + 1].into_boxed_slice();
+        Self { histogram, bounds, buckets, sum: 0, min: u64::MAX, max: 0 }
+    }
+
+    /// Counts one duration in nanoseconds.
+    pub fn record(&mut self, nanos: u64) {
+        self.histogram.saturating_record(nanos.max(1));
+        let bucket = self.bounds.partition_point(|bound| *bound < nanos);
+        if let Some(count) = self.buckets.get_mut(bucket) {
+            *count += 1;
+        }
+        self.sum += u128::from(nanos);
+        self.min = self.min.min(nanos);
+        self.max = self.max.max(nanos);
+    }
+
+    /// Adds another distribution with the same boundaries.
+    pub fn merge(&mut self, other: &Self) {
+        debug_assert_eq!(self.bounds, other.bounds, "merged trends share their boundaries");
+        if other.count() == 0 {
+            return;
+        }
+        let added = self.histogram.add(&other.histogram);
+        debug_assert!(added.is_ok(), "trends share one histogram shape");
+        for (mine, theirs) in self.buckets.iter_mut().zip(&other.buckets) {
+            *mine += theirs;
+        }
+        self.sum += other.sum;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+
+    /// Number of durations.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// Sum in nanoseconds.
+    #[must_use]
+    pub fn sum(&self) -> u128 {
+        self.sum
+    }
+
+    /// Shortest in nanoseconds, 0 when empty.
+    #[must_use]
+    pub fn min(&self) -> u64 {
+        if self.count() == 0 { 0 } else { self.min }
+    }
+
+    /// Longest in nanoseconds, exact, 0 when empty.
+    #[must_use]
+    pub fn max(&self) -> u64 {
+        self.max
+    }
+
+    /// Mean in nanoseconds, 0 when empty.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        if self.count() == 0 { 0.0 } else { self.sum as f64 / self.count() as f64 }
+    }
+
+    /// Nearest-rank percentile (0 to 100) in nanoseconds with three digits, never outside minimum and maximum; 0 when empty.
+    #[must_use]
+    pub fn percentile(&self, percent: f64) -> u64 {
+        if self.count() == 0 {
+            return 0;
+        }
+        self.histogram.value_at_quantile(percent / 100.0).clamp(self.min, self.max)
+    }
+
+    /// Exact number of durations of at most `bound` nanoseconds, if `bound` is one of the boundaries.
+    #[must_use]
+    pub fn count_at_most(&self, bound: u64) -> Option<u64> {
+        let index = self.bounds.binary_search(&bound).ok()?;
+        Some(self.buckets.iter().take(index + 1).sum())
+    }
+
+    /// Boundaries in nanoseconds with the cumulative number of durations up to each.
+    pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.bounds.iter().zip(&self.buckets).scan(0, |total, (bound, count)| {
+            *total += count;
+            Some((*bound, *total))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::ladder;
+    use proptest::prelude::*;
+
+    fn trend(values: &[u64]) -> Trend {
+        let mut trend = Trend::new(ladder::with_limits([200_000_000]).into());
+        values.iter().for_each(|value| trend.record(*value));
+        trend
+    }
+
+    #[test]
+    fn empty_trend_is_all_zero() {
+        let empty = trend(&[]);
+        assert_eq!((empty.count(), empty.min(), empty.max(), empty.percentile(99.0)), (0, 0, 0, 0));
+    }
+
+    #[test]
+    fn a_boundary_counts_what_lies_on_it() {
+        let trend = trend(&[199_999_999, 200_000_000, 200_000_001]);
+        assert_eq!(trend.count_at_most(200_000_000), Some(2));
+        assert_eq!(trend.count_at_most(123), None);
+    }
+
+    #[test]
+    fn longer_than_an_hour_is_counted_and_the_maximum_stays_exact() {
+        let trend = trend(&[2 * LONGEST]);
+        assert_eq!((trend.count(), trend.max(), trend.percentile(50.0)), (1, 2 * LONGEST, 2 * LONGEST));
+    }
+
+    proptest! {
+        #[test]
+        fn percentiles_are_within_three_digits_of_the_sorted_samples(
+            mut values in prop::collection::vec(1u64..10_000_000_000, 1..300), percent in 0.0f64..100.0,
+        ) {
+            let trend = trend(&values);
+            values.sort_unstable();
+            let rank = ((percent / 100.0 * values.len() as f64).ceil() as usize).clamp(1, values.len());
+            let exact = values[rank - 1];
+            let got = trend.percentile(percent);
+            let slack = (exact / 1000).max(RESOLUTION);
+            // One ulp of `percent` may move the rank by one sample.
+            let neighbours = [values[rank.saturating_sub(2)], values[rank.min(values.len() - 1)]];
+            prop_assert!(
+                got.abs_diff(exact) <= slack || neighbours.iter().any(|near| got.abs_diff(*near) <= (near / 1000).max(RESOLUTION)),
+                "{got} against {exact}"
+            );
+        }
+
+        #[test]
+        fn merging_equals_recording_together(
+            left in prop::collection::vec(0u64..10_000_000_000, 0..100),
+            right in prop::collection::vec(0u64..10_000_000_000, 0..100),
+        ) {
+            let mut merged = trend(&left);
+            merged.merge(&trend(&right));
+            let together = trend(&[left, right].concat());
+            prop_assert_eq!(merged.count(), together.count());
+            prop_assert_eq!(merged.sum(), together.sum());
+            prop_assert_eq!((merged.min(), merged.max()), (together.min(), together.max()));
+            prop_assert_eq!(merged.cumulative().collect::<Vec<_>>(), together.cumulative().collect::<Vec<_>>());
+            prop_assert_eq!(merged.percentile(95.0), together.percentile(95.0));
+        }
+
+        #[test]
+        fn bucket_counts_equal_a_count_over_the_samples(values in prop::collection::vec(0u64..100_000_000_000, 0..200)) {
+            let trend = trend(&values);
+            for (bound, count) in trend.cumulative() {
+                prop_assert_eq!(count, values.iter().filter(|value| **value <= bound).count() as u64);
+            }
+        }
+    }
+}

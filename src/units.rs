@@ -1,0 +1,4 @@
+//! Quantities as people type and read them. Imports nothing of this crate.
+
+pub mod duration;
+pub mod tags;
