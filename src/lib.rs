@@ -8,4 +8,5 @@ pub mod catalogue;
 pub mod clock;
 pub mod config;
 pub mod metrics;
+pub mod plan;
 pub mod units;
