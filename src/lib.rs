@@ -7,6 +7,8 @@
 pub mod catalogue;
 pub mod clock;
 pub mod config;
+pub mod engine;
 pub mod metrics;
 pub mod plan;
+pub mod protocol;
 pub mod units;
