@@ -4,6 +4,7 @@
 //! run's life around it, `cli` the commands. `tests/it/architecture.rs` fails on an import against
 //! the flow.
 
+pub mod agent;
 pub mod catalogue;
 pub mod clock;
 pub mod config;
