@@ -8,4 +8,6 @@ pub mod catalogue;
 pub mod clock;
 pub mod config;
 pub mod metrics;
+pub mod outputs;
+pub mod slo;
 pub mod units;

@@ -8,6 +8,7 @@
 
 pub mod exposition;
 pub mod ladder;
+pub mod rank;
 pub mod recorder;
 pub mod samples;
 pub mod series;
