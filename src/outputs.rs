@@ -2,7 +2,7 @@
 
 pub mod format;
 pub mod ndjson;
-pub mod progress;
+//PROGRESS
 pub mod report;
 pub mod style;
 pub mod summary;
