@@ -12,4 +12,6 @@ pub mod engine;
 pub mod metrics;
 pub mod plan;
 pub mod protocol;
+pub mod outputs;
+pub mod slo;
 pub mod units;
