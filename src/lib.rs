@@ -8,5 +8,6 @@ pub mod agent;
 pub mod catalogue;
 pub mod clock;
 pub mod config;
+pub mod echo;
 pub mod metrics;
 pub mod units;
