@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod config;
 pub mod engine;
+pub mod echo;
 pub mod metrics;
 pub mod plan;
 pub mod protocol;

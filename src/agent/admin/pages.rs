@@ -72,11 +72,11 @@ pub struct ScrapeRequest {
 impl ScrapeRequest {
     /// Publishes `page` and answers every waiting scrape with it.
     pub fn respond(self, page: Page) {
-        self.publisher.publish(page.clone());
         for waiting in self.waiting {
             // Whoever gave up waiting has been served the last page.
             drop(waiting.send(page.clone()));
         }
+        self.publisher.publish(page);
     }
 }
 
