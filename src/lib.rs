@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod echo;
+pub mod exit;
 pub mod metrics;
 pub mod plan;
 pub mod protocol;
