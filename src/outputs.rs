@@ -2,7 +2,7 @@
 
 pub mod format;
 pub mod ndjson;
-//PROGRESS
+pub mod progress;
 pub mod report;
 pub mod style;
 pub mod summary;

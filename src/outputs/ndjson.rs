@@ -7,17 +7,16 @@
 //! metric add up to the final snapshot.
 
 mod header;
+mod lines;
 mod points;
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     thread::JoinHandle,
 };
-
-use flate2::{Compression, write::GzEncoder};
 
 use crate::{
     config::threshold::Threshold,
@@ -26,7 +25,10 @@ use crate::{
         series::SeriesTable,
         snapshot::Snapshot,
     },
-    outputs::ndjson::points::Points,
+    outputs::ndjson::{
+        lines::{Lines, Sink},
+        points::Points,
+    },
 };
 
 /// Batches that may wait for the disk: 64 of 96 KiB are 6 MiB.
@@ -61,7 +63,7 @@ pub enum Error {
 pub struct NdjsonOutput {
     path: PathBuf,
     queue: SyncSender<Record>,
-    writer: JoinHandle<(u64, io::Result<()>)>,
+    writer: JoinHandle<io::Result<u64>>,
 }
 
 impl NdjsonOutput {
@@ -77,19 +79,12 @@ impl NdjsonOutput {
     ) -> Result<Self, Error> {
         let file = File::create(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
         let zipped = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
-        let sink = if zipped {
-            Sink::Gzip(Box::new(GzEncoder::new(BufWriter::new(file), Compression::fast())))
-        } else {
-            Sink::Plain(BufWriter::with_capacity(1 << 16, file))
-        };
-        Self::start(path, sink, Points::new(table, thresholds, start_unix_nanos))
-    }
-
-    fn start(path: &Path, sink: Sink, points: Points) -> Result<Self, Error> {
+        let lines = Lines::new(Sink::new(file, zipped), thresholds, start_unix_nanos);
+        let points = Points::new(table, lines);
         let (queue, records) = sync_channel(QUEUE);
         let writer = std::thread::Builder::new()
             .name("out-json".to_owned())
-            .spawn(move || write_all(sink, points, &records))
+            .spawn(move || write_all(points, &records))
             .map_err(Error::Thread)?;
         Ok(Self { path: path.to_owned(), queue, writer })
     }
@@ -121,9 +116,9 @@ impl NdjsonOutput {
                 break;
             }
         }
-        let lost = || (0, Err(io::Error::other("the writer thread ended early")));
-        let (points, outcome) = self.writer.join().unwrap_or_else(|_| lost());
-        outcome.map(|()| points).map_err(|source| Error::Write { path: self.path, source })
+        let ended_early = || Err(io::Error::other("the writer thread ended early"));
+        let outcome = self.writer.join().unwrap_or_else(|_| ended_early());
+        outcome.map_err(|source| Error::Write { path: self.path, source })
     }
 }
 
@@ -131,49 +126,16 @@ fn tick_record(at: u64, snapshot: &Snapshot) -> Record {
     Record::Tick(Tick { at, counters: snapshot.counters().into(), gauges: snapshot.gauges().into() })
 }
 
-#[derive(Debug)]
-enum Sink {
-    Plain(BufWriter<File>),
-    Gzip(Box<GzEncoder<BufWriter<File>>>),
-}
-
-impl Sink {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Sink::Plain(file) => file.write_all(bytes),
-            Sink::Gzip(file) => file.write_all(bytes),
-        }
-    }
-
-    fn close(self) -> io::Result<()> {
-        match self {
-            Sink::Plain(mut file) => file.flush(),
-            Sink::Gzip(file) => file.finish()?.flush(),
-        }
-    }
-}
-
 /// The writer thread. After a failure it goes on emptying the queue, so that no sender notices.
-fn write_all(mut sink: Sink, mut points: Points, records: &Receiver<Record>) -> (u64, io::Result<()>) {
-    let mut failure = None;
+fn write_all(mut points: Points, records: &Receiver<Record>) -> io::Result<u64> {
     for record in records {
-        if failure.is_none() {
-            match &record {
-                Record::Samples(samples) => points.samples(samples),
-                Record::Tick(tick) => points.tick(tick),
-                Record::End => {}
-            }
-            failure = points.take(|lines| sink.write_all(lines)).err();
-        }
-        if record == Record::End {
-            break;
+        match record {
+            Record::Samples(samples) => points.samples(&samples),
+            Record::Tick(tick) => points.tick(&tick),
+            Record::End => break,
         }
     }
-    let outcome = match failure {
-        Some(failure) => Err(failure),
-        None => sink.close(),
-    };
-    (points.count(), outcome)
+    points.finish()
 }
 
 #[cfg(test)]

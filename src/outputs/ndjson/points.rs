@@ -1,29 +1,16 @@
 //! Samples and ticks to lines. What is the same for all points of a series is put together once.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::{self, Write},
-};
+use std::{collections::BTreeMap, io};
 
-use jiff::Timestamp;
-
-use super::header;
+use super::lines::{Frame, Lines};
 use crate::{
-    catalogue::{Family, METRICS, Metric, MetricKind, Source},
-    config::threshold::Threshold,
+    catalogue::{Family, METRICS, MetricKind, Source},
     metrics::{
         samples::{Sample, Tick},
         series::{Series, SeriesTable},
     },
     units::tags::Tags,
 };
-
-/// A point's text around its time and value.
-#[derive(Debug, Clone)]
-struct Frame {
-    metric: &'static Metric,
-    tags: String,
-}
 
 /// Samples of a rate that are not hits: all samples of a group less its hits.
 #[derive(Debug)]
@@ -34,11 +21,10 @@ struct Misses {
     written: u64,
 }
 
-/// Makes lines, and remembers what was written before.
+/// Makes points of what comes, and remembers what was written before.
 #[derive(Debug)]
 pub(super) struct Points {
-    thresholds: Vec<Threshold>,
-    start: i128,
+    lines: Lines,
     trends: Vec<Option<Frame>>,
     /// By counter slot: the sums, and the hits of rates with the value of each of their points.
     sums: Vec<Option<Frame>>,
@@ -46,22 +32,16 @@ pub(super) struct Points {
     misses: Vec<Misses>,
     gauges: Vec<(Frame, Vec<usize>)>,
     before: Box<[u64]>,
-    introduced: BTreeSet<&'static str>,
-    lines: Vec<u8>,
-    count: u64,
 }
 
 impl Points {
-    pub(super) fn new(table: &SeriesTable, thresholds: &[Threshold], start_unix_nanos: i128) -> Self {
+    pub(super) fn new(table: &SeriesTable, lines: Lines) -> Self {
         let of_family = |family: Family, kind: MetricKind| {
             METRICS.iter().find(|metric| metric.source == Source::Family(family) && metric.kind == kind)
         };
-        let frame = |metric: &'static Metric, series: &Series| Frame { metric, tags: point_tags(table, series, &[]) };
-        let trends =
-            table.trends.iter().map(|series| Some(frame(of_family(series.family, MetricKind::Trend)?, series)));
-        let sums =
-            table.counters.iter().map(|series| Some(frame(of_family(series.family, MetricKind::Counter)?, series)));
-        let hits = table.counters.iter().map(|series| hit(table, series));
+        let frame = |series: &Series, kind: MetricKind| {
+            Some(Frame { metric: of_family(series.family, kind)?, tags: point_tags(table, series, &[]) })
+        };
         let gauges = METRICS.iter().filter_map(|metric| {
             let Source::Family(family) = metric.source else { return None };
             let slots = slots(&table.gauges, |series| series.family == family);
@@ -69,92 +49,53 @@ impl Points {
             (!slots.is_empty()).then(|| (Frame { metric, tags: tags_text(&table.run_tags) }, slots))
         });
         Self {
-            trends: trends.collect(),
-            sums: sums.collect(),
-            hits: hits.collect(),
+            lines,
+            trends: table.trends.iter().map(|series| frame(series, MetricKind::Trend)).collect(),
+            sums: table.counters.iter().map(|series| frame(series, MetricKind::Counter)).collect(),
+            hits: table.counters.iter().map(|series| hit(table, series)).collect(),
             misses: misses(table),
             gauges: gauges.collect(),
             before: vec![0; table.counters.len()].into(),
-            introduced: BTreeSet::new(),
-            lines: Vec::new(),
-            count: 0,
-            thresholds: thresholds.to_vec(),
-            start: start_unix_nanos,
         }
-    }
-
-    /// Points made so far.
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Gives the waiting lines away.
-    pub(super) fn take(&mut self, write: impl FnOnce(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        let outcome = write(&self.lines);
-        self.lines.clear();
-        outcome
     }
 
     pub(super) fn samples(&mut self, samples: &[Sample]) {
-        let trends = std::mem::take(&mut self.trends);
         for sample in samples {
-            if let Some(Some(frame)) = trends.get(sample.slot.position()) {
-                self.point(frame, &self.time(sample.at), sample.nanos as f64 / 1e6);
+            if let Some(Some(frame)) = self.trends.get(sample.slot.position()) {
+                self.lines.point(frame, self.lines.time(sample.at), sample.nanos as f64 / 1e6);
             }
         }
-        self.trends = trends;
     }
 
     pub(super) fn tick(&mut self, tick: &Tick) {
-        let time = self.time(tick.at);
-        let (sums, hits) = (std::mem::take(&mut self.sums), std::mem::take(&mut self.hits));
-        for (slot, total) in tick.counters.iter().enumerate() {
-            let Some(before) = self.before.get_mut(slot) else { continue };
+        let time = self.lines.time(tick.at);
+        let frames = self.sums.iter().zip(&self.hits);
+        for ((total, before), (sum, hit)) in tick.counters.iter().zip(&mut self.before).zip(frames) {
             let added = total.saturating_sub(std::mem::replace(before, *total));
-            if added == 0 {
-                continue;
+            if let Some(frame) = sum.as_ref().filter(|_| added > 0) {
+                self.lines.point(frame, time, added as f64);
             }
-            if let Some(Some(frame)) = sums.get(slot) {
-                self.point(frame, &time, added as f64);
-            }
-            if let Some(Some((frame, value))) = hits.get(slot) {
-                (0..added).for_each(|_| self.point(frame, &time, f64::from(u8::from(*value))));
+            if let Some((frame, value)) = hit {
+                (0..added).for_each(|_| self.lines.point(frame, time, f64::from(u8::from(*value))));
             }
         }
-        (self.sums, self.hits) = (sums, hits);
-        let mut misses = std::mem::take(&mut self.misses);
-        for group in &mut misses {
+        for group in &mut self.misses {
             let sum = |slots: &[usize]| slots.iter().filter_map(|slot| tick.counters.get(*slot)).sum::<u64>();
             let target = sum(&group.total).saturating_sub(sum(&group.hits));
-            (group.written..target).for_each(|_| self.point(&group.frame, &time, 0.0));
+            (group.written..target).for_each(|_| self.lines.point(&group.frame, time, 0.0));
             group.written = group.written.max(target);
         }
-        self.misses = misses;
-        let gauges = std::mem::take(&mut self.gauges);
-        for (frame, slots) in &gauges {
+        for (frame, slots) in &self.gauges {
             let value: i64 = slots.iter().filter_map(|slot| tick.gauges.get(*slot)).sum();
-            self.point(frame, &time, value as f64);
+            self.lines.point(frame, time, value as f64);
         }
-        self.gauges = gauges;
+        // A tick's points can be read as soon as it is over.
+        self.lines.spill();
     }
 
-    fn time(&self, at: u64) -> String {
-        Timestamp::from_nanosecond(self.start + i128::from(at)).unwrap_or_default().to_string()
-    }
-
-    fn point(&mut self, frame: &Frame, time: &str, value: f64) {
-        let name = frame.metric.name;
-        if self.introduced.insert(name) {
-            self.lines.extend(header::line(frame.metric, &self.thresholds).into_bytes());
-            self.lines.push(b'\n');
-        }
-        let tags = &frame.tags;
-        // Writing to memory cannot fail.
-        let _infallible = writeln!(
-            self.lines,
-            r#"{{"metric":"{name}","type":"Point","data":{{"time":"{time}","value":{value},"tags":{tags}}}}}"#
-        );
-        self.count += 1;
+    /// Closes the file; returns the number of points or the first failure.
+    pub(super) fn finish(self) -> io::Result<u64> {
+        self.lines.finish()
     }
 }
 
