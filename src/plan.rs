@@ -163,6 +163,13 @@ impl ScenarioPlan {
         if time < self.start || time >= self.end { 0 } else { self.ramp.at(time - self.start) }
     }
 
+    /// How often VUs are started in all.
+    #[must_use]
+    pub fn starts(&self) -> u64 {
+        let starts = self.events(0).into_iter().filter(|event| event.change == VuChange::Start);
+        starts.count() as u64
+    }
+
     /// Starts and stops of all VUs; the last VU started is the first stopped, and the end stops those left.
     fn events(&self, scenario: usize) -> Vec<VuEvent> {
         let mut events = Vec::new();
