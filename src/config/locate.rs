@@ -132,7 +132,7 @@ empty:
     fn values_and_keys_are_found() {
         for (wanted, at_value, at_key) in [
             ("name", (1, 7), (1, 1)),
-            ("stages 0 target", (3, 28), (3, 20)),
+            ("stages 0 target", (3, 30), (3, 22)),
             ("stages 1", (4, 5), (4, 5)),
             ("stages 1 targte", (5, 13), (5, 5)),
             ("copy vus", (7, 8), (7, 3)),

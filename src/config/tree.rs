@@ -86,14 +86,6 @@ impl Tree {
             Tree::Map(_) => "a map".to_owned(),
         }
     }
-
-    /// A map's value.
-    pub(crate) fn get(&self, key: &str) -> Option<&Tree> {
-        match self {
-            Tree::Map(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
-            _ => None,
-        }
-    }
 }
 
 /// Costs of a tree are 4 per node and 1 per byte of text. A file of 1 MiB without aliases stays
