@@ -284,10 +284,26 @@ fn the_command_line_does_not_drop_flows_silently() {
     let both = Overrides { duration: Some(Duration::from_secs(9)), ..ramped.clone() };
     let crowd = Overrides { vus: Some(3), ..Overrides::default() };
     let none = Overrides { vus: Some(0), ..Overrides::default() };
-    insta::assert_snapshot!(bad(own_flow, &ramped), @"");
-    insta::assert_snapshot!(bad(own_flow, &crowd), @"");
-    insta::assert_snapshot!(bad(&format!("duration: 1s\n{FLOW}"), &both), @"");
-    insta::assert_snapshot!(bad(&format!("duration: 1s\n{FLOW}"), &none), @"");
+    insta::assert_snapshot!(bad(own_flow, &ramped), @r"
+    error: `--stage` would replace `scenarios`, and with them their flows
+      --> command line at --stage
+      hint: move the `flow` to the top of the profile, or use `--scale` and `--speed`
+    ");
+    insta::assert_snapshot!(bad(own_flow, &crowd), @r"
+    error: `--vus` does nothing: the profile has `scenarios` with VUs of their own
+      --> command line at --vus
+      hint: use `--scale`, or `--stage` and `--duration`, which replace the scenarios
+    ");
+    insta::assert_snapshot!(bad(&format!("duration: 1s\n{FLOW}"), &both), @r"
+    error: `--stage` and `--duration` exclude each other
+      --> command line at --stage
+      hint: each stage has its own duration
+    ");
+    insta::assert_snapshot!(bad(&format!("duration: 1s\n{FLOW}"), &none), @r"
+    error: must be at least 1
+      --> command line at --vus
+      hint: without VUs there is no load
+    ");
 }
 
 #[test]
@@ -305,6 +321,12 @@ fn byte_order_marks_and_windows_line_ends_are_accepted() {
     let profile = good(&format!("\u{feff}{text}"));
     assert_eq!(profile.name, "quantum-ws");
     assert!(bad("\u{feff}nmae: x\r\nstages: []\r\nflwo: 1\r\n", &Overrides::default()).contains("p.yaml:3:1 at flwo"));
+}
+
+#[test]
+fn json_may_be_indented_with_tabs() {
+    let text = "{\n\t\"duration\": \"1s\",\n\t\"flow\": [\n\t\t{ \"sleep\": 5 }\n\t]\n}\n";
+    assert_eq!(good(text).scenarios.len(), 1);
 }
 
 #[test]
@@ -334,13 +356,10 @@ fn secrets_are_in_no_message() {
 }
 
 #[test]
-fn a_million_problems_are_counted_and_some_are_shown() {
-    let report = load_text(
-        &"- a\n".repeat(200_000).replace("- a", " - {}").replacen(" - {}", "flow:\n - {}", 1),
-        &Overrides::default(),
-    )
-    .unwrap_err();
-    assert!(report.problems.len() <= 50 && report.omitted > 100_000, "{} {}", report.problems.len(), report.omitted);
+fn thousands_of_problems_are_counted_and_some_are_shown() {
+    let text = format!("stages: [{{ duration: 1s, target: 1 }}]\nflow: [{}]", "{},".repeat(5_000));
+    let report = load_text(&text, &Overrides::default()).unwrap_err();
+    assert!(report.problems.len() <= 50 && report.omitted > 4_000, "{} {}", report.problems.len(), report.omitted);
     assert!(report.to_string().contains("are shown"));
 }
 
