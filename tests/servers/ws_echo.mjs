@@ -23,6 +23,7 @@ sockets.on('connection', (socket, request) => {
   counters.opened += 1;
   counters.max_open = Math.max(counters.max_open, counters.opened - counters.closed);
   let received = 0;
+  let reset = false;
   const send = (data, binary) => {
     socket.send(data, { binary });
     counters.messages_out += 1;
@@ -33,9 +34,11 @@ sockets.on('connection', (socket, request) => {
       : undefined;
 
   socket.on('message', (data, binary) => {
+    if (reset) return;
     received += 1;
     counters.messages_in += 1;
-    if (options.mode === 'reset-after' && received === after) request.socket.resetAndDestroy();
+    reset = options.mode === 'reset-after' && received === after;
+    if (reset) request.socket.resetAndDestroy();
     else if (options.mode === 'silent' || socket.readyState !== socket.OPEN) return;
     else if (options.mode === 'close-after' && received === after) socket.close(1011, 'worn out');
     else send(data, binary);
