@@ -12,7 +12,7 @@ use crate::support::{
     results::Summary,
     scraper::{HEADERS, Scraper},
     scratch::Scratch,
-    target::{Library, Target, require},
+    target::{Library, Target, tool},
 };
 
 /// Messages until the last moment, so that the final state differs from every earlier one.
@@ -115,7 +115,6 @@ struct Prometheus {
 
 impl Prometheus {
     fn start(directory: &Path, agent_port: u16) -> Self {
-        require("/usr/bin/prometheus".as_ref());
         let config = directory.join("prometheus.yml");
         let jobs = format!(
             "global: {{ scrape_interval: 500ms, scrape_timeout: 500ms }}\n\
@@ -123,7 +122,7 @@ impl Prometheus {
         );
         std::fs::write(&config, jobs).expect("write into the temporary directory");
         let port = free_port();
-        let mut command = Command::new("prometheus");
+        let mut command = Command::new(tool("prometheus"));
         command
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", directory.join("tsdb").display()))

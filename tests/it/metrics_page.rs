@@ -15,7 +15,7 @@ use crate::support::{
     identities::assert_identities,
     repository,
     scratch::Scratch,
-    target::{Library, Target, require},
+    target::{Library, Target, tool},
 };
 
 /// Nothing happens in the first two seconds.
@@ -53,8 +53,7 @@ fn documented() -> BTreeSet<String> {
 }
 
 fn promtool_check(page: &str) {
-    require("/usr/bin/promtool".as_ref());
-    let mut promtool = Command::new("promtool")
+    let mut promtool = Command::new(tool("promtool"))
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

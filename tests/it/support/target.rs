@@ -99,7 +99,14 @@ pub(crate) fn python() -> std::path::PathBuf {
     repository().join(".venv/bin/python")
 }
 
+/// `promtool` or `prometheus`, as `make deps` has put them there.
+pub(crate) fn tool(name: &str) -> std::path::PathBuf {
+    let path = repository().join(".tools/bin").join(name);
+    require(&path);
+    path
+}
+
 /// Fails with the remedy when a tool of `make deps` is missing.
-pub(crate) fn require(path: &Path) {
+fn require(path: &Path) {
     assert!(path.exists(), "{} is missing: run `make deps`, or `make test` for everything", path.display());
 }
