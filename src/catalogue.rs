@@ -60,6 +60,7 @@ families! {
     WsConnectingNow = Gauge "ws_connecting_connections" [] "WebSocket connections being dialled or upgraded now.";
     WsOpen = Gauge "ws_open_connections" [] "WebSocket connections open now.";
     WsCloses = Counter "ws_closes_total" ["by", "code"] "Ends of opened WebSocket connections by side and close code, abnormal ends included.";
+    WsDisconnects = Counter "ws_disconnects_total" ["reason"] "Opened WebSocket connections that ended without a complete close handshake, by reason; also in ws_closes_total.";
     WsSessionDuration = Trend "ws_session_duration_seconds" [] "Time from dialling to the end of the connection, cut sessions too (k6: ws_session_duration).";
     WsMsgsSent = Counter "ws_msgs_sent_total" [] "Data messages that the kernel accepted for sending (k6: ws_msgs_sent).";
     WsMsgsReceived = Counter "ws_msgs_received_total" [] "Data messages received (k6: ws_msgs_received).";
@@ -73,7 +74,7 @@ families! {
     WsPing = Trend "ws_ping_seconds" [] "Time from a ping to its pong (k6: ws_ping).";
     Checks = Counter "checks_total" ["check", "result"] "Checks by result (k6: checks).";
     Iterations = Counter "iterations_total" [] "Iterations that ran to their end, failed ones included (k6: iterations).";
-    IterationsFailed = Counter "iterations_failed_total" [] "Iterations that a failing step ended early.";
+    IterationsFailed = Counter "iterations_failed_total" ["reason"] "Iterations that a failing step ended early.";
     IterationsInterrupted = Counter "iterations_interrupted_total" [] "Iterations cut because their time was up.";
     IterationDuration = Trend "iteration_duration_seconds" [] "Duration of iterations that were not interrupted (k6: iteration_duration).";
     DroppedIterations = Counter "dropped_iterations_total" [] "Iterations that could not be started (k6: dropped_iterations).";
@@ -190,6 +191,7 @@ pub const METRICS: &[Metric] = &[
         section: Section::WebSocket,
     },
     metric("ws_connecting", MetricKind::Trend, Contains::Time, Family::WsConnecting, Section::WebSocket),
+    metric("ws_disconnects", MetricKind::Counter, Contains::Default, Family::WsDisconnects, Section::WebSocket),
     metric(
         "ws_msg_replies_expected",
         MetricKind::Counter,

@@ -64,6 +64,12 @@ impl WallClock {
         self.epoch
     }
 
+    /// Whole seconds since 1970 at the epoch.
+    #[must_use]
+    pub fn unix_seconds(&self) -> i64 {
+        (self.nanos / 1_000_000_000) as i64
+    }
+
     /// Nanoseconds since 1970 at `instant`.
     #[must_use]
     pub fn unix_nanos(&self, instant: Instant) -> i128 {

@@ -1,5 +1,47 @@
-//! What was typed becomes what is meant: YAML → `Raw` → [`profile::Profile`].
+//! What was typed becomes what is meant: text → tree → `Raw` → [`profile::Profile`].
+//!
+//! Each step collects its problems and goes on, so that one [`load`] reports all of them, each with
+//! its place in the file. Only `document` and `locate` name the YAML library.
 
+mod at;
+mod context;
+mod decode;
+mod document;
+mod locate;
+mod node;
+mod raw;
+mod tree;
+mod validate;
+
+pub mod environment;
+pub mod overrides;
+pub mod problem;
 pub mod profile;
+pub mod rescale;
+pub mod source;
 pub mod template;
 pub mod threshold;
+
+#[cfg(test)]
+mod tests;
+
+use crate::config::{
+    context::Context, environment::Environment, overrides::Overrides, problem::Report, profile::Profile, source::Source,
+};
+
+/// Reads a profile: `environment` fills its `${NAME}`, `overrides` are what the command line adds.
+///
+/// # Errors
+/// Every problem of the profile at once. A text that is no YAML has one problem.
+pub fn load(source: &Source, environment: &Environment, overrides: &Overrides) -> Result<Profile, Report> {
+    let mut tree = document::parse(source.text()).map_err(|fault| fault.into_report(source))?;
+    let context = Context::new(source);
+    environment::substitute(&mut tree, environment, &context);
+    let raw = decode::profile(&tree, &context);
+    let profile = raw.and_then(|raw| validate::profile(raw, overrides, &context));
+    let report = context.into_report();
+    match profile {
+        Some(profile) if report.problems.is_empty() => Ok(profile),
+        _ => Err(report),
+    }
+}

@@ -4,8 +4,17 @@
 //! run's life around it, `cli` the commands. `tests/it/architecture.rs` fails on an import against
 //! the flow.
 
+pub mod agent;
 pub mod catalogue;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod engine;
+pub mod echo;
+pub mod exit;
 pub mod metrics;
+pub mod plan;
+pub mod protocol;
+pub mod outputs;
+pub mod slo;
 pub mod units;

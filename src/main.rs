@@ -1,3 +1,17 @@
 //! The `rampd` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use rampd::{cli, exit::Exit};
+
+fn main() -> ExitCode {
+    match cli::Cli::try_parse() {
+        Ok(cli) => cli::main(&cli).into(),
+        Err(error) => {
+            // Help and version are errors to clap. If nobody reads them, the exit code still tells.
+            let _unread = error.print();
+            if error.use_stderr() { Exit::BadConfiguration.into() } else { ExitCode::SUCCESS }
+        }
+    }
+}

@@ -8,6 +8,8 @@
 
 pub mod exposition;
 pub mod ladder;
+pub mod process;
+pub mod rank;
 pub mod recorder;
 pub mod samples;
 pub mod series;

@@ -153,15 +153,15 @@ impl Template {
         }
     }
 
-    /// Appends the text to `out`.
-    pub fn render(&self, values: &Values, out: &mut String) {
+    /// Appends the text to `out`, a buffer that cannot refuse (`String`, `BytesMut`).
+    pub fn render(&self, values: &Values, out: &mut impl std::fmt::Write) {
+        let mut digits = itoa::Buffer::new();
         for piece in &self.pieces {
-            match piece {
-                Piece::Literal(text) => out.push_str(text),
-                Piece::Variable(variable) => {
-                    out.push_str(itoa::Buffer::new().format(values.get(*variable)));
-                }
-            }
+            let text = match piece {
+                Piece::Literal(text) => text,
+                Piece::Variable(variable) => digits.format(values.get(*variable)),
+            };
+            let _infallible = out.write_str(text);
         }
     }
 

@@ -1,1 +1,337 @@
-//! Rendering for Prometheus.
+//! A merged snapshot as Prometheus text 0.0.4. The only file that names the `prometheus` crate;
+//! what is shown is decided in [`families`] and [`run`], as plain values.
+//!
+//! Rendering happens on the control thread, never on a worker: it reads copies only.
+
+use prometheus::{
+    Registry, TextEncoder,
+    core::{Collector, Desc},
+    proto,
+};
+
+use crate::{
+    metrics::{
+        exposition::{
+            families::{Kind, Sheet, Value},
+            run::RunFacts,
+        },
+        series::SeriesTable,
+        snapshot::Snapshot,
+    },
+    units::tags::Tags,
+};
+
+pub mod families;
+pub mod run;
+
+/// Value of `Content-Type`; Prometheus 3 fails a scrape without a known one.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The `prometheus` crate refused a family; a defect of the catalogue, which the tests exclude.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot render /metrics: {0}; please report this as a bug")]
+pub struct Error(#[from] prometheus::Error);
+
+/// Every family of the catalogue and of the run, in seconds and bytes.
+///
+/// Each family has at least one series, so that all names exist before the load starts; see
+/// [`families::catalogue`] for which series show.
+///
+/// # Errors
+/// Only for a family that the `prometheus` crate refuses, which no input can cause.
+pub fn render(table: &SeriesTable, snapshot: &Snapshot, facts: &RunFacts) -> Result<String, Error> {
+    let mut sheet = Sheet::new(table.run_tags.clone());
+    families::catalogue(&mut sheet, table, snapshot);
+    run::families(&mut sheet, facts, snapshot.samples_dropped());
+
+    let registry = Registry::new();
+    registry.register(Box::new(SheetCollector::new(sheet)?))?;
+    let mut text = String::new();
+    TextEncoder::new().encode_utf8(&registry.gather(), &mut text)?;
+    Ok(with_float_bounds(&text))
+}
+
+/// Hands one finished sheet to the registry.
+struct SheetCollector {
+    descs: Vec<Desc>,
+    sheet: Sheet,
+}
+
+impl SheetCollector {
+    fn new(sheet: Sheet) -> Result<Self, prometheus::Error> {
+        let descs = sheet
+            .families()
+            .map(|family| Desc::new(family.name.into(), family.help.into(), Vec::new(), Default::default()))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { descs, sheet })
+    }
+}
+
+impl Collector for SheetCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<proto::MetricFamily> {
+        self.sheet
+            .families()
+            .map(|family| {
+                let mut out = proto::MetricFamily::default();
+                out.set_name(family.name.to_owned());
+                out.set_help(family.help.to_owned());
+                out.set_field_type(match family.kind {
+                    Kind::Counter => proto::MetricType::COUNTER,
+                    Kind::Gauge => proto::MetricType::GAUGE,
+                    Kind::Histogram => proto::MetricType::HISTOGRAM,
+                });
+                let series = family.series.iter();
+                out.set_metric(series.map(|(labels, value)| metric(family.kind, labels, value)).collect());
+                out
+            })
+            .collect()
+    }
+}
+
+fn metric(kind: Kind, labels: &Tags, value: &Value) -> proto::Metric {
+    let pairs = labels.iter().map(|(name, value)| {
+        let mut pair = proto::LabelPair::default();
+        pair.set_name(name.clone());
+        pair.set_value(value.clone());
+        pair
+    });
+    let mut metric = proto::Metric::from_label(pairs.collect());
+    match value {
+        Value::Number(number) if kind == Kind::Counter => {
+            let mut counter = proto::Counter::default();
+            counter.set_value(*number);
+            metric.set_counter(counter);
+        }
+        Value::Number(number) => {
+            let mut gauge = proto::Gauge::default();
+            gauge.set_value(*number);
+            metric.set_gauge(gauge);
+        }
+        Value::Histogram { buckets, sum, count } => {
+            let mut histogram = proto::Histogram::default();
+            let buckets = buckets.iter().map(|(bound, cumulative)| {
+                let mut bucket = proto::Bucket::default();
+                bucket.set_upper_bound(*bound);
+                bucket.set_cumulative_count(*cumulative);
+                bucket
+            });
+            histogram.set_bucket(buckets.collect());
+            histogram.set_sample_sum(*sum);
+            histogram.set_sample_count(*count);
+            metric.set_histogram(histogram);
+        }
+    }
+    metric
+}
+
+/// Writes `le="1.0"` where the encoder wrote `le="1"`. Prometheus 2 keeps the text of a bound as a
+/// label value and 3 normalises it to the form with a point, so that a query for one of the two
+/// finds nothing on the other. The encoder always puts `le` last and escapes quotes in values.
+fn with_float_bounds(text: &str) -> String {
+    const LABEL: &str = "le=\"";
+    let mut out = String::with_capacity(text.len() + text.len() / 16);
+    for line in text.split_inclusive('\n') {
+        let bound = line.rfind(LABEL).filter(|at| line.contains("_bucket{") && line[..*at].ends_with(['{', ',']));
+        let end = bound.and_then(|at| {
+            let start = at + LABEL.len();
+            let length = line[start..].find('"')?;
+            let whole = length > 0 && line[start..start + length].bytes().all(|byte| byte.is_ascii_digit());
+            whole.then_some(start + length)
+        });
+        let (head, tail) = line.split_at(end.unwrap_or(line.len()));
+        out.push_str(head);
+        if end.is_some() {
+            out.push_str(".0");
+        }
+        out.push_str(tail);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::*;
+    use crate::{
+        catalogue::{Contains, Family, FamilyKind},
+        clock::Instant,
+        metrics::{
+            exposition::run::{RunState, StageStart, ThresholdFact},
+            recorder::Recorder,
+            series::Series,
+        },
+    };
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn series(family: Family, labels: &[(&str, &str)], hidden: &[(&str, &str)], always: bool) -> Series {
+        Series { family, labels: tags(labels), hidden: tags(hidden), always }
+    }
+
+    fn table() -> SeriesTable {
+        SeriesTable::new(tags(&[("testid", "t1"), ("test", "quantum")]), &[(Family::WsMsgRtt, 200_000_000)])
+    }
+
+    fn rendered(table: &SeriesTable, snapshot: &Snapshot) -> String {
+        render(table, snapshot, &RunFacts::default()).unwrap()
+    }
+
+    #[test]
+    fn every_family_is_served_at_zero_with_the_run_tags() {
+        let table = table();
+        let text = rendered(&table, &Snapshot::empty(&table));
+        for family in Family::ALL {
+            let name = family.name();
+            assert!(text.contains(&format!("# HELP {name} ")), "{name}");
+            let (kind, zero) = match family.kind() {
+                FamilyKind::Counter => ("counter", format!("\n{name}{{test=\"quantum\",testid=\"t1\"}} 0\n")),
+                FamilyKind::Gauge => ("gauge", format!("\n{name}{{test=\"quantum\",testid=\"t1\"}} 0\n")),
+                FamilyKind::Trend => {
+                    ("histogram", format!("\n{name}_bucket{{test=\"quantum\",testid=\"t1\",le=\"+Inf\"}} 0\n"))
+                }
+            };
+            assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name}");
+            assert!(text.contains(&zero), "{name}");
+        }
+    }
+
+    #[test]
+    fn rare_series_appear_with_their_first_sample() {
+        let mut table = table();
+        let shown = table.counter(series(Family::WsCloses, &[("code", "1000")], &[], true));
+        let rare = table.counter(series(Family::WsCloses, &[("code", "1011")], &[], false));
+        let table = Arc::new(table);
+        let recorder = Recorder::new(&table, Instant::now(), None);
+        let before = rendered(&table, &recorder.snapshot());
+        assert!(before.contains("code=\"1000\"") && !before.contains("code=\"1011\""));
+        recorder.add(rare, 2);
+        recorder.add(shown, 1);
+        let after = rendered(&table, &recorder.snapshot());
+        assert!(after.contains("ws_closes_total{code=\"1011\",test=\"quantum\",testid=\"t1\"} 2\n"), "{after}");
+    }
+
+    #[test]
+    fn series_that_differ_in_hidden_tags_only_are_one() {
+        let mut table = table();
+        let one = table.counter(series(Family::Checks, &[("check", "c")], &[("url", "a")], false));
+        let two = table.counter(series(Family::Checks, &[("check", "c")], &[("url", "b")], false));
+        let fast = table.trend(series(Family::WsMsgRtt, &[], &[("url", "a")], true));
+        let slow = table.trend(series(Family::WsMsgRtt, &[], &[("url", "b")], true));
+        let table = Arc::new(table);
+        let recorder = Recorder::new(&table, Instant::now(), None);
+        recorder.add(one, 3);
+        recorder.add(two, 4);
+        recorder.record(fast, 200_000_000, Instant::now());
+        recorder.record(slow, 1_300_000_000, Instant::now());
+        let text = rendered(&table, &recorder.snapshot());
+        assert!(text.contains("checks_total{check=\"c\",test=\"quantum\",testid=\"t1\"} 7\n"), "{text}");
+        for line in [
+            "ws_msg_rtt_seconds_bucket{test=\"quantum\",testid=\"t1\",le=\"0.15\"} 0\n",
+            "ws_msg_rtt_seconds_bucket{test=\"quantum\",testid=\"t1\",le=\"0.2\"} 1\n",
+            "ws_msg_rtt_seconds_bucket{test=\"quantum\",testid=\"t1\",le=\"1.0\"} 1\n",
+            "ws_msg_rtt_seconds_bucket{test=\"quantum\",testid=\"t1\",le=\"1.5\"} 2\n",
+            "ws_msg_rtt_seconds_bucket{test=\"quantum\",testid=\"t1\",le=\"+Inf\"} 2\n",
+            "ws_msg_rtt_seconds_sum{test=\"quantum\",testid=\"t1\"} 1.5\n",
+            "ws_msg_rtt_seconds_count{test=\"quantum\",testid=\"t1\"} 2\n",
+        ] {
+            assert_eq!(text.matches(line).count(), 1, "{line}{text}");
+        }
+    }
+
+    #[test]
+    fn a_series_label_wins_over_a_run_tag_of_the_same_name() {
+        let mut table = SeriesTable::new(tags(&[("state", "bavaria")]), &[]);
+        table.counter(series(Family::Checks, &[("state", "own")], &[], true));
+        let text = rendered(&table, &Snapshot::empty(&table));
+        assert!(text.contains("checks_total{state=\"own\"} 0\n"));
+        assert!(text.contains("rampd_run_state{state=\"waiting\"} 1\n"));
+    }
+
+    #[test]
+    fn whole_bounds_get_a_point_and_nothing_else_changes() {
+        for (before, after) in [
+            ("a_bucket{le=\"1\"} 1\n", "a_bucket{le=\"1.0\"} 1\n"),
+            ("a_bucket{x=\"1\",le=\"30\"} 1\n", "a_bucket{x=\"1\",le=\"30.0\"} 1\n"),
+            ("a_bucket{le=\"0.5\"} 1\n", "a_bucket{le=\"0.5\"} 1\n"),
+            ("a_bucket{le=\"+Inf\"} 1\n", "a_bucket{le=\"+Inf\"} 1\n"),
+            ("a_count{x=\",le=\"} 1\n", "a_count{x=\",le=\"} 1\n"),
+            ("a_bucket{title=\"1\"} 1\n", "a_bucket{title=\"1\"} 1\n"),
+            ("# HELP a_bucket{le=\"1 no end", "# HELP a_bucket{le=\"1 no end"),
+        ] {
+            assert_eq!(with_float_bounds(before), after);
+        }
+    }
+
+    #[test]
+    fn facts_of_the_run_are_in_base_units() {
+        let table = table();
+        let threshold = |metric: &str, contains, limit, value, passed| ThresholdFact {
+            metric: metric.to_owned(),
+            expression: "p(99)<200".to_owned(),
+            contains,
+            limit,
+            value,
+            passed,
+        };
+        let facts = RunFacts {
+            state: RunState::Finished,
+            started: Some(1_700_000_000_500_000_000),
+            elapsed: Duration::from_millis(1_500),
+            stages: vec![StageStart { scenario: "default".into(), stage: "0".into(), at: 1_700_000_000_500_000_000 }],
+            planned_vus: vec![("default".into(), 2_000)],
+            thresholds: vec![
+                threshold("ws_connecting", Contains::Time, 200.0, Some(12.5), Some(true)),
+                threshold("ws_msgs_sent", Contains::Default, 10_000.0, None, None),
+            ],
+            ..RunFacts::default()
+        };
+        let text = render(&table, &Snapshot::empty(&table), &facts).unwrap();
+        let run = "test=\"quantum\",testid=\"t1\"";
+        for line in [
+            format!("rampd_run_state{{state=\"finished\",{run}}} 1\n"),
+            format!("rampd_run_state{{state=\"running\",{run}}} 0\n"),
+            format!("rampd_run_finished{{{run}}} 1\n"),
+            format!("rampd_run_start_timestamp_seconds{{{run}}} 1700000000.5\n"),
+            format!("rampd_run_elapsed_seconds{{{run}}} 1.5\n"),
+            format!("rampd_planned_vus{{scenario=\"default\",{run}}} 2000\n"),
+            format!("rampd_stage_start_timestamp_seconds{{scenario=\"default\",stage=\"0\",{run}}} 1700000000.5\n"),
+            format!("rampd_threshold_limit{{metric=\"ws_connecting\",{run},threshold=\"p(99)<200\"}} 0.2\n"),
+            format!("rampd_threshold_value{{metric=\"ws_connecting\",{run},threshold=\"p(99)<200\"}} 0.0125\n"),
+            format!("rampd_threshold_passed{{metric=\"ws_connecting\",{run},threshold=\"p(99)<200\"}} 1\n"),
+            format!("rampd_threshold_limit{{metric=\"ws_msgs_sent\",{run},threshold=\"p(99)<200\"}} 10000\n"),
+            format!("rampd_json_samples_dropped_total{{{run}}} 0\n"),
+        ] {
+            assert!(text.contains(&line), "{line}{text}");
+        }
+        assert!(!text.contains("rampd_run_end_timestamp_seconds"), "1970 is not the end of the run");
+        assert!(!text.contains("rampd_threshold_passed{metric=\"ws_msgs_sent\""), "not judged yet");
+    }
+
+    #[test]
+    fn no_series_appears_twice() {
+        let table = table();
+        let threshold = ThresholdFact {
+            metric: "vus".into(),
+            expression: "value<5".into(),
+            contains: Contains::Default,
+            limit: 5.0,
+            value: None,
+            passed: None,
+        };
+        let facts = RunFacts { thresholds: vec![threshold.clone(), threshold], ..RunFacts::default() };
+        let text = render(&table, &Snapshot::empty(&table), &facts).unwrap();
+        let mut names: Vec<_> =
+            text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' ')).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup_by_key(|(name, _)| *name);
+        assert_eq!(names.len(), all);
+    }
+}

@@ -19,18 +19,40 @@ pub struct Sample {
     pub nanos: u64,
 }
 
+/// What the queue of a per-sample output carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// Samples of one worker, in the order of their time stamps.
+    Samples(Vec<Sample>),
+    /// Counters and gauges of all workers at one instant, from the control thread.
+    Tick(Tick),
+    /// The run is over and nothing follows.
+    End,
+}
+
+/// Counters and gauges at one instant, by slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tick {
+    /// In nanoseconds since the start of the run.
+    pub at: u64,
+    /// Running totals.
+    pub counters: Box<[u64]>,
+    /// Present values.
+    pub gauges: Box<[i64]>,
+}
+
 /// The worker's end of the queue.
 #[derive(Debug)]
 pub struct SampleSender {
     batch: Vec<Sample>,
-    queue: SyncSender<Vec<Sample>>,
+    queue: SyncSender<Record>,
     dropped: u64,
 }
 
 impl SampleSender {
     /// Sends batches to `queue`, whose bound is the memory that waiting samples may take.
     #[must_use]
-    pub fn new(queue: SyncSender<Vec<Sample>>) -> Self {
+    pub fn new(queue: SyncSender<Record>) -> Self {
         Self { batch: Vec::with_capacity(BATCH), queue, dropped: 0 }
     }
 
@@ -47,9 +69,11 @@ impl SampleSender {
         if self.batch.is_empty() {
             return;
         }
+        let count = self.batch.len() as u64;
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
-        if let Err(TrySendError::Full(lost) | TrySendError::Disconnected(lost)) = self.queue.try_send(batch) {
-            self.dropped += lost.len() as u64;
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(Record::Samples(batch))
+        {
+            self.dropped += count;
         }
     }
 
@@ -57,5 +81,24 @@ impl SampleSender {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_full_queue_drops_the_batch_and_counts_its_samples() {
+        let (queue, received) = mpsc::sync_channel(1);
+        let mut sender = SampleSender::new(queue);
+        for batch in 0..2 {
+            (0..3).for_each(|at| sender.push(Sample { slot: TrendSlot(0), at, nanos: batch }));
+            sender.flush();
+        }
+        assert_eq!(sender.dropped(), 3);
+        let Ok(Record::Samples(kept)) = received.try_recv() else { panic!("the first batch was queued") };
+        assert_eq!(kept.iter().map(|sample| (sample.at, sample.nanos)).collect::<Vec<_>>(), [(0, 0), (1, 0), (2, 0)]);
     }
 }

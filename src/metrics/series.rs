@@ -41,6 +41,12 @@ macro_rules! slot {
             pub(in crate::metrics) fn index(self) -> usize {
                 self.0 as usize
             }
+
+            /// Place in the table's list, for outputs that keep something per series.
+            #[must_use]
+            pub fn position(self) -> usize {
+                self.index()
+            }
         }
     };
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 
+use crate::metrics::rank;
+
 /// Finest step, in nanoseconds: 64 ns up to 131 µs, three digits above.
 const RESOLUTION: u64 = 64;
 /// Longest duration told apart, in nanoseconds: 1 hour. Longer ones are counted there; maximum and sum stay exact.
@@ -95,13 +97,20 @@ impl Trend {
         if self.count() == 0 { 0.0 } else { self.sum as f64 / self.count() as f64 }
     }
 
-    /// Nearest-rank percentile (0 to 100) in nanoseconds with three digits, never outside minimum and maximum; 0 when empty.
+    /// Nearest-rank percentile (0 to 100) in nanoseconds with three digits; 0 when empty. Never outside minimum and
+    /// maximum, nor outside the bucket that holds the rank, so that it agrees with [`Self::count_at_most`].
     #[must_use]
     pub fn percentile(&self, percent: f64) -> u64 {
-        if self.count() == 0 {
+        let rank = rank::nearest_rank(percent, self.count());
+        if rank == 0 {
             return 0;
         }
-        self.histogram.value_at_quantile(percent / 100.0).clamp(self.min, self.max)
+        // The histogram rounds `quantile * count` up; half a sample below the rank survives the float steps.
+        let value = self.histogram.value_at_quantile((rank as f64 - 0.5) / self.count() as f64);
+        let bucket = self.cumulative().position(|(_, total)| total >= rank).unwrap_or(self.bounds.len());
+        let above = bucket.checked_sub(1).and_then(|index| self.bounds.get(index)).map_or(0, |bound| bound + 1);
+        let up_to = self.bounds.get(bucket).copied().unwrap_or(u64::MAX);
+        value.clamp(above.max(self.min), up_to.min(self.max))
     }
 
     /// Exact number of durations of at most `bound` nanoseconds, if `bound` is one of the boundaries.

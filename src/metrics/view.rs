@@ -79,7 +79,49 @@ impl Value {
     }
 }
 
+/// Results of one check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The check's name.
+    pub name: String,
+    /// Samples that passed.
+    pub passes: u64,
+    /// Samples that did not.
+    pub fails: u64,
+}
+
 impl View<'_> {
+    /// Whether the run has any series that `metric` is computed from.
+    #[must_use]
+    pub fn records(&self, metric: &Metric) -> bool {
+        let family = match metric.source {
+            Source::Family(family) | Source::Ratio { total: family, .. } => family,
+        };
+        let mut series = self.table.counters.iter().chain(&self.table.gauges).chain(&self.table.trends);
+        series.any(|series| series.family == family)
+    }
+
+    /// Checks with samples, in the order of the table.
+    #[must_use]
+    pub fn checks(&self) -> Vec<Check> {
+        let mut checks: Vec<Check> = Vec::new();
+        for (series, count) in self.table.counters.iter().zip(&self.snapshot.counters) {
+            let Some(name) = series.labels.get("check").filter(|_| series.family == Family::Checks && *count > 0)
+            else {
+                continue;
+            };
+            let at = checks.iter().position(|check| check.name == *name).unwrap_or_else(|| {
+                checks.push(Check { name: name.clone(), passes: 0, fails: 0 });
+                checks.len() - 1
+            });
+            if let Some(check) = checks.get_mut(at) {
+                let passed = series.labels.get("result").is_some_and(|result| result == "pass");
+                *(if passed { &mut check.passes } else { &mut check.fails }) += count;
+            }
+        }
+        checks
+    }
+
     /// The value of `metric` over all series that match `selector`.
     #[must_use]
     pub fn value(&self, metric: &Metric, selector: Selector<'_>) -> Value {

@@ -1,0 +1,125 @@
+//! The workers of a run as the control thread sees them: what they have counted together, and
+//! whether they are done.
+
+use std::{sync::Arc, task::Poll, time::Duration};
+
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    engine::worker::{Command, WorkerHandle},
+    metrics::{series::SeriesTable, snapshot::Snapshot},
+};
+
+/// All workers.
+#[derive(Debug)]
+pub struct Crew {
+    table: Arc<SeriesTable>,
+    members: Vec<Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    handle: WorkerHandle,
+    /// What it said last; final once it is done.
+    latest: Option<Snapshot>,
+    done: bool,
+}
+
+impl Crew {
+    /// Takes over running workers.
+    #[must_use]
+    pub fn new(table: Arc<SeriesTable>, workers: Vec<WorkerHandle>) -> Self {
+        let members = workers.into_iter().map(|handle| Member { handle, latest: None, done: false }).collect();
+        Self { table, members }
+    }
+
+    /// What all workers have counted. One that does not answer within `patience` is taken as it
+    /// was last, so that no counter ever goes back.
+    pub async fn snapshot(&mut self, patience: Duration) -> Snapshot {
+        let deadline = Instant::now() + patience;
+        let asked: Vec<_> = self.members.iter().map(Member::ask).collect();
+        let mut merged = Snapshot::empty(&self.table);
+        for (member, answer) in self.members.iter_mut().zip(asked) {
+            if let Some(answer) = answer
+                && let Ok(Ok(snapshot)) = timeout_at(deadline, answer).await
+            {
+                member.latest = Some(snapshot);
+            }
+            if let Some(latest) = &member.latest {
+                merged.merge(latest);
+            }
+        }
+        merged
+    }
+
+    /// Waits until every worker is done.
+    ///
+    /// # Errors
+    /// Names a worker that ended without its last snapshot: it panicked.
+    pub async fn finished(&mut self) -> Result<(), WorkerLost> {
+        std::future::poll_fn(|cx| {
+            let mut lost = None;
+            for (index, member) in self.members.iter_mut().enumerate().filter(|(_, member)| !member.done) {
+                match std::pin::Pin::new(&mut member.handle.finished).poll(cx) {
+                    Poll::Pending => continue,
+                    Poll::Ready(Ok(last)) => member.latest = Some(last),
+                    Poll::Ready(Err(_)) => lost = Some(WorkerLost { index }),
+                }
+                member.done = true;
+            }
+            match lost {
+                Some(lost) => Poll::Ready(Err(lost)),
+                None if self.members.iter().all(|member| member.done) => Poll::Ready(Ok(())),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Tells every worker to stop; iterations may go on for `grace`.
+    pub fn stop(&self, grace: Duration) {
+        for member in &self.members {
+            // A full queue or a closed one belongs to a worker that hangs or is done; the run's end is bounded anyway.
+            if member.handle.commands.try_send(Command::Stop { grace }).is_err() && !member.done {
+                tracing::debug!("A worker could not be told to stop.");
+            }
+        }
+    }
+
+    /// The final counts, after [`Self::finished`].
+    #[must_use]
+    pub fn last(self) -> Snapshot {
+        let mut merged = Snapshot::empty(&self.table);
+        for member in self.members {
+            if let Some(latest) = &member.latest {
+                merged.merge(latest);
+            }
+            // A thread that has sent its last snapshot ends by itself; one that panicked has said so.
+            if member.done && member.handle.thread.join().is_err() {
+                tracing::debug!("A worker's thread had panicked.");
+            }
+        }
+        merged
+    }
+}
+
+impl Member {
+    fn ask(&self) -> Option<oneshot::Receiver<Snapshot>> {
+        if self.done {
+            return None;
+        }
+        let (reply, answer) = oneshot::channel();
+        self.handle.commands.try_send(Command::Snapshot(reply)).is_ok().then_some(answer)
+    }
+}
+
+/// A worker ended without its last snapshot.
+#[derive(Debug, thiserror::Error)]
+#[error("worker {index} panicked; its counts since the last snapshot are lost; please report this as a bug")]
+pub struct WorkerLost {
+    /// Which one.
+    pub index: usize,
+}

@@ -1,0 +1,88 @@
+//! What `/metrics` says about a run besides what its workers count.
+
+use std::time::Duration;
+
+use crate::{
+    agent::live::Live,
+    clock::{Instant, WallClock},
+    config::{profile::Profile, threshold::Threshold},
+    metrics::{
+        exposition::run::{RunFacts, RunState, StageStart, ThresholdFact},
+        process::ProcessStats,
+    },
+    plan::Plan,
+    slo::evaluate::Evaluation,
+    units::tags::Tags,
+};
+
+/// Labels of `rampd_build_info`.
+#[must_use]
+pub fn build() -> Tags {
+    let label = |name: &str, value: Option<&str>| (name.to_owned(), value.unwrap_or("unknown").to_owned());
+    Tags::from([
+        label("version", Some(env!("CARGO_PKG_VERSION"))),
+        label("revision", option_env!("RAMPD_REVISION")),
+        label("rustc", option_env!("RAMPD_RUSTC")),
+    ])
+}
+
+/// The facts before the load starts.
+#[must_use]
+pub fn waiting(profile: &Profile) -> RunFacts {
+    RunFacts {
+        build: build(),
+        info: Tags::from([("profile".to_owned(), profile.name.clone())]),
+        state: RunState::Waiting,
+        thresholds: profile.thresholds.iter().map(|threshold| fact(threshold, None)).collect(),
+        process: ProcessStats::read(),
+        ..RunFacts::default()
+    }
+}
+
+/// The facts at `now`, or at the end of the load.
+#[must_use]
+pub fn present(base: &RunFacts, live: &Live, plan: &Plan, wall: &WallClock, now: Instant) -> RunFacts {
+    let since = |end: Instant| end.since(live.start);
+    let elapsed = since(live.ended.unwrap_or(now));
+    let thresholds = live.thresholds.iter().enumerate();
+    RunFacts {
+        state: live.state,
+        started: (now >= live.start).then(|| wall.unix_nanos(live.start)),
+        ended: live.ended.map(|ended| wall.unix_nanos(ended)),
+        elapsed,
+        stages: stages(plan, wall, live.start),
+        planned_vus: planned(plan, if live.state == RunState::Running { Some(elapsed) } else { None }),
+        thresholds: thresholds.map(|(index, threshold)| fact(threshold, live.evaluations.get(index))).collect(),
+        process: ProcessStats::read(),
+        ..base.clone()
+    }
+}
+
+fn stages(plan: &Plan, wall: &WallClock, start: Instant) -> Vec<StageStart> {
+    let scenarios = plan.scenarios.iter();
+    scenarios
+        .flat_map(|scenario| {
+            scenario.stages.iter().enumerate().map(|(index, at)| StageStart {
+                scenario: scenario.name.clone(),
+                stage: index.to_string(),
+                at: wall.unix_nanos(start + *at),
+            })
+        })
+        .collect()
+}
+
+fn planned(plan: &Plan, at: Option<Duration>) -> Vec<(String, u64)> {
+    let vus = |scenario: &crate::plan::ScenarioPlan| at.map_or(0, |at| scenario.vus_at(at)).into();
+    plan.scenarios.iter().map(|scenario| (scenario.name.clone(), vus(scenario))).collect()
+}
+
+fn fact(threshold: &Threshold, evaluation: Option<&Evaluation>) -> ThresholdFact {
+    ThresholdFact {
+        metric: threshold.name.clone(),
+        expression: threshold.source.clone(),
+        contains: threshold.metric.contains,
+        limit: threshold.expression.limit,
+        value: evaluation.and_then(|evaluation| evaluation.value),
+        passed: evaluation.map(|evaluation| evaluation.passed),
+    }
+}

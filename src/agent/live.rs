@@ -1,0 +1,113 @@
+//! The state of a running test between the control thread's ticks: latest counts, extremes of
+//! gauges, the thresholds' latest evaluations. Pure: ticks come with their time and snapshot.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crate::{
+    catalogue::{Family, FamilyKind},
+    clock::Instant,
+    config::threshold::Threshold,
+    metrics::{
+        exposition::run::RunState,
+        series::SeriesTable,
+        snapshot::Snapshot,
+        view::{Extremes, View},
+    },
+    slo::{
+        evaluate::{Evaluation, evaluate_all},
+        verdict::Verdict,
+    },
+};
+
+/// Thresholds are evaluated this often, as k6 does.
+pub const EVALUATION_INTERVAL: Duration = Duration::from_secs(2);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Live {
+    /// Where the run is in its life.
+    pub state: RunState,
+    /// Start of the load.
+    pub start: Instant,
+    /// End of the load.
+    pub ended: Option<Instant>,
+    /// The profile's thresholds.
+    pub thresholds: Vec<Threshold>,
+    /// Their latest evaluations; empty before the first.
+    pub evaluations: Vec<Evaluation>,
+    /// Lowest and highest of each gauge family at the ticks.
+    pub extremes: BTreeMap<Family, Extremes>,
+    /// The latest counts.
+    pub snapshot: Snapshot,
+    table: Arc<SeriesTable>,
+    next_evaluation: Duration,
+}
+
+impl Live {
+    /// Before the start.
+    #[must_use]
+    pub fn new(table: Arc<SeriesTable>, thresholds: Vec<Threshold>, start: Instant) -> Self {
+        Self {
+            state: RunState::Waiting,
+            start,
+            ended: None,
+            thresholds,
+            evaluations: Vec::new(),
+            extremes: BTreeMap::new(),
+            snapshot: Snapshot::empty(&table),
+            table,
+            next_evaluation: EVALUATION_INTERVAL,
+        }
+    }
+
+    /// The latest counts, readable.
+    #[must_use]
+    pub fn view(&self, now: Instant) -> View<'_> {
+        View {
+            table: &self.table,
+            snapshot: &self.snapshot,
+            extremes: &self.extremes,
+            elapsed: self.ended.unwrap_or(now).since(self.start).as_secs_f64(),
+        }
+    }
+
+    /// Takes new counts. Returns a verdict if a threshold asks for the run to be aborted.
+    pub fn tick(&mut self, snapshot: Snapshot, now: Instant) -> Option<Verdict> {
+        self.snapshot = snapshot;
+        self.note_extremes(now);
+        let elapsed = now.since(self.start);
+        if self.state != RunState::Running || elapsed < self.next_evaluation {
+            return None;
+        }
+        self.next_evaluation = elapsed + EVALUATION_INTERVAL - Duration::from_millis(elapsed.as_millis() as u64 % 1000);
+        self.evaluations = evaluate_all(&self.thresholds, &self.view(now));
+        Verdict::abort_at_tick(&self.thresholds, &self.evaluations, elapsed)
+    }
+
+    /// Takes the final counts and judges them.
+    pub fn end(&mut self, snapshot: Snapshot, now: Instant) -> Verdict {
+        self.ended = Some(now);
+        self.snapshot = snapshot;
+        self.note_extremes(now);
+        self.evaluations = evaluate_all(&self.thresholds, &self.view(now));
+        Verdict::at_end(&self.thresholds, &self.evaluations)
+    }
+
+    /// Metrics whose thresholds are crossed at present.
+    #[must_use]
+    pub fn crossed(&self) -> Vec<String> {
+        let judged = self.thresholds.iter().zip(&self.evaluations);
+        let crossed = judged.filter(|(_, evaluation)| evaluation.crossed_during_run());
+        crossed.map(|(threshold, _)| threshold.name.clone()).collect()
+    }
+
+    fn note_extremes(&mut self, now: Instant) {
+        for family in Family::ALL.iter().filter(|family| family.kind() == FamilyKind::Gauge) {
+            let value = self.view(now).gauge(*family, &[]);
+            self.extremes
+                .entry(*family)
+                .and_modify(|seen| *seen = Extremes { min: seen.min.min(value), max: seen.max.max(value) })
+                .or_insert(Extremes { min: value, max: value });
+        }
+    }
+}

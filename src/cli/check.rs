@@ -1,0 +1,89 @@
+//! `rampd check PROFILE`
+
+use std::{fmt::Write as _, path::PathBuf};
+
+use clap::Args as ClapArgs;
+
+use crate::{
+    cli::{
+        console::{print, refuse},
+        profile::{self, Changes},
+    },
+    config::profile::Profile,
+    engine::limits::{Needs, Offer},
+    exit::Exit,
+    plan::{Plan, chart},
+    units::duration::display,
+};
+
+/// Options of the check.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Args {
+    /// The profile
+    pub profile: PathBuf,
+    /// What to change in it.
+    #[command(flatten)]
+    pub changes: Changes,
+}
+
+/// Runs the command: 0 when the profile is right and this machine can carry it, 107 when it cannot.
+#[must_use]
+pub fn run(args: &Args) -> Exit {
+    let profile = match profile::load(&args.profile, &args.changes) {
+        Ok(profile) => profile,
+        Err(message) => return refuse(Exit::BadConfiguration, &message),
+    };
+    let plan = Plan::new(&profile);
+    let needs = Needs::of(&plan, false);
+    let offer = Offer::of_this_machine();
+    print(&describe(&profile, &plan, &needs, offer));
+    let shortages = needs.shortages(offer);
+    match shortages.first() {
+        None => Exit::Passed,
+        Some(shortage) => refuse(Exit::PreflightRefused, shortage),
+    }
+}
+
+/// The plan for people.
+#[must_use]
+pub fn describe(profile: &Profile, plan: &Plan, needs: &Needs, offer: Offer) -> String {
+    let mut text = format!("{} is a valid profile.\n\n", profile.name);
+    text.push_str(&chart::draw(plan, 64, 8));
+    text.push('\n');
+    for scenario in &plan.scenarios {
+        let _infallible = writeln!(text, "  * {}: {}", scenario.name, scenario.description);
+        for site in &scenario.program.sites {
+            let _infallible = writeln!(text, "    connects to {}", site.url.display);
+        }
+    }
+    text.push('\n');
+    let mut line = |name: &str, value: String| {
+        let _infallible = writeln!(text, "{name:.<22}: {value}");
+    };
+    line("duration", format!("{} ({} at most, graceful stop included)", display(plan.duration()), display(plan.max_duration())));
+    line("peak VUs", plan.peak_vus().to_string());
+    line("peak sockets", plan.peak_sockets().to_string());
+    line("open files", format!("{} needed, {} allowed", needs.files, offer.files));
+    for (target, sockets) in &needs.ports {
+        line("local ports", format!("{sockets} needed to {target}, {} available", offer.ports));
+    }
+    for scenario in plan.scenarios.iter().filter(|scenario| scenario.program.messages() > 0) {
+        line("messages", messages(scenario));
+    }
+    for threshold in &profile.thresholds {
+        let aborts = if threshold.abort_on_fail { ", ends the run when crossed" } else { "" };
+        line("threshold", format!("{} {}{aborts}", threshold.name, threshold.source));
+    }
+    text
+}
+
+/// A flow that holds runs once for each start of a VU; any other as often as the server lets it.
+fn messages(scenario: &crate::plan::ScenarioPlan) -> String {
+    let each = scenario.program.messages();
+    if scenario.program.holds() {
+        let starts = scenario.starts();
+        format!("{} ({starts} iterations of {each}, scenario {})", starts * each, scenario.name)
+    } else {
+        format!("{each} in each iteration of scenario {}; how many iterations depends on the server", scenario.name)
+    }
+}

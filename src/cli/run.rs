@@ -1,0 +1,156 @@
+//! `rampd run PROFILE`
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::Args as ClapArgs;
+
+use crate::{
+    agent::{self, run::Options},
+    cli::{
+        Cli,
+        console::{self, refuse},
+        profile::{self, Changes},
+    },
+    clock::WallClock,
+    config::profile::Profile,
+    echo::Echo,
+    exit::Exit,
+    outputs::{
+        progress::{Mode, Progress},
+        style::Style,
+    },
+    units::duration,
+};
+
+/// Options of a run.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Args {
+    /// The profile (YAML; a k6 options object in JSON is YAML too)
+    pub profile: PathBuf,
+    /// What to change in it.
+    #[command(flatten)]
+    pub changes: Changes,
+    /// How to run it.
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// How a profile is run.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "How to run")]
+pub struct How {
+    /// Label of this run on every series; by default the profile's name and the time
+    #[arg(long, value_name = "ID", env = "RAMPD_TESTID")]
+    pub testid: Option<String>,
+    /// Address of /metrics
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6464", env = "RAMPD_LISTEN")]
+    pub listen: SocketAddr,
+    /// Longest wait after the end for scrapers to read the final state; 0 does not wait. By
+    /// default it is learned from the scrapers themselves, and without one there is no wait
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, env = "RAMPD_LINGER")]
+    pub linger: Option<Duration>,
+    /// Write the summary as JSON, in the form of k6's --summary-export, except that `true` means passed
+    #[arg(long, value_name = "FILE")]
+    pub summary_export: Option<PathBuf>,
+    /// Write every sample in k6's NDJSON lines; .gz compresses
+    #[arg(long, value_name = "json=FILE", value_parser = json_output)]
+    pub out: Option<PathBuf>,
+    /// No progress and no summary
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Run against an embedded echo target instead of the profile's own
+    #[arg(long)]
+    pub echo: bool,
+    /// Run although the machine seems to have too few files or ports
+    #[arg(long)]
+    pub force: bool,
+    /// Threads that drive the load; by default one for each core that the process may use
+    #[arg(long, value_name = "N")]
+    pub workers: Option<NonZeroU32>,
+}
+
+fn json_output(text: &str) -> Result<PathBuf, String> {
+    match text.split_once('=') {
+        Some(("json", path)) if !path.is_empty() => Ok(path.into()),
+        _ => Err(format!("`{text}` is no output; expected json=FILE, for example --out json=samples.json.gz")),
+    }
+}
+
+/// Runs the command.
+#[must_use]
+pub fn run(args: &Args, cli: &Cli) -> Exit {
+    match profile::load(&args.profile, &args.changes) {
+        Ok(profile) => execute(profile, &args.how, cli),
+        Err(message) => refuse(Exit::BadConfiguration, &message),
+    }
+}
+
+/// Runs a profile that has been read.
+#[must_use]
+pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
+    let progress = Progress::new(Mode::detect(how.quiet));
+    if let Err(message) = console::start_logging(cli.log_format, &cli.log, progress.log_writer()) {
+        return refuse(Exit::BadConfiguration, &message);
+    }
+    let echo = if how.echo {
+        match Echo::bind((Ipv4Addr::LOCALHOST, 0).into(), &Default::default()) {
+            Ok(echo) => {
+                tracing::info!(target_url = %format!("ws://{}", echo.addr()), "The embedded echo target answers instead of the profile's own.");
+                profile = profile.redirected(echo.addr());
+                Some(echo)
+            }
+            Err(error) => return refuse(Exit::Failed, &format!("cannot start the embedded echo target: {error}")),
+        }
+    } else {
+        None
+    };
+    if profile.tls.insecure_skip_verify {
+        tracing::warn!("insecureSkipTLSVerify: certificates are not checked.");
+    }
+    let options = Options {
+        testid: how.testid.clone().unwrap_or_else(|| testid(&profile.name)),
+        listen: how.listen,
+        linger: how.linger,
+        summary_export: how.summary_export.clone(),
+        json: how.out.iter().cloned().collect(),
+        style: Style::new(console::colour()),
+        quiet: how.quiet,
+        force: how.force,
+        echo: echo.is_some(),
+        workers: how.workers,
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(Exit::Failed, &error),
+    };
+    let outcome = runtime.block_on(agent::run::run(profile, options, progress));
+    runtime.shutdown_background();
+    if let Some(echo) = echo {
+        let counts = echo.stop();
+        tracing::info!(
+            opened = counts.opened,
+            messages_in = counts.messages_in,
+            messages_out = counts.messages_out,
+            "The echo target's own counts."
+        );
+    }
+    match outcome {
+        Ok(exit) => exit,
+        Err(error) => {
+            tracing::error!("{error}");
+            error.exit()
+        }
+    }
+}
+
+/// The profile's name with the time to the second: distinct for runs that follow each other.
+fn testid(name: &str) -> String {
+    let seconds = WallClock::now().unix_seconds();
+    let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+    format!("{name}-{}", time.strftime("%Y%m%dT%H%M%SZ"))
+}

@@ -1,0 +1,79 @@
+//! Where the steps of loading put their problems.
+
+use std::{cell::RefCell, path::PathBuf};
+
+use crate::config::{
+    at::Place,
+    locate,
+    problem::{Problem, Report},
+    source::Source,
+};
+
+/// Most problems shown. Each is located by reading the text again, so large texts show fewer.
+const SHOWN: usize = 50;
+/// Bytes read in all to locate problems; about a second.
+const LOCATING: usize = 16 << 20;
+
+struct Found {
+    place: Place,
+    message: String,
+    hint: Option<String>,
+}
+
+/// A load's source and what is wrong with it so far.
+pub(crate) struct Context<'s> {
+    source: &'s Source,
+    found: RefCell<(Vec<Found>, usize)>,
+}
+
+impl<'s> Context<'s> {
+    pub(crate) fn new(source: &'s Source) -> Self {
+        Self { source, found: RefCell::default() }
+    }
+
+    pub(crate) fn source(&self) -> &'s Source {
+        self.source
+    }
+
+    /// A path typed in the profile; relative ones start at the profile's directory.
+    pub(crate) fn resolve(&self, typed: &str) -> PathBuf {
+        self.source.directory().join(typed)
+    }
+
+    pub(crate) fn problem(&self, place: &Place, message: impl Into<String>, hint: Option<String>) {
+        let (found, omitted) = &mut *self.found.borrow_mut();
+        let most = (LOCATING / self.source.text().len().max(1)).clamp(8, SHOWN);
+        if found.len() < most {
+            found.push(Found { place: place.clone(), message: message.into(), hint });
+        } else {
+            *omitted += 1;
+        }
+    }
+
+    pub(crate) fn into_report(self) -> Report {
+        let (found, omitted) = self.found.into_inner();
+        let mut problems: Vec<Problem> = found
+            .into_iter()
+            .map(|Found { place, message, hint }| {
+                let origin = self.source.name().to_owned();
+                match place {
+                    Place::Flag(flag) => {
+                        let origin = "command line".to_owned();
+                        Problem { origin, position: None, path: flag.to_owned(), message, hint }
+                    }
+                    Place::Value(path) => {
+                        let position = locate::value(self.source.text(), &path.segments());
+                        Problem { origin, position, path: path.to_string(), message, hint }
+                    }
+                    Place::Key(path) => {
+                        let position = locate::key(self.source.text(), &path.segments());
+                        Problem { origin, position, path: path.to_string(), message, hint }
+                    }
+                }
+            })
+            .collect();
+        problems.sort_by_key(|problem| problem.position);
+        problems.dedup();
+        Report { problems, omitted }
+    }
+}

@@ -1,0 +1,147 @@
+//! The steps on an open WebSocket.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::config::{
+    decode::{
+        all,
+        flow::{repeat, sleep},
+        message, step, template,
+    },
+    node::{Later, Node},
+    problem::shown,
+    profile::{Expect, Reply, Send, SocketStep},
+    tree::Tree,
+};
+
+const KINDS: &[&str] = &["send", "expect", "sleep", "repeat", "hold", "close"];
+const LATER: Later = &["ping", "every"];
+
+const EXPECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A list of steps, which may be empty.
+pub(crate) fn steps(node: &Node<'_>) -> Option<Vec<SocketStep>> {
+    all(node.list("begin each step with `-`")?.iter().map(one))
+}
+
+fn repeated(node: &Node<'_>) -> Option<Vec<SocketStep>> {
+    let steps = steps(node)?;
+    if steps.is_empty() {
+        node.problem("no step in this list", "for example `- sleep: 1s`".to_owned());
+        return None;
+    }
+    Some(steps)
+}
+
+fn one(node: &Node<'_>) -> Option<SocketStep> {
+    let (kind, value) = step(node, KINDS, LATER)?;
+    match kind {
+        "send" => send(&value).map(SocketStep::Send),
+        "expect" => expect(&value).map(SocketStep::Expect),
+        "sleep" => sleep(&value).map(SocketStep::Sleep),
+        "hold" => hold(&value),
+        "close" => close(&value),
+        _ => {
+            let (times, steps) = repeat(&value, repeated)?;
+            Some(SocketStep::Repeat { times, steps })
+        }
+    }
+}
+
+/// `"text"` or `{ text | json, reply }`.
+fn send(node: &Node<'_>) -> Option<Send> {
+    if let Tree::Text(text) = node.tree {
+        return Some(Send { message: template(node, text)?, reply: None });
+    }
+    let mut fields = node.fields("for example `send: { json: { op: test }, reply: fifo }` or `send: \"ping\"`")?;
+    // `json: null` is a message too.
+    let (text, json) = (fields.take("text"), fields.take_even_empty("json"));
+    let reply = fields.take("reply").map(|node| reply(&node));
+    let message = match (&text, &json) {
+        (Some(text), None) => text.text().and_then(|typed| template(text, typed)),
+        (None, Some(json)) => message::json(json),
+        (None, None) => {
+            fields.missing("text` or `json", "json: { op: test }");
+            None
+        }
+        (Some(_), Some(_)) => {
+            node.problem("`text` and `json` exclude each other", "a step sends one message".to_owned());
+            None
+        }
+    };
+    fields.finish(&["binary", "file"], &BTreeMap::new());
+    Some(Send { message: message?, reply: reply.map_or(Some(None), |reply| reply.map(Some))? })
+}
+
+fn reply(node: &Node<'_>) -> Option<Reply> {
+    let text = node.text()?;
+    if text.value == "fifo" {
+        return Some(Reply::Fifo);
+    }
+    let why = format!("unknown way to match a reply: `{}`", shown(&text.value));
+    node.bad_text(
+        text,
+        "a way to match a reply",
+        &why,
+        "this version has `fifo`: replies come in the order of the messages".to_owned(),
+    )
+}
+
+/// `2` or `{ count, timeout }`.
+fn expect(node: &Node<'_>) -> Option<Expect> {
+    let counts = 1..=u64::from(u32::MAX);
+    if !node.is_map() {
+        return Some(Expect { count: node.whole(&counts)?, timeout: EXPECT_TIMEOUT });
+    }
+    let mut fields = node.fields("")?;
+    let count = fields.take("count").map_or(Some(1), |node| node.whole(&counts));
+    let timeout = fields.take("timeout").map_or(Some(EXPECT_TIMEOUT), |node| node.positive_duration());
+    fields.finish(&["contains", "regex", "pointer", "capture"], &BTreeMap::new());
+    Some(Expect { count: count?, timeout: timeout? })
+}
+
+/// `{}`, `30s` or `{ for: 30s }`.
+fn hold(node: &Node<'_>) -> Option<SocketStep> {
+    if *node.tree == Tree::Null {
+        return Some(SocketStep::Hold { duration: None });
+    }
+    if !node.is_map() {
+        return node.positive_duration().map(|duration| SocketStep::Hold { duration: Some(duration) });
+    }
+    let mut fields = node.fields("")?;
+    let duration = fields.take("for").map(|node| node.positive_duration());
+    fields.finish(&[], &BTreeMap::from([("duration", "did you mean `for`?")]));
+    Some(SocketStep::Hold { duration: duration.map_or(Some(None), |duration| duration.map(Some))? })
+}
+
+/// `{}` or `{ code, reason }`.
+fn close(node: &Node<'_>) -> Option<SocketStep> {
+    if *node.tree == Tree::Null {
+        return Some(SocketStep::Close { code: 1000, reason: String::new() });
+    }
+    let mut fields = node.fields("for example `close: {}` or `close: { code: 1000, reason: done }`")?;
+    let code = fields.take("code").map_or(Some(1000), |node| code(&node));
+    let reason = fields.take("reason").map_or(Some(String::new()), |node| {
+        let text = node.scalar()?;
+        // RFC 6455, 5.5: a control frame has at most 125 bytes, 2 of them the code.
+        if text.value.len() > 123 {
+            return node.bad_text(&text, "a close reason", "a close reason has at most 123 bytes", None);
+        }
+        Some(text.value)
+    });
+    fields.finish(&[], &BTreeMap::new());
+    Some(SocketStep::Close { code: code?, reason: reason? })
+}
+
+fn code(node: &Node<'_>) -> Option<u16> {
+    let code = node.whole(&(0..=u64::from(u16::MAX)))?;
+    // RFC 6455, 7.4: the others are for servers, for protocol errors, or never sent.
+    if code != 1000 && !(3000..=4999).contains(&code) {
+        node.problem(
+            format!("a client does not close with code {code}"),
+            "use 1000, or 3000 to 4999 for codes of your own".to_owned(),
+        );
+        return None;
+    }
+    u16::try_from(code).ok()
+}

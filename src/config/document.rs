@@ -1,0 +1,151 @@
+//! Text → tree. What is no YAML, or could use up memory or time, ends in one [`Fault`].
+
+use serde::de::DeserializeSeed as _;
+
+use crate::config::{
+    problem::{Position, Problem, Report},
+    source::Source,
+    tree::{Builder, Tree},
+};
+
+/// The parser takes time quadratic in open brackets (50 000 `[` are a second, a full MiB minutes),
+/// and refuses more than 128 levels only afterwards.
+const OPEN_BRACKETS: usize = 512;
+
+/// Why a text is not a document.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    position: Option<Position>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Fault {
+    pub(crate) fn into_report(self, source: &Source) -> Report {
+        let Self { position, message, hint } = self;
+        let problem = Problem { origin: source.name().to_owned(), position, path: String::new(), message, hint };
+        Report { problems: vec![problem], omitted: 0 }
+    }
+}
+
+/// Parses one YAML document; JSON is YAML too.
+pub(crate) fn parse(text: &str) -> Result<Tree, Fault> {
+    refuse_deep_brackets(text)?;
+    let builder = Builder::new();
+    let tree = builder.deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| {
+        let position = error.location().map(|location| Position { line: location.line(), column: location.column() });
+        let (message, hint) = builder.said().unwrap_or_else(|| explain(&error, text, position));
+        Fault { position, message, hint }
+    })?;
+    if tree == Tree::Null {
+        return Err(Fault {
+            position: Some(Position { line: 1, column: 1 }),
+            message: "the profile is empty".to_owned(),
+            hint: Some("it needs at least `stages` and `flow`; see config/quantum-ws.yaml".to_owned()),
+        });
+    }
+    Ok(tree)
+}
+
+/// Counts brackets in texts and comments too: 512 that stay open are not worth telling apart.
+fn refuse_deep_brackets(text: &str) -> Result<(), Fault> {
+    let mut open = 0_usize;
+    let (mut line, mut column) = (1, 1);
+    for char in text.chars() {
+        match char {
+            '[' | '{' => open += 1,
+            ']' | '}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > OPEN_BRACKETS {
+            let position = Some(Position { line, column });
+            let message = format!("more than {OPEN_BRACKETS} brackets are open here");
+            return Err(Fault { position, message, hint: Some("close the brackets".to_owned()) });
+        }
+        (line, column) = if char == '\n' { (line + 1, 1) } else { (line, column + 1) };
+    }
+    Ok(())
+}
+
+fn explain(error: &serde_yaml::Error, text: &str, position: Option<Position>) -> (String, Option<String>) {
+    let said = error.to_string();
+    let fixed = |message: &str, hint: &str| (message.to_owned(), Some(hint.to_owned()));
+    if said.contains("recursion limit exceeded") {
+        return fixed("nested deeper than 128 levels", "a profile needs about ten");
+    }
+    if said.contains("repetition limit exceeded") {
+        return fixed("aliases make this profile larger than 8 MiB", "use fewer aliases (`*name`)");
+    }
+    if said.contains("more than one document") {
+        return fixed(
+            "there is more text after the end of the profile",
+            "a profile is one YAML document, without a second `---`",
+        );
+    }
+    let line = position.and_then(|position| text.lines().nth(position.line.saturating_sub(1)));
+    let indentation = line.map(|line| &line[..line.len() - line.trim_start().len()]);
+    let hint = if indentation.is_some_and(|indentation| indentation.contains('\t')) {
+        "YAML does not allow tabs before a key; indent with spaces"
+    } else {
+        "check indentation, quotes and brackets here and in the line before"
+    };
+    (format!("this is not YAML: {said}"), Some(hint.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> Fault {
+        parse(text).unwrap_err()
+    }
+
+    #[test]
+    fn syntax_errors_have_a_place_and_tabs_a_hint() {
+        let tab = fault("a:\n\tb: 1");
+        assert_eq!(tab.position, Some(Position { line: 2, column: 1 }));
+        assert!(tab.hint.unwrap().contains("tabs"));
+        assert!(fault("a: [1").message.contains("not YAML"));
+        assert!(fault("a: *x").message.contains("unknown anchor"));
+        assert!(fault("a: 1\n---\nb: 2").message.contains("more text"));
+        for empty in ["", "# only a comment", "---", "~", " \n\n"] {
+            assert_eq!(fault(empty).message, "the profile is empty", "{empty:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_texts_and_each_is_there_once() {
+        let twice = fault("a: 1\nb: 2\na: 3");
+        assert_eq!(
+            (twice.message.as_str(), twice.position),
+            ("the key `a` is there twice", Some(Position { line: 3, column: 1 }))
+        );
+        for odd in ["1: a", "? [a]\n: b", "true: a", "~: a", "1.5: a", "-1: a", "? {a: b}\n: c"] {
+            assert!(fault(odd).message.starts_with("a key must be a text"), "{odd}: {:?}", fault(odd));
+        }
+        assert!(fault("a: !!set {b}").message.len() < 200);
+        assert!(fault("a: !secret b").message.contains("tags"));
+        assert!(fault("a: 99999999999999999999").message.contains("64 bits"));
+    }
+
+    #[test]
+    fn depth_and_aliases_are_bounded() {
+        for deep in ["[".repeat(1 << 20), "{a: ".repeat(10_000), "a: [".repeat(10_000), "- ".repeat(10_000)] {
+            let fault = fault(&deep);
+            assert!(fault.message.contains("brackets") || fault.message.contains("nested"), "{fault:?}");
+        }
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..30 {
+            let before = format!("*a{}", level - 1);
+            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", vec![before; 9].join(", ")));
+        }
+        assert!(fault(&bomb).message.contains("aliases"));
+        let long = format!("a: &a {}\nb: [{}]", "x".repeat(100_000), vec!["*a"; 10_000].join(","));
+        assert!(fault(&long).message.contains("aliases"));
+    }
+
+    #[test]
+    fn windows_line_ends_and_json_are_read() {
+        assert_eq!(parse("a: 1\r\nb: [x]\r\n").unwrap(), parse(r#"{"a": 1, "b": ["x"]}"#).unwrap());
+    }
+}

@@ -1,0 +1,60 @@
+//! A profile as it was typed: every value has its type, nothing is filled in, and values that
+//! depend on each other are not compared yet. `decode` makes it, `validate` reads it.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    config::{
+        at::Typed,
+        profile::{Stage, Step, Tls, TrendStat},
+        threshold::Threshold,
+    },
+    units::tags::Tags,
+};
+
+/// The file.
+pub(crate) struct Raw {
+    pub(crate) name: Option<String>,
+    pub(crate) tags: Tags,
+    pub(crate) load: Load,
+    pub(crate) scenarios: Option<Typed<Vec<RawScenario>>>,
+    pub(crate) flow: Option<Typed<Arc<[Step]>>>,
+    pub(crate) thresholds: Vec<Threshold>,
+    pub(crate) tls: Tls,
+    pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,
+    /// The whole file, for problems with what is not there.
+    pub(crate) root: Typed<()>,
+}
+
+/// k6's shorthand for one scenario.
+#[derive(Clone, Default)]
+pub(crate) struct Load {
+    pub(crate) vus: Option<Typed<u32>>,
+    pub(crate) duration: Option<Typed<Duration>>,
+    pub(crate) iterations: Option<Typed<()>>,
+    pub(crate) stages: Option<Typed<Vec<Stage>>>,
+}
+
+/// One of `scenarios`.
+pub(crate) struct RawScenario {
+    pub(crate) name: String,
+    pub(crate) executor: RawExecutor,
+    pub(crate) start_time: Option<Duration>,
+    pub(crate) graceful_stop: Option<Duration>,
+    pub(crate) tags: Tags,
+    pub(crate) flow: Option<Typed<Arc<[Step]>>>,
+    pub(crate) root: Typed<()>,
+}
+
+/// A scenario's executor with its keys.
+pub(crate) enum RawExecutor {
+    ConstantVus {
+        vus: Option<Typed<u32>>,
+        duration: Option<Typed<Duration>>,
+    },
+    RampingVus {
+        start_vus: Option<Typed<u32>>,
+        stages: Option<Typed<Vec<Stage>>>,
+        graceful_ramp_down: Option<Duration>,
+    },
+}

@@ -1,0 +1,205 @@
+//! `--scale` and `--speed`: the same profile with other numbers.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    config::{
+        overrides::MOST_VUS,
+        profile::{Executor, Profile, Sleep, SocketStep, Step},
+    },
+    units::duration::MAX,
+};
+
+/// Why a profile cannot be rescaled.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum Error {
+    /// Zero, negative or no number.
+    #[error("the factor must be a number above 0, found {0}")]
+    Factor(f64),
+    /// More VUs than k6 allows.
+    #[error("a factor of {factor} makes {vus} VUs more than {MOST_VUS}")]
+    TooManyVus {
+        /// As given.
+        factor: f64,
+        /// In the profile.
+        vus: u32,
+    },
+    /// A duration beyond 10 years.
+    #[error("a speed of {0} makes a duration longer than 10 years")]
+    TooLong(f64),
+}
+
+impl Profile {
+    /// The profile with every number of VUs multiplied by `factor`, halves rounded up; what was above
+    /// zero stays at least 1, so that a small factor leaves no stage without load.
+    ///
+    /// # Errors
+    /// [`Error::Factor`], [`Error::TooManyVus`].
+    pub fn scaled(&self, factor: f64) -> Result<Self, Error> {
+        check(factor)?;
+        let scale = |vus: &mut u32| {
+            let scaled = (f64::from(*vus) * factor + 0.5).floor();
+            if scaled > f64::from(MOST_VUS) {
+                return Err(Error::TooManyVus { factor, vus: *vus });
+            }
+            *vus = (scaled as u32).max(u32::from(*vus > 0));
+            Ok(())
+        };
+        let mut profile = self.clone();
+        for scenario in &mut profile.scenarios {
+            match &mut scenario.executor {
+                Executor::ConstantVus { vus, .. } => scale(vus)?,
+                Executor::RampingVus { start_vus, stages, .. } => {
+                    scale(start_vus)?;
+                    stages.iter_mut().try_for_each(|stage| scale(&mut stage.target))?;
+                }
+            }
+        }
+        Ok(profile)
+    }
+
+    /// The profile with its course of time divided by `factor`: stages, durations, start times, sleeps,
+    /// holds and `delayAbortEval`. Timeouts and graceful periods are limits, not course, and stay.
+    ///
+    /// # Errors
+    /// [`Error::Factor`], [`Error::TooLong`].
+    pub fn sped_up(&self, factor: f64) -> Result<Self, Error> {
+        check(factor)?;
+        let speed = Speed(factor);
+        let mut profile = self.clone();
+        for scenario in &mut profile.scenarios {
+            speed.divide(&mut scenario.start_time)?;
+            match &mut scenario.executor {
+                Executor::ConstantVus { duration, .. } => speed.divide(duration)?,
+                Executor::RampingVus { stages, .. } => {
+                    stages.iter_mut().try_for_each(|stage| speed.divide(&mut stage.duration))?;
+                }
+            }
+            let mut flow = scenario.flow.to_vec();
+            speed.steps(&mut flow)?;
+            scenario.flow = Arc::from(flow);
+        }
+        profile.thresholds.iter_mut().try_for_each(|threshold| speed.divide(&mut threshold.delay_abort_eval))?;
+        Ok(profile)
+    }
+}
+
+fn check(factor: f64) -> Result<(), Error> {
+    if factor.is_finite() && factor > 0.0 { Ok(()) } else { Err(Error::Factor(factor)) }
+}
+
+struct Speed(f64);
+
+impl Speed {
+    /// To the nearest nanosecond.
+    fn divide(&self, duration: &mut Duration) -> Result<(), Error> {
+        let nanos = (duration.as_nanos() as f64 / self.0).round();
+        if nanos > MAX.as_nanos() as f64 {
+            return Err(Error::TooLong(self.0));
+        }
+        *duration = Duration::from_nanos(nanos as u64);
+        Ok(())
+    }
+
+    fn sleep(&self, sleep: &mut Sleep) -> Result<(), Error> {
+        self.divide(&mut sleep.min)?;
+        self.divide(&mut sleep.max)
+    }
+
+    fn steps(&self, steps: &mut [Step]) -> Result<(), Error> {
+        steps.iter_mut().try_for_each(|step| match step {
+            Step::WebSocket(socket) => self.socket_steps(&mut socket.steps),
+            Step::Sleep(sleep) => self.sleep(sleep),
+            Step::Repeat { steps, .. } => self.steps(steps),
+        })
+    }
+
+    fn socket_steps(&self, steps: &mut [SocketStep]) -> Result<(), Error> {
+        steps.iter_mut().try_for_each(|step| match step {
+            SocketStep::Sleep(sleep) => self.sleep(sleep),
+            SocketStep::Repeat { steps, .. } => self.socket_steps(steps),
+            SocketStep::Hold { duration } => duration.iter_mut().try_for_each(|duration| self.divide(duration)),
+            SocketStep::Send(_) | SocketStep::Expect(_) | SocketStep::Close { .. } => Ok(()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{environment::Environment, load, overrides::Overrides, source::Source};
+
+    const PROFILE: &str = "
+scenarios:
+  ramp:
+    executor: ramping-vus
+    startTime: 10s
+    startVUs: 0
+    gracefulRampDown: 7s
+    stages: [{ duration: 30s, target: 100 }, { duration: 1m, target: 1 }, { duration: 0s, target: 0 }, { duration: 1s, target: 5 }]
+  flat: { executor: constant-vus, vus: 3, duration: 20s, gracefulStop: 9s }
+flow:
+  - sleep: { min: 1s, max: 2s }
+  - repeat:
+      times: 2
+      steps:
+        - websocket:
+            url: ws://h
+            steps: [{ repeat: { times: 2, steps: [{ sleep: 3s }] } }, { expect: { timeout: 4s } }, { hold: 5s }]
+thresholds:
+  checks: [{ threshold: rate>0.5, abortOnFail: true, delayAbortEval: 6s }]
+";
+
+    fn profile() -> Profile {
+        let source = Source::from_bytes("p.yaml", PROFILE.as_bytes().to_vec()).unwrap();
+        load(&source, &Environment::default(), &Overrides::default()).unwrap_or_else(|report| panic!("{report}"))
+    }
+
+    fn targets(profile: &Profile) -> Vec<u32> {
+        let of = |executor: &Executor| match executor {
+            Executor::ConstantVus { vus, .. } => vec![*vus],
+            Executor::RampingVus { start_vus, stages, .. } => {
+                [*start_vus].into_iter().chain(stages.iter().map(|stage| stage.target)).collect()
+            }
+        };
+        profile.scenarios.iter().flat_map(|scenario| of(&scenario.executor)).collect()
+    }
+
+    #[test]
+    fn scaling_rounds_halves_up_and_keeps_load_where_there_was_some() {
+        assert_eq!(targets(&profile()), [0, 100, 1, 0, 5, 3]);
+        assert_eq!(targets(&profile().scaled(0.5).unwrap()), [0, 50, 1, 0, 3, 2]);
+        assert_eq!(targets(&profile().scaled(0.001).unwrap()), [0, 1, 1, 0, 1, 1]);
+        assert_eq!(targets(&profile().scaled(2.0).unwrap()), [0, 200, 2, 0, 10, 6]);
+    }
+
+    #[test]
+    fn speed_divides_the_course_and_leaves_the_limits() {
+        let fast = format!("{:?}", profile().sped_up(10.0).unwrap());
+        for expected in [
+            "start_time: 1s",
+            "duration: 3s, target: 100",
+            "duration: 6s, target: 1",
+            "duration: 2s",
+            "min: 100ms, max: 200ms",
+            "min: 300ms",
+            "timeout: 4s",
+            "duration: Some(500ms)",
+            "graceful_ramp_down: 7s",
+            "graceful_stop: 9s",
+            "delay_abort_eval: 600ms",
+        ] {
+            assert!(fast.contains(expected), "{expected} in {fast}");
+        }
+    }
+
+    #[test]
+    fn a_factor_is_a_number_above_zero() {
+        for factor in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(matches!(profile().scaled(factor), Err(Error::Factor(_))), "{factor}");
+            assert!(matches!(profile().sped_up(factor), Err(Error::Factor(_))), "{factor}");
+        }
+        assert!(matches!(profile().scaled(1e9), Err(Error::TooManyVus { .. })));
+        assert!(matches!(profile().sped_up(1e-12), Err(Error::TooLong(_))));
+    }
+}

@@ -1,0 +1,16 @@
+//! The load itself: one thread per core, each walking its share of the plan.
+//!
+//! A [`worker`] starts and stops its [`vu`]s as the plan says; a VU walks the program of its
+//! scenario, opening [`session`]s. Workers share nothing; they answer commands with snapshots.
+
+pub mod backoff;
+pub mod control;
+pub mod failure_log;
+pub mod instruments;
+pub mod iteration;
+pub mod lazy_timer;
+pub mod limits;
+pub mod replies;
+pub mod session;
+pub mod vu;
+pub mod worker;

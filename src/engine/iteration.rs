@@ -1,0 +1,259 @@
+//! One iteration: walks the program of a scenario.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rand::RngExt;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::{
+    clock::Instant,
+    config::{
+        profile::{Expect, Reply, Sleep},
+        template::{Template, Values},
+    },
+    engine::{
+        control::{Control, Phase},
+        instruments::IterationFailure,
+        lazy_timer::LazyTimer,
+        session::{Goal, Session, Wait},
+        vu::Vu,
+        worker::WorkerContext,
+    },
+    plan::program::Op,
+    protocol::{
+        failure::{ConnectError, ConnectFailure},
+        transport::ByteCounters,
+    },
+};
+
+/// How an iteration ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every step was done.
+    Completed,
+    /// A step failed and the rest was left out.
+    Failed(IterationFailure),
+    /// Its time was up.
+    Interrupted,
+}
+
+/// What ends an iteration before its last step.
+#[derive(Debug)]
+enum Stop {
+    Failed(IterationFailure),
+    Interrupted,
+}
+
+/// Runs one iteration of `vu`.
+pub async fn run(worker: &WorkerContext, vu: &Vu) -> Outcome {
+    let mut walk = Walk { worker, vu, session: None, values: vu.values(), rounds: Vec::new() };
+    let stopped = walk.steps().await;
+    let session = walk.session.take();
+    match (stopped, session) {
+        (Ok(()), _) => Outcome::Completed,
+        (Err(stop), session) => {
+            if let Some(session) = session {
+                session.cut().await;
+            }
+            match stop {
+                Stop::Failed(failure) => Outcome::Failed(failure),
+                Stop::Interrupted => Outcome::Interrupted,
+            }
+        }
+    }
+}
+
+struct Walk<'w> {
+    worker: &'w WorkerContext,
+    vu: &'w Vu,
+    session: Option<Box<Session>>,
+    values: Values,
+    /// Finished rounds of the loops around the current step, the innermost last.
+    rounds: Vec<u32>,
+}
+
+impl Walk<'_> {
+    async fn steps(&mut self) -> Result<(), Stop> {
+        let program = self.vu.scenario.program.clone();
+        let mut next = 0;
+        while let Some(op) = program.ops.get(next) {
+            next += 1;
+            match op {
+                Op::Repeat => {
+                    self.rounds.push(0);
+                    self.values.index = 0;
+                }
+                Op::Next { body, times } => {
+                    let finished = self.rounds.last().map_or(*times, |round| round + 1);
+                    self.rounds.pop();
+                    if finished < *times {
+                        self.rounds.push(finished);
+                        next = *body;
+                    }
+                    self.values.index = self.rounds.last().copied().unwrap_or(0).into();
+                }
+                Op::Sleep(sleep) => self.sleep(*sleep).await?,
+                Op::Open { site } => self.open(*site).await?,
+                Op::Send { message, reply } => self.send(next - 1, message, *reply).await?,
+                Op::Expect(expect) => self.expect(*expect).await?,
+                Op::Hold { duration } => self.hold(*duration).await?,
+                Op::Close { code, reason, loops, after } => {
+                    self.rounds.truncate(self.rounds.len().saturating_sub(*loops));
+                    self.values.index = self.rounds.last().copied().unwrap_or(0).into();
+                    self.close(*code, reason).await?;
+                    next = *after;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(&mut self, site: usize) -> Result<(), Stop> {
+        let scenario = &self.vu.scenario;
+        let (Some(target), Some(slots)) = (scenario.program.sites.get(site), scenario.sites.get(site)) else {
+            return Ok(());
+        };
+        let recorder = &self.worker.recorder;
+        let counters = ByteCounters {
+            recorder: recorder.clone(),
+            sent: scenario.slots.data_sent,
+            received: scenario.slots.data_received,
+        };
+        recorder.gauge_add(slots.connecting_now, 1);
+        let dialled = Instant::now();
+        // Boxed: its several KiB of handshake state go when the connection is open.
+        let opening = Box::pin(self.worker.connector.open(target, &self.values, counters));
+        let opened = tokio::select! {
+            biased;
+            () = self.vu.control.reached(Phase::Cut) => {
+                Err(ConnectError::new(ConnectFailure::Interrupted, "the iteration was cut"))
+            }
+            opened = opening => opened,
+        };
+        recorder.gauge_add(slots.connecting_now, -1);
+        match opened {
+            Ok(connection) => {
+                let opened_at = Instant::now();
+                recorder.add(slots.session(Some(101)), 1);
+                recorder.record(slots.connecting, opened_at.nanos_since(dialled), opened_at);
+                recorder.add(slots.check(true), 1);
+                let session = Session::new(connection, recorder.clone(), slots.clone(), target.timeouts, dialled);
+                self.session = Some(Box::new(session));
+                Ok(())
+            }
+            Err(error) => {
+                recorder.add(slots.session(error.status), 1);
+                recorder.add(slots.failure(error.reason), 1);
+                recorder.add(slots.check(false), 1);
+                self.worker.failures.log(&target.url.display, &error);
+                match error.reason {
+                    ConnectFailure::Interrupted => Err(Stop::Interrupted),
+                    _ => Err(Stop::Failed(IterationFailure::Connect)),
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, place: usize, message: &Template, reply: Option<Reply>) -> Result<(), Stop> {
+        let Some(session) = self.session.as_mut() else { return Ok(()) };
+        let seq = self.vu.next_seq();
+        let text = match self.vu.scenario.constants.get(place) {
+            Some(Some(constant)) => constant.clone(),
+            _ => {
+                self.values.seq = seq;
+                self.values.now_ms = (self.worker.wall.unix_nanos(session.intended()) / 1_000_000) as u64;
+                self.worker.text.borrow_mut().render(message, &self.values)
+            }
+        };
+        match session.queue(text, reply) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let wait = session.wait(&self.vu.control, Goal { writable: true, ..Goal::default() }).await;
+                self.after(wait).await
+            }
+            Err(wait) => self.after(wait).await,
+        }
+    }
+
+    async fn expect(&mut self, expect: Expect) -> Result<(), Stop> {
+        let Some(session) = self.session.as_mut() else { return Ok(()) };
+        let until = Some(Instant::now() + expect.timeout);
+        let wait =
+            session.wait(&self.vu.control, Goal { messages: Some(expect.count), until, ..Goal::default() }).await;
+        match wait {
+            Wait::TimedOut => Err(Stop::Failed(IterationFailure::ExpectTimeout)),
+            other => self.after(other).await,
+        }
+    }
+
+    async fn hold(&mut self, duration: Option<Duration>) -> Result<(), Stop> {
+        let until = duration.map(|duration| Instant::now() + duration);
+        let Some(session) = self.session.as_mut() else { return Ok(()) };
+        let wait = session.wait(&self.vu.control, Goal { stopped: true, until, ..Goal::default() }).await;
+        self.after(wait).await
+    }
+
+    async fn sleep(&mut self, sleep: Sleep) -> Result<(), Stop> {
+        let pause = if sleep.min == sleep.max {
+            sleep.min
+        } else {
+            self.worker.random.borrow_mut().random_range(sleep.min..=sleep.max)
+        };
+        let until = Instant::now() + pause;
+        match self.session.as_mut() {
+            Some(session) => {
+                let wait = session.wait(&self.vu.control, Goal { until: Some(until), ..Goal::default() }).await;
+                self.after(wait).await
+            }
+            None if pause_until(&self.vu.control, until, Phase::Cut).await => Ok(()),
+            None => Err(Stop::Interrupted),
+        }
+    }
+
+    async fn close(&mut self, code: u16, reason: &str) -> Result<(), Stop> {
+        let Some(session) = self.session.take() else { return Ok(()) };
+        let wait = session.close(&self.vu.control, code, reason).await;
+        self.after(wait).await
+    }
+
+    /// Turns the end of a wait into what the iteration does next.
+    async fn after(&mut self, wait: Wait) -> Result<(), Stop> {
+        match wait {
+            Wait::Reached | Wait::TimedOut => Ok(()),
+            Wait::Cut => Err(Stop::Interrupted),
+            Wait::Lost => {
+                // Counted already; nothing is left to say goodbye to.
+                self.session = None;
+                Err(Stop::Failed(IterationFailure::ConnectionLost))
+            }
+        }
+    }
+}
+
+/// Waits until `until` or until the VU's phase is `phase` or later; returns whether the time came first.
+pub async fn pause_until(control: &Control, until: Instant, phase: Phase) -> bool {
+    let mut timer = LazyTimer::default();
+    std::future::poll_fn(|cx| {
+        if control.poll_reached(cx, phase).is_ready() {
+            return std::task::Poll::Ready(false);
+        }
+        timer.poll_until(cx, until).map(|()| true)
+    })
+    .await
+}
+
+/// Renders messages, all into one buffer of the worker.
+#[derive(Debug, Default)]
+pub struct TextBuffer(BytesMut);
+
+impl TextBuffer {
+    /// The text of `template`. Its memory is used again as soon as the text is dropped.
+    pub fn render(&mut self, template: &Template, values: &Values) -> Utf8Bytes {
+        self.0.reserve(1024);
+        template.render(values, &mut self.0);
+        let text: Bytes = self.0.split().freeze();
+        // Templates are made of `str`s and digits, so this never falls back.
+        Utf8Bytes::try_from(text).unwrap_or_default()
+    }
+}

@@ -1,0 +1,192 @@
+//! Awaited replies of one connection, matched in order. Messages queued at the same instant are
+//! one entry, so a burst of 100 costs one.
+
+use std::{collections::VecDeque, time::Duration};
+
+use crate::clock::Instant;
+
+/// Messages that were to be sent at one instant.
+#[derive(Debug, Clone, Copy)]
+struct Burst {
+    intended: Instant,
+    count: u32,
+    /// Their replies did not come in time: a later one is late, not matched.
+    timed_out: bool,
+}
+
+/// What an arriving message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// The reply to a message intended then.
+    Matched(Instant),
+    /// The reply to a message that had timed out.
+    Late,
+    /// No reply is awaited.
+    Unsolicited,
+}
+
+/// Awaited replies in the order of their messages.
+#[derive(Debug, Default)]
+pub struct Replies {
+    bursts: VecDeque<Burst>,
+    awaited: u64,
+}
+
+impl Replies {
+    /// Awaits the reply of a message.
+    pub fn expect(&mut self, intended: Instant) {
+        self.awaited += 1;
+        match self.bursts.back_mut() {
+            Some(last) if last.intended == intended && !last.timed_out && last.count < u32::MAX => last.count += 1,
+            _ => self.bursts.push_back(Burst { intended, count: 1, timed_out: false }),
+        }
+    }
+
+    /// Takes back the newest `count` messages: they were never sent.
+    pub fn retract(&mut self, mut count: u64) {
+        while count > 0 {
+            let Some(last) = self.bursts.back_mut() else { return };
+            let taken = u64::from(last.count).min(count);
+            if !last.timed_out {
+                self.awaited -= taken;
+            }
+            count -= taken;
+            last.count -= taken as u32;
+            if last.count == 0 {
+                self.bursts.pop_back();
+            }
+        }
+    }
+
+    /// Matches an arriving message.
+    pub fn arrive(&mut self) -> Arrival {
+        let Some(first) = self.bursts.front_mut() else { return Arrival::Unsolicited };
+        let Burst { intended, timed_out, .. } = *first;
+        first.count -= 1;
+        if first.count == 0 {
+            self.bursts.pop_front();
+            if self.bursts.is_empty() {
+                // A connection that is only held from now on needs no room for replies.
+                self.bursts.shrink_to_fit();
+            }
+        }
+        if timed_out {
+            return Arrival::Late;
+        }
+        self.awaited -= 1;
+        Arrival::Matched(intended)
+    }
+
+    /// Replies that may still be matched.
+    #[must_use]
+    pub fn awaited(&self) -> u64 {
+        self.awaited
+    }
+
+    /// When the next reply times out.
+    #[must_use]
+    pub fn deadline(&self, timeout: Duration) -> Option<Instant> {
+        if self.awaited == 0 {
+            return None;
+        }
+        self.bursts.iter().find(|burst| !burst.timed_out).map(|burst| burst.intended + timeout)
+    }
+
+    /// Gives up replies due before `now`; returns how many.
+    pub fn expire(&mut self, now: Instant, timeout: Duration) -> u64 {
+        let mut expired = 0;
+        for burst in self.bursts.iter_mut().take_while(|burst| burst.intended + timeout <= now) {
+            if !burst.timed_out {
+                burst.timed_out = true;
+                expired += u64::from(burst.count);
+            }
+        }
+        self.awaited -= expired;
+        expired
+    }
+
+    /// The connection is over; returns how many awaited replies are lost with it.
+    pub fn lose(&mut self) -> u64 {
+        self.bursts = VecDeque::new();
+        std::mem::take(&mut self.awaited)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TIMEOUT: Duration = Duration::from_millis(50);
+
+    #[derive(Debug, Clone)]
+    enum Event {
+        Send(u8),
+        Unsent(u8),
+        Arrive,
+        Wait(u64),
+        Expire,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            (1u8..5).prop_map(Event::Send),
+            (1u8..3).prop_map(Event::Unsent),
+            Just(Event::Arrive),
+            (1u64..40).prop_map(Event::Wait),
+            Just(Event::Expire),
+        ]
+    }
+
+    proptest! {
+        /// The oracle keeps one entry per message.
+        #[test]
+        fn matching_equals_a_queue_of_single_messages(events in prop::collection::vec(event(), 1..80)) {
+            let mut replies = Replies::default();
+            let mut oracle: VecDeque<(Instant, bool)> = VecDeque::new();
+            let (mut sent, mut matched, mut expired, mut now) = (0u64, 0u64, 0u64, Instant::now());
+            for event in events {
+                match event {
+                    Event::Send(count) => for _ in 0..count {
+                        replies.expect(now);
+                        oracle.push_back((now, false));
+                        sent += 1;
+                    },
+                    Event::Unsent(count) => {
+                        // Only what has just been queued can be unsent, and it cannot have timed out.
+                        let fresh = oracle.iter().rev().take_while(|(at, out)| *at == now && !out).count();
+                        let count = usize::from(count).min(fresh);
+                        replies.retract(count as u64);
+                        oracle.truncate(oracle.len() - count);
+                        sent -= count as u64;
+                    }
+                    Event::Arrive => {
+                        let expected = match oracle.pop_front() {
+                            None => Arrival::Unsolicited,
+                            Some((_, true)) => Arrival::Late,
+                            Some((at, false)) => { matched += 1; Arrival::Matched(at) }
+                        };
+                        prop_assert_eq!(replies.arrive(), expected);
+                    }
+                    Event::Wait(millis) => now = now + Duration::from_millis(millis),
+                    Event::Expire => {
+                        let mut count = 0;
+                        for (at, out) in &mut oracle {
+                            if *at + TIMEOUT <= now && !*out { *out = true; count += 1; }
+                        }
+                        expired += count;
+                        prop_assert_eq!(replies.expire(now, TIMEOUT), count);
+                    }
+                }
+                let waiting = oracle.iter().filter(|(_, out)| !out).count() as u64;
+                prop_assert_eq!(replies.awaited(), waiting);
+                prop_assert_eq!(sent, matched + expired + waiting);
+                let next = oracle.iter().find(|(_, out)| !out).map(|(at, _)| *at + TIMEOUT);
+                prop_assert_eq!(replies.deadline(TIMEOUT), next);
+            }
+            let waiting = replies.awaited();
+            prop_assert_eq!(replies.lose(), waiting);
+            prop_assert_eq!(sent, matched + expired + waiting);
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! One open connection with its accounting. Whatever a VU waits for, the session meanwhile writes
+//! what is queued and reads, matches and counts what comes, so that a sleeping flow never lets
+//! messages pile up and every count is exact at any snapshot:
+//! `expected = matched + timed out + lost + in flight`.
+
+use std::{
+    future::poll_fn,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::{
+    clock::Instant,
+    config::profile::{Reply, Timeouts},
+    engine::{
+        control::{Control, Phase},
+        instruments::{ClosedBy, SiteSlots},
+        lazy_timer::LazyTimer,
+        replies::{Arrival, Replies},
+    },
+    metrics::recorder::Recorder,
+    protocol::{
+        failure::Disconnect,
+        websocket::{Connection, Incoming},
+    },
+};
+
+/// Messages handled before other tasks of the worker get their turn.
+const TURN: usize = 512;
+/// Queued bytes above which a session writes before it queues more.
+const HIGH_WATER: u64 = 32 * 1024;
+/// Room kept for the next burst; larger ones are given back.
+const KEPT_FRAMES: usize = 16;
+
+/// What a flow waits for. Whichever comes first ends the wait.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Goal {
+    /// A point in time.
+    pub until: Option<Instant>,
+    /// Messages since the last goal of this kind.
+    pub messages: Option<u64>,
+    /// The ramp takes the VU away; awaited replies are still waited for.
+    pub stopped: bool,
+    /// Every awaited reply came or was given up.
+    pub replied: bool,
+    /// Little enough is queued to queue more.
+    pub writable: bool,
+}
+
+/// Why a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// The goal, other than time, is reached.
+    Reached,
+    /// `until` has passed.
+    TimedOut,
+    /// The iteration is to end now.
+    Cut,
+    /// The connection is over; it has been counted.
+    Lost,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    length: u32,
+    awaits_reply: bool,
+}
+
+/// How a connection is ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// It is not.
+    Open,
+    /// Our close frame is queued or sent.
+    Closing { code: u16 },
+    /// Both close frames are exchanged; TCP is to end.
+    Closed { by: ClosedBy, code: u16 },
+}
+
+/// An open connection. Must be ended by [`Session::close`] or lost; a dropped one is counted as cut.
+#[derive(Debug)]
+pub struct Session {
+    connection: Connection,
+    recorder: Rc<Recorder>,
+    slots: Rc<SiteSlots>,
+    timeouts: Timeouts,
+    dialled: Instant,
+    intended: Instant,
+    replies: Replies,
+    frames: Vec<Frame>,
+    /// Bytes of frames that have been counted as sent.
+    credited: u64,
+    unflushed: bool,
+    write_deadline: Option<Instant>,
+    /// Set by the server's close frame: TCP is to end by then.
+    end_deadline: Option<Instant>,
+    unclaimed: u64,
+    timer: LazyTimer,
+    ending: Ending,
+    counted: bool,
+}
+
+impl Session {
+    /// Takes over a connection that has just opened.
+    #[must_use]
+    pub fn new(
+        connection: Connection,
+        recorder: Rc<Recorder>,
+        slots: Rc<SiteSlots>,
+        timeouts: Timeouts,
+        dialled: Instant,
+    ) -> Self {
+        recorder.gauge_add(slots.open, 1);
+        Self {
+            connection,
+            recorder,
+            slots,
+            timeouts,
+            dialled,
+            intended: Instant::now(),
+            replies: Replies::default(),
+            frames: Vec::new(),
+            credited: 0,
+            unflushed: false,
+            write_deadline: None,
+            end_deadline: None,
+            unclaimed: 0,
+            timer: LazyTimer::default(),
+            ending: Ending::Open,
+            counted: false,
+        }
+    }
+
+    /// When the messages that are queued now were to be sent: the end of the last wait.
+    #[must_use]
+    pub fn intended(&self) -> Instant {
+        self.intended
+    }
+
+    /// Queues a message. Returns whether more may be queued at once; otherwise wait for `writable`.
+    ///
+    /// # Errors
+    /// [`Wait::Lost`]: the connection is over.
+    pub fn queue(&mut self, message: Utf8Bytes, reply: Option<Reply>) -> Result<bool, Wait> {
+        if self.ending != Ending::Open {
+            self.end(None);
+            return Err(Wait::Lost);
+        }
+        match self.connection.queue_text(message) {
+            Ok(length) => {
+                if reply.is_some() {
+                    self.replies.expect(self.intended);
+                }
+                self.frames.push(Frame { length: length as u32, awaits_reply: reply.is_some() });
+                self.unflushed = true;
+                Ok(self.connection.unsent() < HIGH_WATER)
+            }
+            Err(reason) => {
+                self.lost(reason);
+                Err(Wait::Lost)
+            }
+        }
+    }
+
+    /// Waits for `goal`.
+    pub async fn wait(&mut self, control: &Control, goal: Goal) -> Wait {
+        let wait = poll_fn(|cx| self.poll_wait(cx, control, goal)).await;
+        self.intended = Instant::now();
+        wait
+    }
+
+    fn poll_wait(&mut self, cx: &mut Context<'_>, control: &Control, goal: Goal) -> Poll<Wait> {
+        let pumped = self.pump(cx);
+        // Before an end: what the server sent just before it counts for the goal.
+        if let Some(count) = goal.messages
+            && self.unclaimed >= count
+        {
+            self.unclaimed -= count;
+            return Poll::Ready(Wait::Reached);
+        }
+        let flushed = match pumped {
+            Ok(flushed) => flushed,
+            Err(wait) => return Poll::Ready(wait),
+        };
+        if control.poll_reached(cx, Phase::Cut).is_ready() {
+            return Poll::Ready(Wait::Cut);
+        }
+        if goal.writable && self.connection.unsent() < HIGH_WATER {
+            return Poll::Ready(Wait::Reached);
+        }
+        let replied = flushed && self.replies.awaited() == 0;
+        if goal.replied && replied {
+            return Poll::Ready(Wait::Reached);
+        }
+        // Registers the waker even when replies are still awaited, which wake the task by themselves.
+        if goal.stopped && control.poll_reached(cx, Phase::Stopping).is_ready() && replied {
+            return Poll::Ready(Wait::Reached);
+        }
+        self.poll_deadlines(cx, goal.until)
+    }
+
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>, until: Option<Instant>) -> Poll<Wait> {
+        loop {
+            let reply = self.replies.deadline(self.timeouts.reply);
+            let Some(next) = [until, reply, self.write_deadline, self.end_deadline].into_iter().flatten().min() else {
+                return Poll::Pending;
+            };
+            if self.timer.poll_until(cx, next).is_pending() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
+            if self.write_deadline.is_some_and(|deadline| deadline <= now) {
+                self.lost(Disconnect::WriteTimeout);
+                return Poll::Ready(Wait::Lost);
+            }
+            if self.end_deadline.is_some_and(|deadline| deadline <= now) {
+                self.end(None);
+                return Poll::Ready(Wait::Lost);
+            }
+            let expired = self.replies.expire(now, self.timeouts.reply);
+            if expired > 0 {
+                self.recorder.add(self.slots.timed_out, expired);
+                self.recorder.gauge_add(self.slots.in_flight, -(expired as i64));
+                // The goal may be reached by this; the task looks again.
+                cx.waker().wake_by_ref();
+            }
+            if until.is_some_and(|until| until <= now) {
+                return Poll::Ready(Wait::TimedOut);
+            }
+        }
+    }
+
+    /// Writes and reads as much as there is. `Ok(true)`: nothing is queued any more.
+    fn pump(&mut self, cx: &mut Context<'_>) -> Result<bool, Wait> {
+        self.poll_write(cx)?;
+        for _ in 0..TURN {
+            match self.connection.poll_next(cx) {
+                Poll::Pending => return Ok(!self.unflushed),
+                Poll::Ready(Ok(incoming)) => self.take(&incoming)?,
+                Poll::Ready(Err(reason)) => {
+                    self.lost(reason);
+                    return Err(Wait::Lost);
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(!self.unflushed)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Wait> {
+        if !self.unflushed {
+            return Ok(());
+        }
+        let written = self.connection.poll_flush(cx);
+        self.credit();
+        match written {
+            Poll::Ready(Ok(())) => {
+                self.unflushed = false;
+                self.write_deadline = None;
+                Ok(())
+            }
+            Poll::Ready(Err(reason)) => {
+                self.lost(reason);
+                Err(Wait::Lost)
+            }
+            Poll::Pending => {
+                if self.write_deadline.is_none() {
+                    self.write_deadline = Some(Instant::now() + self.timeouts.write);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Counts the frames that the kernel has accepted as sent.
+    fn credit(&mut self) {
+        let accepted = self.connection.accepted();
+        let mut sent = 0;
+        let mut expected = 0;
+        for frame in &self.frames {
+            if self.credited + u64::from(frame.length) > accepted {
+                break;
+            }
+            self.credited += u64::from(frame.length);
+            sent += 1;
+            expected += u64::from(frame.awaits_reply);
+        }
+        if sent == self.frames.len() {
+            self.frames.clear();
+            self.frames.shrink_to(KEPT_FRAMES);
+        } else {
+            self.frames.drain(..sent);
+        }
+        self.recorder.add(self.slots.sent, sent as u64);
+        self.recorder.add(self.slots.expected, expected);
+        self.recorder.gauge_add(self.slots.in_flight, expected as i64);
+    }
+
+    fn take(&mut self, incoming: &Incoming) -> Result<(), Wait> {
+        match *incoming {
+            Incoming::Data(_) => {
+                self.unclaimed += 1;
+                self.recorder.add(self.slots.received, 1);
+                match self.replies.arrive() {
+                    Arrival::Matched(intended) => {
+                        let read = self.connection.read_at();
+                        self.recorder.record(self.slots.rtt, read.nanos_since(intended), read);
+                        self.recorder.gauge_add(self.slots.in_flight, -1);
+                    }
+                    Arrival::Late => self.recorder.add(self.slots.late, 1),
+                    Arrival::Unsolicited => self.recorder.add(self.slots.unsolicited, 1),
+                }
+                Ok(())
+            }
+            Incoming::Pong(_) => Ok(()),
+            Incoming::Close(code) => {
+                let (by, code) = match self.ending {
+                    Ending::Closing { code } => (ClosedBy::Client, code),
+                    _ => (ClosedBy::Server, code),
+                };
+                self.ending = Ending::Closed { by, code };
+                self.end_deadline = Some(Instant::now() + self.timeouts.close);
+                // Our answer goes out with the next read.
+                Ok(())
+            }
+            Incoming::Ended => {
+                self.end(None);
+                Err(Wait::Lost)
+            }
+        }
+    }
+
+    /// Waits for awaited replies, says goodbye with `code`, and waits for the server's goodbye and
+    /// the end of TCP, each bounded.
+    pub async fn close(mut self, control: &Control, code: u16, reason: &str) -> Wait {
+        let wait = self.wait(control, Goal { replied: true, ..Goal::default() }).await;
+        match wait {
+            Wait::Reached => {
+                self.say_goodbye(code, reason, self.timeouts.close).await;
+                Wait::Reached
+            }
+            Wait::Cut => {
+                self.cut().await;
+                Wait::Cut
+            }
+            // Both sides wanted the end.
+            Wait::Lost if matches!(self.ending, Ending::Closed { .. }) => Wait::Reached,
+            Wait::Lost | Wait::TimedOut => wait,
+        }
+    }
+
+    /// Ends the connection of an iteration that is cut: a short goodbye (1001), whatever is still awaited is lost.
+    pub async fn cut(mut self) {
+        const GOING_AWAY: u16 = 1001;
+        let patience = self.timeouts.close.min(Duration::from_secs(1));
+        self.say_goodbye(GOING_AWAY, "", patience).await;
+    }
+
+    async fn say_goodbye(&mut self, code: u16, reason: &str, patience: Duration) {
+        if self.ending == Ending::Open {
+            self.ending = Ending::Closing { code };
+            self.unflushed = true;
+            if let Err(reason) = self.connection.queue_close(code, reason) {
+                return self.lost(reason);
+            }
+        }
+        // A cut must not end this wait: it is bounded, and the goodbye is what a cut does.
+        let never_cut = Control::default();
+        let goal = Goal { until: Some(Instant::now() + patience), ..Goal::default() };
+        if self.wait(&never_cut, goal).await == Wait::TimedOut {
+            match self.ending {
+                // Both sides have said goodbye, but the server keeps TCP open: that is its affair.
+                Ending::Closed { .. } => self.end(None),
+                _ => self.end(Some(Disconnect::CloseTimeout)),
+            }
+        }
+    }
+
+    fn lost(&mut self, reason: Disconnect) {
+        // Frames that the kernel took before the error were sent.
+        self.credit();
+        self.end(Some(reason));
+    }
+
+    /// Counts the end, once.
+    fn end(&mut self, disconnect: Option<Disconnect>) {
+        if self.counted {
+            return;
+        }
+        self.counted = true;
+        let unsent = self.frames.iter().filter(|frame| frame.awaits_reply).count() as u64;
+        self.replies.retract(unsent);
+        let lost = self.replies.lose();
+        let (recorder, slots) = (&self.recorder, &self.slots);
+        recorder.add(slots.lost, lost);
+        recorder.gauge_add(slots.in_flight, -(lost as i64));
+        recorder.gauge_add(slots.open, -1);
+        let (by, code) = match (self.ending, disconnect) {
+            (Ending::Closed { by, code }, _) => (by, code),
+            (_, Some(Disconnect::Reset | Disconnect::Eof | Disconnect::Tls | Disconnect::Other)) => {
+                (ClosedBy::Network, 1006)
+            }
+            (_, Some(Disconnect::Protocol)) => (ClosedBy::Client, 1002),
+            (_, Some(Disconnect::BadUtf8)) => (ClosedBy::Client, 1007),
+            (_, Some(Disconnect::TooBig)) => (ClosedBy::Client, 1009),
+            (Ending::Closing { code }, _) => (ClosedBy::Client, code),
+            (Ending::Open, _) => (ClosedBy::Client, 1006),
+        };
+        recorder.add(slots.close(by, code), 1);
+        if let (false, Some(reason)) = (matches!(self.ending, Ending::Closed { .. }), disconnect) {
+            recorder.add(slots.disconnect(reason), 1);
+        }
+        let now = Instant::now();
+        recorder.record(slots.session_duration, now.nanos_since(self.dialled), now);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // A panic in the flow must not leave an open connection in the books.
+        self.end(Some(Disconnect::Other));
+    }
+}

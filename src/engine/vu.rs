@@ -1,0 +1,129 @@
+//! A virtual user: iterations, one after the other, until it is told to stop.
+
+use std::{cell::Cell, rc::Rc, sync::Arc};
+
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::{
+    clock::Instant,
+    config::template::Values,
+    engine::{
+        backoff,
+        control::{Control, Phase},
+        instruments::{ScenarioSlots, SiteSlots},
+        iteration::{self, Outcome, pause_until},
+        worker::WorkerContext,
+    },
+    plan::{
+        ScenarioPlan,
+        program::{Op, Program},
+    },
+};
+
+/// What the VUs of one scenario on one worker share.
+#[derive(Debug)]
+pub struct Scenario {
+    /// What an iteration does.
+    pub program: Arc<Program>,
+    /// Where it is counted.
+    pub slots: ScenarioSlots,
+    /// Where its connections are counted, by site.
+    pub sites: Vec<Rc<SiteSlots>>,
+    /// Messages without placeholders, by the place of their operation.
+    pub constants: Vec<Option<Utf8Bytes>>,
+}
+
+impl Scenario {
+    /// Prepares a planned scenario.
+    #[must_use]
+    pub fn new(plan: &ScenarioPlan, slots: &ScenarioSlots) -> Self {
+        let constants = plan.program.ops.iter().map(|op| match op {
+            Op::Send { message, .. } => message.constant().map(|text| Utf8Bytes::from(text.to_owned())),
+            _ => None,
+        });
+        Self {
+            program: plan.program.clone(),
+            slots: slots.clone(),
+            sites: slots.sites.iter().cloned().map(Rc::new).collect(),
+            constants: constants.collect(),
+        }
+    }
+}
+
+/// One virtual user.
+#[derive(Debug)]
+pub struct Vu {
+    /// Its scenario.
+    pub scenario: Rc<Scenario>,
+    /// What it has been told.
+    pub control: Control,
+    number: u32,
+    iteration: Cell<u64>,
+    seq: Cell<u64>,
+    running: Cell<bool>,
+}
+
+impl Vu {
+    /// The VU `number` (from 1) of a scenario, not yet running.
+    #[must_use]
+    pub fn new(scenario: Rc<Scenario>, number: u32) -> Self {
+        Self {
+            scenario,
+            control: Control::default(),
+            number,
+            iteration: Cell::new(0),
+            seq: Cell::new(0),
+            running: Cell::new(false),
+        }
+    }
+
+    /// The placeholders' values at the start of an iteration.
+    #[must_use]
+    pub fn values(&self) -> Values {
+        Values { vu: self.number.into(), iteration: self.iteration.get(), ..Values::default() }
+    }
+
+    /// Numbers the messages of this VU from 0.
+    pub fn next_seq(&self) -> u64 {
+        self.seq.replace(self.seq.get() + 1)
+    }
+
+    /// Claims the VU for a new task; false while its last one lives.
+    #[must_use]
+    pub fn claim(&self) -> bool {
+        !self.running.replace(true)
+    }
+
+    /// Runs iterations until told to stop, then gives up the claim. A VU that is given back before its iteration has ended goes on.
+    pub async fn run(self: Rc<Self>, worker: Rc<WorkerContext>) {
+        let slots = &self.scenario.slots;
+        let recorder = &worker.recorder;
+        recorder.gauge_add(slots.vus, 1);
+        let mut failures = 0;
+        while self.control.phase() == Phase::Active {
+            let begun = Instant::now();
+            let outcome = iteration::run(&worker, &self).await;
+            self.iteration.set(self.iteration.get() + 1);
+            let ended = Instant::now();
+            match outcome {
+                Outcome::Completed | Outcome::Failed(_) => {
+                    recorder.add(slots.iterations, 1);
+                    recorder.record(slots.duration, ended.nanos_since(begun), ended);
+                }
+                Outcome::Interrupted => recorder.add(slots.interrupted, 1),
+            }
+            if let Outcome::Failed(reason) = outcome {
+                recorder.add(slots.failed(reason), 1);
+                failures += 1;
+                let pause = backoff::pause(failures, &mut *worker.random.borrow_mut());
+                pause_until(&self.control, ended + pause, Phase::Stopping).await;
+            } else {
+                failures = 0;
+                // An iteration may have waited for nothing; others must get their turn.
+                tokio::task::yield_now().await;
+            }
+        }
+        recorder.gauge_add(slots.vus, -1);
+        self.running.set(false);
+    }
+}

@@ -1,0 +1,12 @@
+//! What people and machines read: progress while a run goes on, the summary at its end, and files.
+
+pub mod format;
+pub mod ndjson;
+pub mod progress;
+pub mod report;
+pub mod style;
+pub mod summary;
+pub mod summary_export;
+
+#[cfg(test)]
+mod fixture;

@@ -1,0 +1,181 @@
+//! A tick as text: pure functions.
+
+use std::time::Duration;
+
+/// The state of a run at one moment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Tick {
+    /// Since the start of the load.
+    pub elapsed: Duration,
+    /// Planned for the whole run, without graceful periods.
+    pub total: Duration,
+    /// One or two words: `running`, `ramping down`, `draining`.
+    pub state: String,
+    /// VUs that the plan asks for now.
+    pub planned_vus: u64,
+    /// VUs in an iteration.
+    pub active_vus: u64,
+    /// Most VUs that the plan asks for at any time.
+    pub max_vus: u64,
+    /// Open sockets.
+    pub open: u64,
+    /// Sockets being dialled or upgraded.
+    pub connecting: u64,
+    /// Messages per second since the last tick.
+    pub sent_per_second: f64,
+    /// Messages per second since the last tick.
+    pub received_per_second: f64,
+    /// Iterations that ran to their end.
+    pub complete: u64,
+    /// Iterations that were cut.
+    pub interrupted: u64,
+    /// Connection attempts that failed.
+    pub failed_connects: u64,
+    /// Names of metrics whose thresholds are crossed now.
+    pub crossed: Vec<String>,
+}
+
+impl Tick {
+    /// Elapsed time in the planned time, at most 1.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        if self.total.is_zero() { 1.0 } else { (self.elapsed.as_secs_f64() / self.total.as_secs_f64()).min(1.0) }
+    }
+}
+
+/// A line of its own: `running (0m07.5s/2m30.0s), 12/2000 VUs, …`.
+#[must_use]
+pub fn plain(tick: &Tick) -> String {
+    format!("{} {}", tick.state, status(tick))
+}
+
+/// Everything but the state's name, for the end of the bar. What is zero and would be bad is left out.
+#[must_use]
+pub fn status(tick: &Tick) -> String {
+    let minutes = tick.elapsed.max(tick.total) >= Duration::from_secs(60);
+    let (elapsed, total) = (clock(tick.elapsed, minutes), clock(tick.total, minutes));
+    let mut parts = vec![format!("({elapsed}/{total})"), vus(tick)];
+    parts.push(format!("{} complete and {} interrupted iterations", tick.complete, tick.interrupted));
+    if tick.open > 0 || tick.connecting > 0 {
+        parts.push(format!("{} open", tick.open));
+    }
+    if tick.connecting > 0 {
+        parts.push(format!("{} connecting", tick.connecting));
+    }
+    if tick.sent_per_second > 0.0 || tick.received_per_second > 0.0 {
+        parts.push(format!("msgs/s {} out {} in", rate(tick.sent_per_second), rate(tick.received_per_second)));
+    }
+    if tick.failed_connects > 0 {
+        parts.push(format!("{} failed to connect", tick.failed_connects));
+    }
+    if !tick.crossed.is_empty() {
+        parts.push(format!("✗ {}", tick.crossed.join(" ")));
+    }
+    let (first, rest) = parts.split_at(1);
+    format!("{}, {}", first.concat(), rest.join(", "))
+}
+
+/// Active of most VUs; what the plan asks for only while the two differ.
+fn vus(tick: &Tick) -> String {
+    let planned =
+        if tick.planned_vus == tick.active_vus { String::new() } else { format!(" ({} planned)", tick.planned_vus) };
+    format!("{}/{} VUs{planned}", tick.active_vus, tick.max_vus)
+}
+
+/// Of one width through the whole run: `07.5s`, `0m07.5s`, `2h00m07.5s`.
+fn clock(time: Duration, minutes: bool) -> String {
+    let tenths = time.as_millis() / 100;
+    let (hours, minute, second, tenth) = (tenths / 36_000, tenths / 600 % 60, tenths / 10 % 60, tenths % 10);
+    match (hours, minutes) {
+        (0, false) => format!("{second:02}.{tenth}s"),
+        (0, true) => format!("{minute}m{second:02}.{tenth}s"),
+        _ => format!("{hours}h{minute:02}m{second:02}.{tenth}s"),
+    }
+}
+
+/// Three digits are enough to watch: `0`, `7.5`, `812`, `13.4k`, `1.2M`.
+fn rate(per_second: f64) -> String {
+    match per_second {
+        under if under < 9.95 => format!("{:.1}", under.max(0.0)).trim_end_matches(".0").to_owned(),
+        under if under < 999.5 => format!("{under:.0}"),
+        under if under < 999_950.0 => format!("{:.1}k", under / 1e3),
+        large => format!("{:.1}M", large / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tick() -> Tick {
+        Tick {
+            elapsed: Duration::from_millis(7_540),
+            total: Duration::from_secs(150),
+            state: "running".to_owned(),
+            planned_vus: 25,
+            active_vus: 25,
+            max_vus: 2000,
+            ..Tick::default()
+        }
+    }
+
+    #[test]
+    fn a_calm_line_is_short() {
+        assert_eq!(plain(&tick()), "running (0m07.5s/2m30.0s), 25/2000 VUs, 0 complete and 0 interrupted iterations");
+    }
+
+    #[test]
+    fn everything_that_happens_is_told() {
+        let busy = Tick {
+            planned_vus: 30,
+            open: 23,
+            connecting: 2,
+            sent_per_second: 13_400.0,
+            received_per_second: 812.4,
+            complete: 7,
+            interrupted: 1,
+            failed_connects: 3,
+            crossed: vec!["ws_connecting".to_owned(), "checks".to_owned()],
+            ..tick()
+        };
+        assert_eq!(
+            plain(&busy),
+            "running (0m07.5s/2m30.0s), 25/2000 VUs (30 planned), 7 complete and 1 interrupted iterations, 23 open, \
+             2 connecting, msgs/s 13.4k out 812 in, 3 failed to connect, ✗ ws_connecting checks"
+        );
+    }
+
+    #[test]
+    fn clocks_have_one_width_in_a_run() {
+        for (millis, minutes, text) in [
+            (0, false, "00.0s"),
+            (59_990, false, "59.9s"),
+            (59_990, true, "0m59.9s"),
+            (61_000, true, "1m01.0s"),
+            (7_261_000, true, "2h01m01.0s"),
+        ] {
+            assert_eq!(clock(Duration::from_millis(millis), minutes), text);
+        }
+    }
+
+    #[test]
+    fn rates_have_three_digits() {
+        for (per_second, text) in [
+            (0.0, "0"),
+            (7.5, "7.5"),
+            (9.96, "10"),
+            (812.0, "812"),
+            (999.7, "1.0k"),
+            (13_400.0, "13.4k"),
+            (999_999.0, "1.0M"),
+        ] {
+            assert_eq!(rate(per_second), text);
+        }
+    }
+
+    #[test]
+    fn a_run_without_a_planned_time_is_complete() {
+        assert_eq!(Tick::default().share().to_bits(), 1f64.to_bits());
+        assert!(tick().share() < 0.06);
+    }
+}

@@ -1,0 +1,173 @@
+//! A finished run as a value: everything that the summary, the export and a merge of several
+//! agents need, and nothing that has to be asked again.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crate::{
+    catalogue::{Family, METRICS, Metric},
+    config::{profile::TrendStat, threshold::Threshold},
+    metrics::{
+        series::SeriesTable,
+        snapshot::Snapshot,
+        trend::Trend,
+        view::{Extremes, Value, View},
+    },
+    slo::{evaluate::Evaluation, verdict::Verdict},
+};
+
+/// How a run came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// As planned.
+    Completed,
+    /// A threshold with `abortOnFail` was crossed.
+    Aborted,
+    /// SIGINT or SIGTERM.
+    Interrupted,
+    /// Through the API.
+    Stopped,
+    /// The agent itself failed; the notes say how.
+    Failed,
+}
+
+impl Ended {
+    /// One word for files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Ended::Completed => "completed",
+            Ended::Aborted => "aborted",
+            Ended::Interrupted => "interrupted",
+            Ended::Stopped => "stopped",
+            Ended::Failed => "failed",
+        }
+    }
+}
+
+/// A finished run.
+#[derive(Debug, Clone)]
+pub struct RunReport {
+    /// Name of the profile.
+    pub profile: String,
+    /// Label `testid`.
+    pub testid: String,
+    /// What the slots of the snapshot mean.
+    pub table: Arc<SeriesTable>,
+    /// The final values.
+    pub snapshot: Snapshot,
+    /// Extremes of gauges over the run.
+    pub extremes: BTreeMap<Family, Extremes>,
+    /// From the start of the load to its end.
+    pub elapsed: Duration,
+    /// The profile's thresholds.
+    pub thresholds: Vec<Threshold>,
+    /// One for each threshold, in their order, on the final values.
+    pub evaluations: Vec<Evaluation>,
+    /// What they say together.
+    pub verdict: Verdict,
+    /// Columns of trends.
+    pub trend_stats: Vec<TrendStat>,
+    /// How the run ended.
+    pub ended: Ended,
+    /// Exit code of the command.
+    pub exit_code: u8,
+    /// Lines for people: warnings about the run's validity, what was cut, where files are.
+    pub notes: Vec<String>,
+}
+
+/// A metric, or a part of it under a tag selector, with its value.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// As shown: `ws_connecting` or `ws_connecting{url:ws://host/x}`.
+    pub name: String,
+    /// What it is.
+    pub metric: &'static Metric,
+    /// Empty for the whole metric.
+    pub selector: Vec<(String, String)>,
+    /// Its value.
+    pub value: Value,
+}
+
+impl RunReport {
+    /// The final values, readable.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        View {
+            table: &self.table,
+            snapshot: &self.snapshot,
+            extremes: &self.extremes,
+            elapsed: self.elapsed.as_secs_f64(),
+        }
+    }
+
+    /// Thresholds with their evaluations.
+    pub fn judged(&self) -> impl Iterator<Item = (&Threshold, &Evaluation)> {
+        self.thresholds.iter().zip(&self.evaluations)
+    }
+
+    /// Metrics that have samples or a threshold, each followed by the parts that thresholds name, by name.
+    #[must_use]
+    pub fn measured(&self) -> Vec<Measured> {
+        let view = self.view();
+        let mut measured = Vec::new();
+        for metric in METRICS {
+            let judged: Vec<_> =
+                self.thresholds.iter().filter(|threshold| threshold.metric.name == metric.name).collect();
+            let value = view.value(metric, &[]);
+            if view.records(metric) && !value.is_empty() || !judged.is_empty() {
+                measured.push(Measured { name: metric.name.to_owned(), metric, selector: Vec::new(), value });
+            }
+            let parts: BTreeMap<_, _> = judged
+                .iter()
+                .filter(|part| !part.selector.is_empty())
+                .map(|part| (&part.name, &part.selector))
+                .collect();
+            for (name, selector) in parts {
+                let value = view.value(metric, selector);
+                measured.push(Measured { name: name.clone(), metric, selector: selector.clone(), value });
+            }
+        }
+        measured.sort_by(|left, right| (left.metric.name, &left.name).cmp(&(right.metric.name, &right.name)));
+        measured
+    }
+}
+
+/// Name of a trend's column: `avg`, `p(99.9)`.
+#[must_use]
+pub fn stat_name(stat: TrendStat) -> String {
+    match stat {
+        TrendStat::Avg => "avg".to_owned(),
+        TrendStat::Min => "min".to_owned(),
+        TrendStat::Med => "med".to_owned(),
+        TrendStat::Max => "max".to_owned(),
+        TrendStat::Count => "count".to_owned(),
+        TrendStat::Percentile(percent) => format!("p({percent})"),
+    }
+}
+
+/// A trend's column in milliseconds; the count as it is.
+#[must_use]
+pub fn stat_value(trend: &Trend, stat: TrendStat) -> f64 {
+    let nanos = match stat {
+        TrendStat::Avg => trend.mean(),
+        TrendStat::Min => trend.min() as f64,
+        TrendStat::Med => trend.percentile(50.0) as f64,
+        TrendStat::Max => trend.max() as f64,
+        TrendStat::Count => return trend.count() as f64,
+        TrendStat::Percentile(percent) => trend.percentile(percent) as f64,
+    };
+    nanos / 1e6
+}
+
+/// What stands left of the operator in a threshold as typed: `p(99)` of `p(99)<200`.
+#[must_use]
+pub fn method_text(threshold: &Threshold) -> &str {
+    let end = threshold.source.find(['<', '>', '=', '!']).unwrap_or(threshold.source.len());
+    threshold.source[..end].trim()
+}
+
+/// Tags of a selector as k6 writes them between the braces.
+#[must_use]
+pub fn selector_text(selector: &[(String, String)]) -> String {
+    selector.iter().map(|(tag, value)| format!("{tag}:{value}")).collect::<Vec<_>>().join(",")
+}

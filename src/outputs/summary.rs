@@ -1,0 +1,86 @@
+//! The summary at the end of a run, in the compact form of k6 v2: THRESHOLDS, then TOTAL RESULTS
+//! by section, then notes.
+//!
+//! Different on purpose: a rate or trend without samples says `no samples` where k6 prints zeros
+//! that nobody measured, failed connects and closes are broken down by reason and code, and lines
+//! have no trailing blanks.
+
+mod results;
+mod table;
+mod thresholds;
+
+use crate::outputs::{
+    format,
+    report::{Ended, RunReport},
+    style::Style,
+};
+
+const GOOD: &str = "✓";
+const BAD: &str = "✗";
+const NO_SAMPLES: &str = "no samples";
+
+/// The whole summary, framed by empty lines; every line ends with a line break.
+#[must_use]
+pub fn render(report: &RunReport, style: Style) -> String {
+    let mut lines = vec![String::new()];
+    if !report.thresholds.is_empty() {
+        title(&mut lines, "THRESHOLDS", style);
+        lines.extend(thresholds::lines(report, style));
+        lines.push(String::new());
+    }
+    title(&mut lines, "TOTAL RESULTS", style);
+    lines.extend(results::lines(report, style));
+    lines.push(String::new());
+    let notes = notes(report);
+    if !notes.is_empty() {
+        title(&mut lines, "NOTES", style);
+        lines.extend(notes.iter().map(|note| format!("    {note}")));
+        lines.extend([String::new(), String::new()]);
+    }
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn title(lines: &mut Vec<String>, text: &str, style: Style) {
+    lines.extend([format!("  █ {}", style.bold(text)), String::new()]);
+}
+
+fn notes(report: &RunReport) -> Vec<String> {
+    let how = match report.ended {
+        Ended::Completed => None,
+        Ended::Aborted => Some("stopped early by a threshold with abortOnFail"),
+        Ended::Interrupted => Some("interrupted by a signal"),
+        Ended::Stopped => Some("stopped through the API"),
+        Ended::Failed => Some("the agent failed"),
+    };
+    let how = how.map(|how| format!("{how} after {}", format::duration(report.elapsed.as_secs_f64() * 1e3)));
+    how.into_iter().chain(report.notes.iter().cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outputs::fixture;
+
+    #[test]
+    fn full_summary_of_a_run_with_every_kind_of_line() {
+        insta::assert_snapshot!(render(&fixture::report(), Style::new(false)));
+    }
+
+    #[test]
+    fn colours_only_if_asked_and_never_anything_else() {
+        let report = fixture::report();
+        let colored = render(&report, Style::new(true));
+        assert!(colored.contains("\x1b[32m✓") && colored.contains("\x1b[31m✗"));
+        let mut plain = String::new();
+        let mut parts = colored.split("\x1b[");
+        plain.push_str(parts.next().unwrap());
+        parts.for_each(|part| plain.push_str(part.split_once('m').unwrap().1));
+        let plain: String = plain.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        assert_eq!(plain, render(&report, Style::new(false)));
+    }
+
+    #[test]
+    fn a_run_without_anything_is_still_a_summary() {
+        insta::assert_snapshot!(render(&fixture::empty_report(), Style::new(false)));
+    }
+}

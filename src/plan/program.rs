@@ -1,0 +1,232 @@
+//! The flow of an iteration as a flat list of operations. Nested steps become jumps, so that the
+//! engine walks an array without recursion, and an iteration allocates nothing for its control flow.
+
+use std::time::Duration;
+
+use crate::config::{
+    profile::{Expect, Reply, Sleep, SocketStep, Step, WebSocket},
+    template::Template,
+};
+
+/// One operation.
+#[derive(Debug, Clone)]
+pub enum Op {
+    /// Begins a loop; ends at the matching [`Op::Next`].
+    Repeat,
+    /// Goes back to `body` until the innermost loop has run `times` rounds, then ends the loop.
+    Next {
+        /// Place of the loop's first operation.
+        body: usize,
+        /// Rounds in all, at least 1.
+        times: u32,
+    },
+    /// Waits; an open connection is served meanwhile.
+    Sleep(Sleep),
+    /// Opens the connection `site`.
+    Open {
+        /// Place in [`Program::sites`].
+        site: usize,
+    },
+    /// Queues a text message.
+    Send {
+        /// The message.
+        message: Template,
+        /// How its reply is found, if one is to come.
+        reply: Option<Reply>,
+    },
+    /// Waits for messages.
+    Expect(Expect),
+    /// Keeps the connection until the VU is taken away or `duration` is over.
+    Hold {
+        /// Ends the hold earlier.
+        duration: Option<Duration>,
+    },
+    /// Closes the connection, leaves `loops` loops and goes on at `after`.
+    Close {
+        /// Close code.
+        code: u16,
+        /// Close reason.
+        reason: String,
+        /// Loops around this step within the connection's steps.
+        loops: usize,
+        /// Place behind the connection's last operation.
+        after: usize,
+    },
+}
+
+/// What one iteration does.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// In order; a walk begins at 0 and ends behind the last.
+    pub ops: Vec<Op>,
+    /// The connections that [`Op::Open`] names.
+    pub sites: Vec<WebSocket>,
+}
+
+impl Program {
+    /// Flattens a flow.
+    #[must_use]
+    pub fn new(flow: &[Step]) -> Self {
+        let mut program = Self { ops: Vec::new(), sites: Vec::new() };
+        program.steps(flow);
+        program
+    }
+
+    fn steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            match step {
+                Step::Sleep(sleep) => self.ops.push(Op::Sleep(*sleep)),
+                Step::Repeat { times, steps } => self.repeat(*times, |program| program.steps(steps)),
+                Step::WebSocket(socket) => self.socket(socket),
+            }
+        }
+    }
+
+    fn repeat(&mut self, times: u32, body: impl FnOnce(&mut Self)) {
+        self.ops.push(Op::Repeat);
+        let first = self.ops.len();
+        body(self);
+        self.ops.push(Op::Next { body: first, times });
+    }
+
+    fn socket(&mut self, socket: &WebSocket) {
+        let site = self.sites.len();
+        self.sites.push(socket.clone());
+        let open = self.ops.len();
+        self.ops.push(Op::Open { site });
+        self.socket_steps(&socket.steps, 0);
+        self.ops.push(Op::Close { code: 1000, reason: String::new(), loops: 0, after: 0 });
+        let end = self.ops.len();
+        for op in &mut self.ops[open..] {
+            if let Op::Close { after, .. } = op {
+                *after = end;
+            }
+        }
+    }
+
+    fn socket_steps(&mut self, steps: &[SocketStep], loops: usize) {
+        for step in steps {
+            match step {
+                SocketStep::Send(send) => {
+                    self.ops.push(Op::Send { message: send.message.clone(), reply: send.reply });
+                }
+                SocketStep::Expect(expect) => self.ops.push(Op::Expect(*expect)),
+                SocketStep::Sleep(sleep) => self.ops.push(Op::Sleep(*sleep)),
+                SocketStep::Hold { duration } => self.ops.push(Op::Hold { duration: *duration }),
+                SocketStep::Repeat { times, steps } => {
+                    self.repeat(*times, |program| program.socket_steps(steps, loops + 1));
+                }
+                SocketStep::Close { code, reason } => {
+                    self.ops.push(Op::Close { code: *code, reason: reason.clone(), loops, after: 0 });
+                }
+            }
+        }
+    }
+
+    /// Messages that one whole iteration sends; a `close` inside a loop makes it an upper bound.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        let mut factor: Vec<u64> = vec![1];
+        let mut total: u64 = 0;
+        // A loop's rounds stand at its end, so the walk goes backwards.
+        for op in self.ops.iter().rev() {
+            let current = factor.last().copied().unwrap_or(1);
+            match op {
+                Op::Next { times, .. } => factor.push(current.saturating_mul(u64::from(*times))),
+                Op::Repeat => {
+                    factor.pop();
+                }
+                Op::Send { .. } => total = total.saturating_add(current),
+                _ => {}
+            }
+        }
+        total
+    }
+
+    /// Whether an iteration lasts until the ramp takes its VU away, so that each start of a VU is one iteration.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.ops.iter().any(|op| matches!(op, Op::Hold { duration: None }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::profile::{Send, Target, Timeouts};
+
+    fn socket(steps: Vec<SocketStep>) -> Step {
+        Step::WebSocket(Box::new(WebSocket {
+            url: Target {
+                secure: false,
+                host: "localhost".into(),
+                port: 80,
+                path_and_query: Template::literal("/"),
+                display: "ws://localhost/".into(),
+            },
+            name: "ws://localhost/".into(),
+            tags: Default::default(),
+            headers: vec![],
+            subprotocols: vec![],
+            timeouts: Timeouts::default(),
+            max_message_size: 1 << 20,
+            steps,
+        }))
+    }
+
+    fn send() -> SocketStep {
+        SocketStep::Send(Send { message: Template::literal("x"), reply: None })
+    }
+
+    /// Runs the control flow alone and counts sends, as the engine does.
+    fn sends(program: &Program) -> u64 {
+        let (mut pc, mut loops, mut sends) = (0, Vec::new(), 0);
+        while let Some(op) = program.ops.get(pc) {
+            pc += 1;
+            match op {
+                Op::Repeat => loops.push(0),
+                Op::Next { body, times } => {
+                    let round = loops.last_mut().unwrap();
+                    *round += 1;
+                    if *round < *times {
+                        pc = *body;
+                    } else {
+                        loops.pop();
+                    }
+                }
+                Op::Send { .. } => sends += 1,
+                Op::Close { loops: inside, after, .. } => {
+                    loops.truncate(loops.len() - inside);
+                    pc = *after;
+                }
+                _ => {}
+            }
+        }
+        assert!(loops.is_empty());
+        sends
+    }
+
+    #[test]
+    fn nested_loops_send_the_product_of_their_rounds() {
+        let inner = SocketStep::Repeat { times: 10, steps: vec![send()] };
+        let flow = [
+            Step::Repeat {
+                times: 3,
+                steps: vec![socket(vec![send(), SocketStep::Repeat { times: 5, steps: vec![inner, send()] }])],
+            },
+            socket(vec![send(), SocketStep::Hold { duration: None }]),
+        ];
+        let program = Program::new(&flow);
+        assert_eq!(sends(&program), 3 * (1 + 5 * 11) + 1);
+        assert_eq!(program.messages(), sends(&program));
+        assert!(program.holds());
+    }
+
+    #[test]
+    fn close_leaves_the_loops_inside_its_connection_only() {
+        let close = SocketStep::Close { code: 1000, reason: String::new() };
+        let socket = socket(vec![SocketStep::Repeat { times: 5, steps: vec![send(), close, send()] }, send()]);
+        let program = Program::new(&[Step::Repeat { times: 4, steps: vec![socket] }]);
+        assert_eq!(sends(&program), 4);
+    }
+}

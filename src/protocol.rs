@@ -1,0 +1,13 @@
+//! Connections: name look-up, TCP, TLS, the WebSocket upgrade and the WebSocket itself.
+//!
+//! Everything here runs on one worker's thread. A connection is driven by polling: reads and
+//! writes never block, and say which readiness they wait for.
+
+pub mod connect;
+pub mod dial;
+pub mod failure;
+pub mod resolve;
+pub mod tls;
+pub mod transport;
+pub mod upgrade;
+pub mod websocket;

@@ -1,0 +1,79 @@
+//! From a site of a profile to an open WebSocket, every wait bounded.
+
+use std::{future::poll_fn, io, rc::Rc, sync::Arc};
+
+use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
+use tokio::time::timeout;
+
+use crate::{
+    clock::Instant,
+    config::{profile::WebSocket, template::Values},
+    protocol::{
+        dial,
+        failure::{ConnectError, ConnectFailure},
+        resolve::Resolver,
+        transport::{ByteCounters, Socket, Transport},
+        upgrade,
+        websocket::Connection,
+    },
+};
+
+/// What all connections of a worker share.
+#[derive(Debug, Clone)]
+pub struct Connector {
+    /// The worker's names.
+    pub resolver: Rc<Resolver>,
+    /// The worker's TLS settings, with its cache of sessions.
+    pub tls: Arc<ClientConfig>,
+}
+
+impl Connector {
+    /// Opens a connection: name, TCP and TLS within `timeouts.connect`, the upgrade within `timeouts.upgrade`.
+    ///
+    /// # Errors
+    /// The counted reason, with a text for the debug log.
+    pub async fn open(
+        &self,
+        site: &WebSocket,
+        values: &Values,
+        counters: ByteCounters,
+    ) -> Result<Connection, ConnectError> {
+        let request = upgrade::request(site, values)?;
+        let limit = site.timeouts.connect;
+        let deadline = Instant::now() + limit;
+        let target = &site.url;
+        let stream = dial::tcp(&self.resolver, &target.host, target.port, limit).await?;
+        let socket = Socket::new(stream, counters);
+        let transport = if target.secure {
+            let left = deadline.since(Instant::now());
+            let handshake = self.tls_handshake(socket, &target.host);
+            timeout(left, handshake).await.unwrap_or_else(|_| {
+                Err(ConnectError::new(ConnectFailure::ConnectTimeout, format!("TCP and TLS took over {limit:?}")))
+            })?
+        } else {
+            Transport::Plain(socket)
+        };
+        let limit = site.timeouts.upgrade;
+        let upgraded = timeout(limit, upgrade::upgrade(transport, request, site)).await.unwrap_or_else(|_| {
+            Err(ConnectError::new(ConnectFailure::UpgradeTimeout, format!("no answer to the upgrade within {limit:?}")))
+        })?;
+        Ok(Connection::new(upgraded))
+    }
+
+    async fn tls_handshake(&self, socket: Socket, host: &str) -> Result<Transport, ConnectError> {
+        let failed = |error: &dyn std::fmt::Display| ConnectError::new(ConnectFailure::Tls, error.to_string());
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(&error))?;
+        let connection = ClientConnection::new(self.tls.clone(), name).map_err(|error| failed(&error))?;
+        let mut transport = Transport::tls(connection, socket);
+        loop {
+            match transport.handshake() {
+                Ok(()) => return Ok(transport),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll_fn(|cx| transport.poll_unblocked(cx)).await?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(failed(&error)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A non-blocking byte stream over TCP or TLS, with `std`'s `Read` and `Write`: tungstenite and
+//! rustls call it, and `WouldBlock` goes up to where the task waits for readiness.
+
+use std::{
+    io::{self, Read, Write},
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use rustls::{ClientConnection, StreamOwned};
+use tokio::{io::Interest, net::TcpStream};
+
+use crate::{
+    clock::Instant,
+    metrics::{recorder::Recorder, series::CounterSlot},
+};
+
+/// Where a socket's bytes are counted.
+#[derive(Debug, Clone)]
+pub struct ByteCounters {
+    /// The worker's recorder.
+    pub recorder: Rc<Recorder>,
+    /// Bytes that the kernel accepted.
+    pub sent: CounterSlot,
+    /// Bytes that the kernel delivered.
+    pub received: CounterSlot,
+}
+
+/// The direction of the last operation that would have blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blocked {
+    Read,
+    Write,
+}
+
+/// A TCP connection that counts its bytes and knows when it last read some.
+#[derive(Debug)]
+pub struct Socket {
+    stream: TcpStream,
+    counters: ByteCounters,
+    blocked: Blocked,
+    /// The last read did not fill its buffer, so the kernel has no more: the next read need not ask.
+    drained: bool,
+    read_at: Instant,
+    accepted: u64,
+}
+
+impl Socket {
+    /// Wraps an established connection.
+    #[must_use]
+    pub fn new(stream: TcpStream, counters: ByteCounters) -> Self {
+        Self { stream, counters, blocked: Blocked::Read, drained: false, read_at: Instant::now(), accepted: 0 }
+    }
+
+    /// Ready when the operation that would have blocked last may be tried again.
+    fn poll_unblocked(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.blocked {
+            Blocked::Read => self.stream.poll_read_ready(cx),
+            Blocked::Write => self.stream.poll_write_ready(cx),
+        }
+    }
+
+    fn would_block(&mut self, direction: Blocked) -> io::Error {
+        self.blocked = direction;
+        io::ErrorKind::WouldBlock.into()
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.drained {
+            // Clears tokio's readiness without a system call; epoll is edge-triggered, so what
+            // arrives from now on is announced again. An end of stream stays ready regardless.
+            self.drained = false;
+            let cleared = self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+            debug_assert!(cleared.is_err());
+            return Err(self.would_block(Blocked::Read));
+        }
+        match self.stream.try_read(buffer) {
+            Ok(count) => {
+                self.read_at = Instant::now();
+                self.counters.recorder.add(self.counters.received, count as u64);
+                self.drained = count > 0 && count < buffer.len();
+                Ok(count)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(self.would_block(Blocked::Read)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self.stream.try_write(buffer) {
+            Ok(count) => {
+                self.counters.recorder.add(self.counters.sent, count as u64);
+                self.accepted += count as u64;
+                Ok(count)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(self.would_block(Blocked::Write)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// TCP, or TLS over TCP.
+#[derive(Debug)]
+pub enum Transport {
+    /// `ws://`
+    Plain(Socket),
+    /// `wss://`
+    Tls(Box<TlsTransport>),
+}
+
+/// TLS over TCP.
+#[derive(Debug)]
+pub struct TlsTransport {
+    stream: StreamOwned<ClientConnection, Socket>,
+    /// Plain bytes that rustls took.
+    taken: u64,
+    /// Plain bytes taken when everything had last gone to the kernel.
+    accepted: u64,
+}
+
+impl Transport {
+    /// TLS over `socket`; the handshake happens with the first reads and writes.
+    #[must_use]
+    pub fn tls(connection: ClientConnection, socket: Socket) -> Self {
+        Self::Tls(Box::new(TlsTransport { stream: StreamOwned::new(connection, socket), taken: 0, accepted: 0 }))
+    }
+
+    fn socket(&self) -> &Socket {
+        match self {
+            Transport::Plain(socket) => socket,
+            Transport::Tls(tls) => tls.stream.get_ref(),
+        }
+    }
+
+    /// Ready when the operation that would have blocked last may be tried again.
+    ///
+    /// # Errors
+    /// The runtime is shutting down.
+    pub fn poll_unblocked(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket().poll_unblocked(cx)
+    }
+
+    /// Ready when a write may be tried.
+    ///
+    /// # Errors
+    /// The runtime is shutting down.
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket().stream.poll_write_ready(cx)
+    }
+
+    /// When bytes last came from the kernel.
+    #[must_use]
+    pub fn read_at(&self) -> Instant {
+        self.socket().read_at
+    }
+
+    /// Bytes given to this transport that the kernel has accepted. For TLS it moves when everything has.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        match self {
+            Transport::Plain(socket) => socket.accepted,
+            Transport::Tls(tls) => tls.accepted,
+        }
+    }
+
+    /// Drives the TLS handshake; immediately ready for plain TCP.
+    ///
+    /// # Errors
+    /// `WouldBlock` while it goes on; the TLS layer's or the socket's error.
+    pub fn handshake(&mut self) -> io::Result<()> {
+        match self {
+            Transport::Plain(_) => Ok(()),
+            Transport::Tls(tls) => {
+                let StreamOwned { conn, sock, .. } = &mut tls.stream;
+                while conn.is_handshaking() {
+                    conn.complete_io(sock)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Read for Transport {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Transport::Plain(socket) => socket.read(buffer),
+            Transport::Tls(tls) => tls.stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Transport {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Transport::Plain(socket) => socket.write(buffer),
+            Transport::Tls(tls) => {
+                let count = tls.stream.write(buffer)?;
+                tls.taken += count as u64;
+                Ok(count)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Transport::Plain(socket) => socket.flush(),
+            Transport::Tls(tls) => {
+                tls.stream.flush()?;
+                // rustls' flush gives up quietly when the socket blocks.
+                if tls.stream.conn.wants_write() {
+                    return Err(tls.stream.sock.would_block(Blocked::Write));
+                }
+                tls.accepted = tls.taken;
+                Ok(())
+            }
+        }
+    }
+}
