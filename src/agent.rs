@@ -1,10 +1,12 @@
 //! A run's life: what happens around the load, from listening to lingering.
 
 pub mod admin;
+pub mod control;
 pub mod crew;
 pub mod facts;
 pub mod live;
 pub mod run;
 pub mod scrapers;
 pub mod signals;
+pub mod stopping;
 pub mod telling;

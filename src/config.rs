@@ -17,6 +17,7 @@ pub mod environment;
 pub mod overrides;
 pub mod problem;
 pub mod profile;
+pub mod redirect;
 pub mod rescale;
 pub mod source;
 pub mod template;

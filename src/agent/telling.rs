@@ -1,11 +1,7 @@
 //! A tick of the control thread in the words of the progress line.
 
 use crate::{
-    agent::live::Live,
-    catalogue::Family,
-    clock::Instant,
-    metrics::exposition::run::RunState,
-    outputs::progress::Tick,
+    agent::live::Live, catalogue::Family, clock::Instant, metrics::exposition::run::RunState, outputs::progress::Tick,
     plan::Plan,
 };
 

@@ -60,7 +60,10 @@ pub fn describe(profile: &Profile, plan: &Plan, needs: &Needs, offer: Offer) -> 
     let mut line = |name: &str, value: String| {
         let _infallible = writeln!(text, "{name:.<22}: {value}");
     };
-    line("duration", format!("{} ({} at most, graceful stop included)", display(plan.duration()), display(plan.max_duration())));
+    line(
+        "duration",
+        format!("{} ({} at most, graceful stop included)", display(plan.duration()), display(plan.max_duration())),
+    );
     line("peak VUs", plan.peak_vus().to_string());
     line("peak sockets", plan.peak_sockets().to_string());
     line("open files", format!("{} needed, {} allowed", needs.files, offer.files));

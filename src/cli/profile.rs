@@ -1,6 +1,6 @@
 //! Options that change a profile, for every command that reads one.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::Path, time::Duration};
 
 use clap::Args as ClapArgs;
 
@@ -46,7 +46,7 @@ pub struct Changes {
 ///
 /// # Errors
 /// A text for people: everything that is wrong, with positions.
-pub fn load(path: &PathBuf, changes: &Changes) -> Result<Profile, String> {
+pub fn load(path: &Path, changes: &Changes) -> Result<Profile, String> {
     let source = Source::read(path).map_err(|report| report.to_string())?;
     from_source(&source, changes)
 }

@@ -94,13 +94,17 @@ impl Vu {
         !self.running.replace(true)
     }
 
-    /// Runs iterations until told to stop, then gives up the claim. A VU that is given back before its iteration has ended goes on.
+    /// Runs iterations until told to stop, then gives up the claim. A VU that is given back before
+    /// its iteration has ended goes on. One iteration is run even if the stop came before the task's
+    /// first turn: the plan has started this VU, and a late generator must not skip it.
     pub async fn run(self: Rc<Self>, worker: Rc<WorkerContext>) {
         let slots = &self.scenario.slots;
         let recorder = &worker.recorder;
         recorder.gauge_add(slots.vus, 1);
         let mut failures = 0;
-        while self.control.phase() == Phase::Active {
+        let mut first = true;
+        while self.control.phase() == Phase::Active || first && self.control.phase() == Phase::Stopping {
+            first = false;
             let begun = Instant::now();
             let outcome = iteration::run(&worker, &self).await;
             self.iteration.set(self.iteration.get() + 1);

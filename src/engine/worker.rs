@@ -112,6 +112,8 @@ pub fn spawn(spec: WorkerSpec) -> io::Result<WorkerHandle> {
                 let last = runtime.block_on(Worker::new(spec).run(received));
                 // The receiver is gone only when the whole run is being given up.
                 let _unheard = finish.send(last);
+                // Not waiting for a name look-up that hangs in the system's resolver.
+                runtime.shutdown_background();
             }
             Err(error) => tracing::error!(%error, "Cannot start a worker's runtime."),
         }

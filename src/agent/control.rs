@@ -1,0 +1,264 @@
+//! The control thread of a run: starts the workers, watches them, and judges what they counted.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval_at};
+
+use crate::{
+    agent::{
+        admin::pages::{Page, Publisher, Requests},
+        crew::Crew,
+        facts,
+        live::Live,
+        run::{Error, Options},
+        signals::Signals,
+        stopping::Stopping,
+        telling,
+    },
+    clock::{Instant, WallClock},
+    config::profile::Profile,
+    engine::{
+        instruments::Instruments,
+        worker::{self, WorkerSpec},
+    },
+    exit::Exit,
+    metrics::exposition::{
+        self,
+        run::{RunFacts, RunState},
+    },
+    outputs::{
+        ndjson::NdjsonOutput,
+        progress::Progress,
+        report::{Ended, RunReport},
+    },
+    plan::Plan,
+    protocol::tls,
+    slo::{evaluate::limit_nanos, verdict::Verdict},
+    units::tags::Tags,
+};
+
+/// From the preparation to the first VU: time for every worker's thread to be there.
+const HEAD_START: Duration = Duration::from_millis(20);
+/// Patience for a worker's snapshot; the admin server waits 250 ms for a page.
+const SNAPSHOT_PATIENCE: Duration = Duration::from_millis(150);
+
+/// The control thread's state of a run.
+#[derive(Debug)]
+pub struct Control {
+    plan: Arc<Plan>,
+    instruments: Arc<Instruments>,
+    facts: RunFacts,
+    live: Live,
+    wall: WallClock,
+    json: Vec<NdjsonOutput>,
+    publisher: Publisher,
+    generation: u64,
+}
+
+/// How the load came to its end, with what people should know about it.
+pub type End = (Ended, Vec<String>);
+
+impl Control {
+    /// Makes the slots of the run and opens its outputs; nothing is sent yet.
+    ///
+    /// # Errors
+    /// An output cannot be written.
+    pub fn prepare(profile: &Profile, plan: Arc<Plan>, options: &Options, publisher: Publisher) -> Result<Self, Error> {
+        let limits: Vec<_> = profile.thresholds.iter().filter_map(limit_nanos).collect();
+        let mut run_tags = Tags::from([("testid".to_owned(), options.testid.clone())]);
+        run_tags.extend(profile.tags.clone());
+        let instruments = Arc::new(Instruments::new(&plan, run_tags, &limits));
+        let wall = WallClock::now();
+        let start = Instant::now() + HEAD_START;
+        let live = Live::new(instruments.table.clone(), profile.thresholds.clone(), start);
+        let json = options
+            .json
+            .iter()
+            .map(|path| NdjsonOutput::open(path, &instruments.table, &profile.thresholds, wall.unix_nanos(start)))
+            .collect::<Result<_, _>>()?;
+        let facts = facts::waiting(profile);
+        Ok(Self { plan, instruments, facts, live, wall, json, publisher, generation: 0 })
+    }
+
+    /// Starts the workers; the load begins at `live.start`.
+    ///
+    /// # Errors
+    /// A thread is refused, or a certificate file has gone.
+    pub fn start(&mut self, profile: &Profile, options: &Options) -> Result<Crew, Error> {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        let workers = options.workers.map_or(cores, NonZeroU32::get).min(self.plan.peak_vus().max(1));
+        let mut handles = Vec::new();
+        for index in 0..workers {
+            handles.push(worker::spawn(WorkerSpec {
+                index,
+                workers,
+                plan: self.plan.clone(),
+                instruments: self.instruments.clone(),
+                tls: tls::client_config(&profile.tls)?,
+                start: self.live.start,
+                wall: self.wall,
+                samples: self.json.first().map(NdjsonOutput::sender),
+            })?);
+        }
+        self.live.state = RunState::Running;
+        Ok(Crew::new(self.instruments.table.clone(), handles))
+    }
+
+    /// Serves scrapes, shows progress and judges until the load has ended.
+    ///
+    /// # Errors
+    /// A second signal, or a page that cannot be rendered.
+    pub async fn watch(
+        &mut self,
+        mut crew: Crew,
+        mut requests: Requests,
+        signals: &mut Signals,
+        progress: &mut Progress,
+    ) -> Result<End, Error> {
+        let second = Duration::from_secs(1);
+        let first = tokio::time::Instant::from_std((self.live.start + second).to_std());
+        let mut ticks = interval_at(first, second);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut stopping = Stopping::new(&self.plan, self.live.start);
+        let mut rates = telling::Rates::default();
+        let mut notes = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                name = signals.next() => {
+                    if stopping.ended == Ended::Interrupted {
+                        return Err(Error::SecondSignal);
+                    }
+                    tracing::warn!("{name}: closing connections and writing results; a second signal ends at once.");
+                    notes.push(format!("interrupted by {name}: the run is incomplete"));
+                    self.live.state = RunState::Stopping;
+                    stopping.stop(&crew, Ended::Interrupted);
+                }
+                finished = crew.finished() => {
+                    if let Err(lost) = finished {
+                        tracing::error!("{lost}");
+                        notes.push(lost.to_string());
+                        stopping.stop(&crew, Ended::Failed);
+                        continue;
+                    }
+                    break;
+                }
+                Some(request) = requests.recv() => {
+                    let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
+                    self.live.snapshot = snapshot;
+                    let page = self.page(false)?;
+                    request.respond(page);
+                }
+                _ = ticks.tick() => {
+                    let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
+                    let now = Instant::now();
+                    if let Some(verdict) = self.live.tick(snapshot, now) {
+                        tracing::error!("{}", verdict.message().unwrap_or_default());
+                        self.live.state = RunState::Stopping;
+                        stopping.stop(&crew, Ended::Aborted);
+                    }
+                    self.write_ticks(now);
+                    self.publish(false)?;
+                    progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
+                }
+                () = tokio::time::sleep_until(stopping.deadline()) => {
+                    if stopping.give_up(&crew) {
+                        tracing::error!("Workers do not end; their last counts are used.");
+                        notes.push("workers did not end in time: the last counts are used".to_owned());
+                        break;
+                    }
+                }
+            }
+        }
+        let snapshot = crew.last();
+        let now = Instant::now();
+        self.live.end(snapshot, now);
+        progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
+        Ok((stopping.ended, notes))
+    }
+
+    /// Closes the outputs and judges the final counts. A file that could not be written spoils a passed run.
+    pub fn finish(
+        &mut self,
+        profile: &Profile,
+        options: &Options,
+        ended: Ended,
+        mut notes: Vec<String>,
+    ) -> (RunReport, Exit) {
+        let mut written = true;
+        let at = self.live.ended.unwrap_or(self.live.start).nanos_since(self.live.start);
+        for output in std::mem::take(&mut self.json) {
+            match output.finish(at, &self.live.snapshot) {
+                Ok(points) => tracing::debug!(points, "JSON output written."),
+                Err(error) => {
+                    tracing::error!("{error}");
+                    notes.push(error.to_string());
+                    written = false;
+                }
+            }
+        }
+        if self.live.snapshot.samples_dropped() > 0 {
+            notes.push(format!(
+                "{} samples are missing from the JSON output: the disk was slower than the load",
+                self.live.snapshot.samples_dropped()
+            ));
+        }
+        let mut verdict = Verdict::at_end(&self.live.thresholds, &self.live.evaluations);
+        if let Verdict::Crossed { aborted, .. } = &mut verdict {
+            *aborted = ended == Ended::Aborted;
+        }
+        let exit = match (ended, verdict.passed()) {
+            (Ended::Failed, _) => Exit::Failed,
+            (Ended::Interrupted, _) => Exit::Interrupted,
+            (Ended::Stopped, _) => Exit::StoppedByApi,
+            (Ended::Aborted, _) | (Ended::Completed, false) => Exit::ThresholdCrossed,
+            (Ended::Completed, true) if written => Exit::Passed,
+            (Ended::Completed, true) => Exit::Failed,
+        };
+        // An abort has been said when it happened.
+        if let (Some(message), true) = (verdict.message(), ended != Ended::Aborted) {
+            tracing::error!("{message}");
+        }
+        self.live.state = if ended == Ended::Completed { RunState::Finished } else { RunState::Aborted };
+        let report = RunReport {
+            profile: profile.name.clone(),
+            testid: options.testid.clone(),
+            table: self.instruments.table.clone(),
+            snapshot: self.live.snapshot.clone(),
+            extremes: self.live.extremes.clone(),
+            elapsed: Duration::from_nanos(at),
+            thresholds: self.live.thresholds.clone(),
+            evaluations: self.live.evaluations.clone(),
+            verdict,
+            trend_stats: profile.summary_trend_stats.clone(),
+            ended,
+            exit_code: exit.code(),
+            notes,
+        };
+        (report, exit)
+    }
+
+    fn write_ticks(&self, now: Instant) {
+        for output in &self.json {
+            output.tick(now.nanos_since(self.live.start), &self.live.snapshot);
+        }
+    }
+
+    /// Publishes the present state; returns its generation.
+    ///
+    /// # Errors
+    /// The page cannot be rendered.
+    pub fn publish(&mut self, is_final: bool) -> Result<u64, Error> {
+        let page = self.page(is_final)?;
+        let generation = page.generation;
+        self.publisher.publish(page);
+        Ok(generation)
+    }
+
+    fn page(&mut self, is_final: bool) -> Result<Page, Error> {
+        let facts = facts::present(&self.facts, &self.live, &self.plan, &self.wall, Instant::now());
+        let text = exposition::render(&self.instruments.table, &self.live.snapshot, &facts)?;
+        self.generation += 1;
+        Ok(Page { text: text.into(), generation: self.generation, is_final })
+    }
+}

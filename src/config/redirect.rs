@@ -1,0 +1,43 @@
+//! `--echo`: the same profile against another address.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use crate::config::profile::{Profile, Step, Target};
+
+impl Profile {
+    /// The profile with every connection going to `address` over plain TCP; paths and queries stay.
+    #[must_use]
+    pub fn redirected(&self, address: SocketAddr) -> Self {
+        let mut profile = self.clone();
+        for scenario in &mut profile.scenarios {
+            let mut flow = scenario.flow.to_vec();
+            steps(&mut flow, address);
+            scenario.flow = Arc::from(flow);
+        }
+        profile
+    }
+}
+
+fn steps(flow: &mut [Step], address: SocketAddr) {
+    for step in flow {
+        match step {
+            Step::WebSocket(socket) => {
+                let default_name = socket.name == socket.url.display;
+                let path = socket.url.path_and_query.source();
+                let path = path.split('?').next().unwrap_or("/");
+                socket.url = Target {
+                    secure: false,
+                    host: address.ip().to_string(),
+                    port: address.port(),
+                    path_and_query: socket.url.path_and_query.clone(),
+                    display: format!("ws://{address}{path}"),
+                };
+                if default_name {
+                    socket.name.clone_from(&socket.url.display);
+                }
+            }
+            Step::Repeat { steps: inner, .. } => steps(inner, address),
+            Step::Sleep(_) => {}
+        }
+    }
+}
