@@ -50,18 +50,8 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     let mut tls = fields.take("tls").map(|node| tls::tls(&node)).unwrap_or_default();
     tls.insecure_skip_verify |= fields.take("insecureSkipTLSVerify").and_then(|node| node.flag()).unwrap_or_default();
     let summary_trend_stats = fields.take("summaryTrendStats").and_then(|node| trend_stats(&node));
-    fields.finish(LATER, &BTreeMap::new());
-    Some(Raw {
-        name,
-        tags,
-        load,
-        scenarios,
-        flow,
-        thresholds,
-        tls,
-        summary_trend_stats,
-        root: Typed { value: Some(()), place: root.place() },
-    })
+    let meant = fields.finish(LATER, &BTreeMap::new());
+    Some(Raw { name, tags, load, scenarios, flow, thresholds, tls, summary_trend_stats, place: root.place(), meant })
 }
 
 fn name(node: &Node<'_>) -> Option<String> {

@@ -77,7 +77,7 @@ pub(crate) fn substitute(tree: &mut Tree, environment: &Environment, context: &C
                     Tree::Text(text) => text.value.clone(),
                     Tree::Number(number) => number.to_string(),
                     Tree::Bool(flag) => flag.to_string(),
-                    Tree::Null | Tree::List(_) | Tree::Map(_) => continue,
+                    Tree::Null | Tree::List(_) | Tree::Map(_) | Tree::Unresolved => continue,
                 };
                 filler.values.entry(name.clone()).or_insert(default);
             }
@@ -101,7 +101,11 @@ type Fault = (String, Option<String>);
 impl Filler<'_> {
     fn fill(&mut self, tree: &mut Tree, path: &Path) {
         match tree {
-            Tree::Text(text) => self.fill_text(text, path),
+            Tree::Text(text) => {
+                if !self.fill_text(text, path) {
+                    *tree = Tree::Unresolved;
+                }
+            }
             Tree::List(elements) => {
                 for (index, element) in elements.iter_mut().enumerate() {
                     self.fill(element, &path.index(index));
@@ -112,26 +116,32 @@ impl Filler<'_> {
                     self.fill(value, &path.key(key));
                 }
             }
-            Tree::Null | Tree::Bool(_) | Tree::Number(_) => {}
+            Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Unresolved => {}
         }
     }
 
-    fn fill_text(&mut self, text: &mut Text, path: &Path) {
-        if self.stopped || !text.value.contains("${") {
-            return;
+    /// False if a variable is wrong; that is reported then.
+    fn fill_text(&mut self, text: &mut Text, path: &Path) -> bool {
+        if !text.value.contains("${") {
+            return true;
         }
-        match self.expand(&text.value) {
-            Ok(value) => {
+        if self.stopped {
+            return false;
+        }
+        let (message, hint) = match self.expand(&text.value) {
+            Ok(value) if self.added + value.len() <= BUDGET => {
                 self.added += value.len();
-                if self.added > BUDGET {
-                    self.stopped = true;
-                    let message = "variables make this profile larger than 8 MiB";
-                    self.context.problem(&Place::Value(path.clone()), message, None);
-                }
                 text.typed = Some(std::mem::replace(&mut text.value, value));
+                return true;
             }
-            Err((message, hint)) => self.context.problem(&Place::Value(path.clone()), message, hint),
-        }
+            Ok(_) => {
+                self.stopped = true;
+                ("variables make this profile larger than 8 MiB".to_owned(), None)
+            }
+            Err(fault) => fault,
+        };
+        self.context.problem(&Place::Value(path.clone()), message, hint);
+        false
     }
 
     fn expand(&self, text: &str) -> Result<String, Fault> {
@@ -222,8 +232,13 @@ mod tests {
         if report.problems.is_empty() { Ok(tree) } else { Err(report.to_string()) }
     }
 
+    fn get<'t>(tree: &'t Tree, wanted: &str) -> &'t Tree {
+        let Tree::Map(entries) = tree else { panic!("{tree:?}") };
+        &entries.iter().find(|(key, _)| key == wanted).unwrap().1
+    }
+
     fn value(text: &str) -> String {
-        match filled(&format!("a: '{text}'")).unwrap().get("a").unwrap() {
+        match get(&filled(&format!("a: '{text}'")).unwrap(), "a") {
             Tree::Text(text) => text.value.clone(),
             other => panic!("{other:?}"),
         }
@@ -274,7 +289,7 @@ mod tests {
     #[test]
     fn defaults_of_the_profile_yield_to_the_environment() {
         let tree = filled("env: { HOST: other, PORT: 1, UP: \"${HOST}!\" }\na: ${HOST}:${PORT}:${UP}").unwrap();
-        assert!(matches!(tree.get("a").unwrap(), Tree::Text(text) if text.value == "h:1:h!"), "{tree:?}");
+        assert!(matches!(get(&tree, "a"), Tree::Text(text) if text.value == "h:1:h!"), "{tree:?}");
     }
 
     #[test]
@@ -285,7 +300,7 @@ mod tests {
         let source = Source::read(&directory.path().join("p.yaml")).unwrap();
         let mut tree = document::parse(source.text()).unwrap();
         substitute(&mut tree, &Environment::default(), &Context::new(&source));
-        assert!(matches!(tree.get("a").unwrap(), Tree::Text(text) if text.value == "Bearer s3cret"));
+        assert!(matches!(get(&tree, "a"), Tree::Text(text) if text.value == "Bearer s3cret"));
         assert!(!format!("{tree:?}").contains("s3cret"));
     }
 

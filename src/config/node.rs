@@ -6,7 +6,7 @@ use crate::{
     config::{
         at::{Path, Place, Typed},
         context::Context,
-        problem::{did_you_mean, shown},
+        problem::{clean, nearest, shown},
         tree::{Number, Text, Tree},
     },
     units::{bytes, duration},
@@ -37,7 +37,9 @@ impl<'t> Node<'t> {
 
     /// Reports "expected …, found …".
     pub(crate) fn expected<T>(&self, what: &str, hint: &str) -> Option<T> {
-        self.problem(format!("expected {what}, found {}", self.tree.describe()), Some(hint.to_owned()));
+        if *self.tree != Tree::Unresolved {
+            self.problem(format!("expected {what}, found {}", self.tree.describe()), Some(hint.to_owned()));
+        }
         None
     }
 
@@ -45,7 +47,8 @@ impl<'t> Node<'t> {
     pub(crate) fn bad_text<T>(&self, text: &Text, what: &str, why: &str, hint: impl Into<Option<String>>) -> Option<T> {
         match &text.typed {
             Some(typed) => self.problem(format!("the value of `{}` is not {what}", shown(typed)), hint),
-            None => self.problem(shown_message(why), hint),
+            // Messages of other modules quote what was typed.
+            None => self.problem(clean(why, 300), hint),
         }
         None
     }
@@ -62,7 +65,7 @@ impl<'t> Node<'t> {
     /// A map with known keys.
     pub(crate) fn fields(&self, hint: &str) -> Option<Fields<'t>> {
         match self.tree {
-            Tree::Map(entries) => Some(Fields { node: self.clone(), entries, known: Vec::new() }),
+            Tree::Map(entries) => Some(Fields { node: self.clone(), entries, known: Vec::new(), missing: Vec::new() }),
             _ => self.expected("a map", hint),
         }
     }
@@ -162,6 +165,10 @@ impl<'t> Node<'t> {
         match self.tree {
             Tree::Number(number) => match duration::from_millis(number.as_f64()) {
                 Ok(duration) => Some(duration),
+                Err(duration::Error::TooLong(_)) => {
+                    self.problem(format!("{number}ms is longer than 10 years"), hint());
+                    None
+                }
                 Err(error) => {
                     self.problem(error.to_string(), hint());
                     None
@@ -213,20 +220,12 @@ impl<'t> Node<'t> {
     }
 }
 
-/// Messages of other modules quote what was typed; no control character of it may reach a terminal.
-fn shown_message(message: &str) -> String {
-    message
-        .chars()
-        .flat_map(|char| if char.is_control() { char.escape_default().collect() } else { vec![char] })
-        .take(300)
-        .collect()
-}
-
 /// A map whose keys are read one by one; what remains is unknown.
 pub(crate) struct Fields<'t> {
     pub(crate) node: Node<'t>,
     entries: &'t [(String, Tree)],
     known: Vec<&'static str>,
+    missing: Vec<(&'static [&'static str], &'static str)>,
 }
 
 impl<'t> Fields<'t> {
@@ -247,13 +246,24 @@ impl<'t> Fields<'t> {
         Some(self.node.child(key, tree))
     }
 
-    /// Reports that a key is not there.
-    pub(crate) fn missing(&self, key: &str, example: &str) {
-        self.node.problem(format!("`{key}` is missing"), Some(format!("for example `{example}`")));
+    /// Notes that one of `keys` should be there.
+    pub(crate) fn missing(&mut self, keys: &'static [&'static str], example: &'static str) {
+        self.missing.push((keys, example));
     }
 
-    /// Reports every key that was not read. `later` are names of later versions, `hints` explain some keys.
-    pub(crate) fn finish(self, later: Later, hints: &BTreeMap<&str, &str>) {
+    /// The value of a key that must be there.
+    pub(crate) fn require(&mut self, key: &'static [&'static str; 1], example: &'static str) -> Option<Node<'t>> {
+        let node = self.take(key[0]);
+        if node.is_none() {
+            self.missing(key, example);
+        }
+        node
+    }
+
+    /// Reports every key that was not read, and every missing one that none of those was meant to be.
+    /// `later` are names of later versions, `hints` explain some keys. Returns what was meant.
+    pub(crate) fn finish(self, later: Later, hints: &BTreeMap<&str, &str>) -> Vec<&'static str> {
+        let mut meant = Vec::new();
         for (key, _) in self.entries.iter().filter(|(key, _)| !self.known.contains(&key.as_str())) {
             let place = Place::Key(self.node.path.key(key));
             if later.contains(&key.as_str()) {
@@ -261,11 +271,23 @@ impl<'t> Fields<'t> {
                 self.node.context.problem(&place, format!("`{key}` is not supported yet"), Some(hint));
                 continue;
             }
-            let hint = hints.get(key.as_str()).map(|hint| (*hint).to_owned());
-            let hint = hint.or_else(|| did_you_mean(key, self.known.iter().copied()));
-            let hint = hint.unwrap_or_else(|| format!("known here: {}", quoted(&self.known)));
+            let hint = match (hints.get(key.as_str()), nearest(key, self.known.iter().copied())) {
+                (Some(hint), _) => (*hint).to_owned(),
+                (None, Some(name)) => {
+                    meant.extend(self.known.iter().filter(|known| **known == name));
+                    format!("did you mean `{name}`?")
+                }
+                (None, None) => format!("known here: {}", quoted(&self.known)),
+            };
             self.node.context.problem(&place, format!("unknown key `{}`", shown(key)), Some(hint));
         }
+        for (keys, example) in &self.missing {
+            if !keys.iter().any(|key| meant.contains(key)) {
+                let keys = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ");
+                self.node.problem(format!("{keys} is missing"), format!("for example `{example}`"));
+            }
+        }
+        meant
     }
 }
 

@@ -82,10 +82,14 @@ impl std::error::Error for Report {}
 
 /// A typed text for a message: on one line, without control characters (a terminal obeys them), not endless.
 pub(crate) fn shown(text: &str) -> String {
-    const LONGEST: usize = 60;
+    clean(text, 60)
+}
+
+/// As [`shown`], with at most `longest` characters of the text.
+pub(crate) fn clean(text: &str, longest: usize) -> String {
     let mut out = String::new();
     for (count, char) in text.chars().enumerate() {
-        if count == LONGEST {
+        if count == longest {
             out.push('…');
             break;
         }
@@ -102,6 +106,11 @@ fn is_hostile(char: char) -> bool {
 
 /// "did you mean", if one of `known` is close to `typed`.
 pub(crate) fn did_you_mean<'k>(typed: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    nearest(typed, known).map(|name| format!("did you mean `{name}`?"))
+}
+
+/// The one of `known` that is close to `typed`.
+pub(crate) fn nearest<'k>(typed: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // 64 characters bound the quadratic distance; no name we know is that long.
     if typed.len() > 64 {
         return None;
@@ -109,7 +118,7 @@ pub(crate) fn did_you_mean<'k>(typed: &str, known: impl IntoIterator<Item = &'k 
     let folded = typed.to_ascii_lowercase();
     let scored = known.into_iter().map(|name| (strsim::jaro_winkler(&folded, &name.to_ascii_lowercase()), name));
     let best = scored.max_by(|left, right| left.0.total_cmp(&right.0))?;
-    (best.0 >= 0.8).then(|| format!("did you mean `{}`?", best.1))
+    (best.0 >= 0.8).then_some(best.1)
 }
 
 #[cfg(test)]

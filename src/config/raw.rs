@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     config::{
-        at::Typed,
+        at::{Place, Typed},
         profile::{Stage, Step, Tls, TrendStat},
         threshold::Threshold,
     },
@@ -23,7 +23,9 @@ pub(crate) struct Raw {
     pub(crate) tls: Tls,
     pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,
     /// The whole file, for problems with what is not there.
-    pub(crate) root: Typed<()>,
+    pub(crate) place: Place,
+    /// Keys that misspelt ones were meant to be: those are not reported as missing.
+    pub(crate) meant: Vec<&'static str>,
 }
 
 /// k6's shorthand for one scenario.
@@ -43,7 +45,8 @@ pub(crate) struct RawScenario {
     pub(crate) graceful_stop: Option<Duration>,
     pub(crate) tags: Tags,
     pub(crate) flow: Option<Typed<Arc<[Step]>>>,
-    pub(crate) root: Typed<()>,
+    pub(crate) place: Place,
+    pub(crate) meant: Vec<&'static str>,
 }
 
 /// A scenario's executor with its keys.

@@ -21,6 +21,8 @@ pub(crate) enum Tree {
     Text(Text),
     List(Vec<Tree>),
     Map(Vec<(String, Tree)>),
+    /// A text whose variables could not be filled in. That is reported; nothing more is said about it.
+    Unresolved,
 }
 
 /// A number as typed.
@@ -58,7 +60,8 @@ impl fmt::Display for Number {
         match self {
             Number::Unsigned(number) => number.fmt(formatter),
             Number::Negative(number) => number.fmt(formatter),
-            Number::Float(number) => number.fmt(formatter),
+            // Debug writes 1e300 where Display writes 301 digits.
+            Number::Float(number) => write!(formatter, "{number:?}"),
         }
     }
 }
@@ -78,7 +81,7 @@ impl Tree {
     /// What was found, for messages.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Tree::Null => "nothing".to_owned(),
+            Tree::Null | Tree::Unresolved => "nothing".to_owned(),
             Tree::Bool(flag) => format!("`{flag}`"),
             Tree::Number(number) => format!("the number {number}"),
             Tree::Text(text) => format!("the text `{}`", shown(text.typed())),
@@ -86,32 +89,27 @@ impl Tree {
             Tree::Map(_) => "a map".to_owned(),
         }
     }
-
-    /// A map's value.
-    pub(crate) fn get(&self, key: &str) -> Option<&Tree> {
-        match self {
-            Tree::Map(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
-            _ => None,
-        }
-    }
 }
 
-/// Costs of a tree are 4 per node and 1 per byte of text. A file of 1 MiB without aliases stays
-/// under 5 MiB (`{a,b,…}`: 9 for every 2 bytes), so that only aliases reach this.
-const BUDGET: usize = 8 << 20;
+/// Most that a tree may cost: 4 per node and 1 per byte of text. Without aliases that is less than
+/// 5 times the file (`{a,b,…}`: 9 for every 2 bytes), so that only aliases reach 16 times.
+fn budget(text: &str) -> usize {
+    (16 << 10) + 16 * text.len()
+}
 
 /// Says what is wrong and what to do; the library's errors have room for one text only.
 pub(crate) type Said = (String, Option<String>);
 
 /// Builds a tree; keeps what is wrong in `said`.
 pub(crate) struct Builder {
-    spent: Cell<usize>,
+    left: Cell<usize>,
     said: RefCell<Option<Said>>,
 }
 
 impl Builder {
-    pub(crate) fn new() -> Self {
-        Self { spent: Cell::new(0), said: RefCell::new(None) }
+    /// For one text.
+    pub(crate) fn new(text: &str) -> Self {
+        Self { left: Cell::new(budget(text)), said: RefCell::new(None) }
     }
 
     /// What was wrong, if it was not the library that noticed.
@@ -126,12 +124,20 @@ impl Builder {
     }
 
     fn spend<E: Error>(&self, bytes: usize) -> Result<(), E> {
-        self.spent.set(self.spent.get() + 4 + bytes);
-        if self.spent.get() > BUDGET {
-            let message = "aliases make this profile larger than 8 MiB".to_owned();
-            return Err(self.refuse(message, "use fewer aliases (`*name`)"));
+        match self.left.get().checked_sub(4 + bytes) {
+            Some(left) => {
+                self.left.set(left);
+                Ok(())
+            }
+            None => Err(self.refuse(
+                "aliases make this profile more than 16 times larger".to_owned(),
+                "use fewer aliases (`*name`)",
+            )),
         }
-        Ok(())
+    }
+
+    fn too_large<E: Error>(&self) -> E {
+        self.refuse("a number that does not fit in 64 bits".to_owned(), "put it in quotes to make it a text")
     }
 }
 
@@ -147,7 +153,7 @@ impl<'de> Visitor<'de> for &Builder {
     type Value = Tree;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value that fits in 64 bits")
+        formatter.write_str("a value")
     }
 
     fn visit_unit<E: Error>(self) -> Result<Tree, E> {
@@ -168,6 +174,14 @@ impl<'de> Visitor<'de> for &Builder {
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Tree, E> {
         self.spend(0).map(|()| Tree::Number(Number::Negative(number)))
+    }
+
+    fn visit_u128<E: Error>(self, _number: u128) -> Result<Tree, E> {
+        Err(self.too_large())
+    }
+
+    fn visit_i128<E: Error>(self, _number: i128) -> Result<Tree, E> {
+        Err(self.too_large())
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Tree, E> {

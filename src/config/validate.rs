@@ -19,6 +19,7 @@ use crate::{
 /// k6's default of `gracefulStop` and `gracefulRampDown`.
 const GRACE: Duration = Duration::from_secs(30);
 
+const LOAD_KEYS: [&str; 5] = ["vus", "duration", "iterations", "stages", "scenarios"];
 const NO_LOAD: &str = "add `stages: [{ duration: 30s, target: 100 }]`, or `vus` with `duration`, or `scenarios`";
 
 /// Builds the profile; none if something is missing or wrong, which is reported.
@@ -48,9 +49,23 @@ struct Check<'c> {
     context: &'c Context<'c>,
 }
 
+/// The map that something is missing from, with the keys that misspelt ones in it were meant to be.
+#[derive(Clone, Copy)]
+struct Owner<'r> {
+    place: &'r Place,
+    meant: &'r [&'static str],
+}
+
 impl Check<'_> {
     fn refuse<T>(&self, place: &Place, message: impl Into<String>, hint: &str) -> Option<T> {
         self.context.problem(place, message, Some(hint.to_owned()));
+        None
+    }
+
+    fn missing<T>(&self, owner: Owner<'_>, key: &str, hint: &str) -> Option<T> {
+        if !owner.meant.contains(&key) {
+            self.context.problem(owner.place, format!("`{key}` is missing"), Some(hint.to_owned()));
+        }
         None
     }
 
@@ -136,16 +151,18 @@ impl Check<'_> {
     }
 
     fn shorthand(&self, load: &Load, raw: &Raw) -> Option<Scenario> {
+        let owner = Owner { place: &raw.place, meant: &raw.meant };
         let executor = match load {
-            Load { stages: Some(stages), vus, .. } => self.ramp(vus.as_ref(), Some(stages), GRACE, &raw.root.place),
-            Load { duration: Some(duration), vus, .. } => self.constant(vus.as_ref(), Some(duration), &raw.root.place),
+            Load { stages: Some(stages), vus, .. } => self.ramp(vus.as_ref(), Some(stages), GRACE, owner),
+            Load { duration: Some(duration), vus, .. } => self.constant(vus.as_ref(), Some(duration), owner),
             Load { vus: Some(vus), .. } => {
                 let message = "`vus` alone (k6's executor `shared-iterations`) is not supported yet";
                 self.refuse(&vus.place, message, "add `duration` or `stages`")
             }
-            Load { .. } => self.refuse(&raw.root.place, "nothing says how much load there is", NO_LOAD),
+            Load { .. } if raw.meant.iter().any(|key| LOAD_KEYS.contains(key)) => None,
+            Load { .. } => self.refuse(&raw.place, "nothing says how much load there is", NO_LOAD),
         };
-        let flow = self.flow(None, raw.flow.as_ref(), &raw.root.place);
+        let flow = self.flow(None, raw.flow.as_ref(), owner);
         Some(Scenario {
             name: "default".to_owned(),
             executor: executor?,
@@ -162,14 +179,14 @@ impl Check<'_> {
     }
 
     fn scenario(&self, raw: &RawScenario, top: Option<&Typed<Arc<[Step]>>>) -> Option<Scenario> {
-        let place = &raw.root.place;
+        let owner = Owner { place: &raw.place, meant: &raw.meant };
         let executor = match &raw.executor {
-            RawExecutor::ConstantVus { vus, duration } => self.constant(vus.as_ref(), duration.as_ref(), place),
+            RawExecutor::ConstantVus { vus, duration } => self.constant(vus.as_ref(), duration.as_ref(), owner),
             RawExecutor::RampingVus { start_vus, stages, graceful_ramp_down } => {
-                self.ramp(start_vus.as_ref(), stages.as_ref(), graceful_ramp_down.unwrap_or(GRACE), place)
+                self.ramp(start_vus.as_ref(), stages.as_ref(), graceful_ramp_down.unwrap_or(GRACE), owner)
             }
         };
-        let flow = self.flow(raw.flow.as_ref(), top, place);
+        let flow = self.flow(raw.flow.as_ref(), top, owner);
         Some(Scenario {
             name: raw.name.clone(),
             executor: executor?,
@@ -184,13 +201,13 @@ impl Check<'_> {
         &self,
         own: Option<&Typed<Arc<[Step]>>>,
         top: Option<&Typed<Arc<[Step]>>>,
-        place: &Place,
+        owner: Owner<'_>,
     ) -> Option<Arc<[Step]>> {
         match own.or(top) {
             Some(flow) => flow.value.clone(),
-            None => self.refuse(
-                place,
-                "`flow` is missing",
+            None => self.missing(
+                owner,
+                "flow",
                 "say what an iteration does: `flow: [{ websocket: { url: \"wss://example.com/ws\" } }]`",
             ),
         }
@@ -200,14 +217,14 @@ impl Check<'_> {
         &self,
         vus: Option<&Typed<u32>>,
         duration: Option<&Typed<Duration>>,
-        place: &Place,
+        owner: Owner<'_>,
     ) -> Option<Executor> {
         let vus_value = vus.map_or(Some(1), |vus| vus.value);
         if let Some(vus) = vus.filter(|vus| vus.value == Some(0)) {
             return self.refuse(&vus.place, "must be at least 1", "without VUs there is no load");
         }
         let Some(duration) = duration else {
-            return self.refuse(place, "`duration` is missing", "for example `duration: 30s`");
+            return self.missing(owner, "duration", "for example `duration: 30s`");
         };
         let time = duration.value?;
         if time < Duration::from_secs(1) {
@@ -222,11 +239,11 @@ impl Check<'_> {
         start: Option<&Typed<u32>>,
         stages: Option<&Typed<Vec<Stage>>>,
         graceful_ramp_down: Duration,
-        place: &Place,
+        owner: Owner<'_>,
     ) -> Option<Executor> {
         let start_vus = start.map_or(Some(1), |start| start.value);
         let Some(typed) = stages else {
-            return self.refuse(place, "`stages` is missing", "for example `stages: [{ duration: 30s, target: 100 }]`");
+            return self.missing(owner, "stages", "for example `stages: [{ duration: 30s, target: 100 }]`");
         };
         let (start_vus, stages) = (start_vus?, typed.value.clone()?);
         if stages.is_empty() {

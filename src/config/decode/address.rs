@@ -21,8 +21,8 @@ pub(crate) fn websocket(node: &Node<'_>) -> Option<Target> {
     let secure = match scheme.to_ascii_lowercase().as_str() {
         "ws" => false,
         "wss" => true,
-        "http" => return refuse(node, "`http://` is no WebSocket", "use `ws://` here"),
-        "https" => return refuse(node, "`https://` is no WebSocket", "use `wss://` here"),
+        "http" => return refuse(node, "`http://` is not for WebSockets", "use `ws://`"),
+        "https" => return refuse(node, "`https://` is not for WebSockets", "use `wss://`"),
         _ => return bad(&format!("unknown scheme `{}`", shown(scheme)), "use `ws://` or `wss://`"),
     };
     let scheme = if secure { "wss" } else { "ws" };

@@ -42,12 +42,8 @@ pub(crate) fn sleep(node: &Node<'_>) -> Option<Sleep> {
         return node.duration().map(|duration| Sleep { min: duration, max: duration });
     }
     let mut fields = node.fields("")?;
-    let (min, max) = (fields.take("min"), fields.take("max"));
-    for (key, value) in [("min", &min), ("max", &max)] {
-        if value.is_none() {
-            fields.missing(key, "sleep: { min: 1s, max: 3s }");
-        }
-    }
+    let min = fields.require(&["min"], "sleep: { min: 1s, max: 3s }");
+    let max = fields.require(&["max"], "sleep: { min: 1s, max: 3s }");
     fields.finish(&[], &BTreeMap::new());
     let (min, max_node) = (min.and_then(|node| node.duration()), max?);
     let (min, max) = (min?, max_node.duration()?);
@@ -61,14 +57,8 @@ pub(crate) fn sleep(node: &Node<'_>) -> Option<Sleep> {
 /// `{ times: 3, steps: […] }` with steps of either kind.
 pub(crate) fn repeat<T>(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Option<Vec<T>>) -> Option<(u32, Vec<T>)> {
     let mut fields = node.fields("for example `repeat: { times: 100, steps: […] }`")?;
-    let times = fields.take("times");
-    if times.is_none() {
-        fields.missing("times", "times: 100");
-    }
-    let steps = fields.take("steps");
-    if steps.is_none() {
-        fields.missing("steps", "steps: [{ sleep: 1s }]");
-    }
+    let times = fields.require(&["times"], "times: 100");
+    let steps = fields.require(&["steps"], "steps: [{ sleep: 1s }]");
     fields.finish(&[], &BTreeMap::new());
     let times =
         times.and_then(|node| node.whole(&(1..=u64::from(u32::MAX)))).and_then(|times| u32::try_from(times).ok());
@@ -78,10 +68,7 @@ pub(crate) fn repeat<T>(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Option<Vec<
 
 fn websocket(node: &Node<'_>) -> Option<WebSocket> {
     let mut fields = node.fields("for example `websocket: { url: \"wss://example.com/ws\", steps: […] }`")?;
-    let url = fields.take("url");
-    if url.is_none() {
-        fields.missing("url", "url: wss://example.com/ws");
-    }
+    let url = fields.require(&["url"], "url: wss://example.com/ws");
     let url = url.and_then(|node| address::websocket(&node));
     let name = fields.take("name").map(|node| name(&node));
     let tags = fields.take("tags").map(|node| tags(&node)).unwrap_or_default();

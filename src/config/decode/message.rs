@@ -12,6 +12,7 @@ use crate::config::{
 pub(crate) fn json(node: &Node<'_>) -> Option<Template> {
     let mut out = Template::default();
     match node.tree {
+        Tree::Unresolved => return None,
         Tree::Null => out.push_literal("null"),
         Tree::Bool(flag) => out.push_literal(&flag.to_string()),
         Tree::Number(number) => out.push_literal(&number_text(node, *number)?),

@@ -43,17 +43,16 @@ fn scenario(name: &str, node: &Node<'_>) -> Option<RawScenario> {
         node.context.problem(&Place::Key(node.path.clone()), message, Some(hint));
     }
     let mut fields = node.fields("for example `{ executor: constant-vus, vus: 10, duration: 30s }`")?;
-    let Some(kind) = fields.take("executor") else {
-        fields.missing("executor", "executor: ramping-vus");
-        return None;
+    let kind = match fields.require(&["executor"], "executor: ramping-vus") {
+        Some(kind) => Some(executor_name(&kind)?),
+        None => None,
     };
-    let kind = executor_name(&kind)?;
     let start_time = fields.take("startTime").and_then(|node| node.duration());
     let graceful_stop = fields.take("gracefulStop").and_then(|node| node.duration());
     let tags = fields.take("tags").map(|node| tags(&node)).unwrap_or_default();
     let flow = fields.take("flow").map(|node| flow(&node));
     let executor = executor(kind, &mut fields);
-    fields.finish(
+    let meant = fields.finish(
         &[],
         &BTreeMap::from([
             ("exec", "k6's `exec` names a function of a script; here `flow` has the steps"),
@@ -68,12 +67,13 @@ fn scenario(name: &str, node: &Node<'_>) -> Option<RawScenario> {
     );
     Some(RawScenario {
         name: name.to_owned(),
-        executor,
+        executor: executor?,
         start_time,
         graceful_stop,
         tags,
         flow,
-        root: node.typed(|_| Some(())),
+        place: node.place(),
+        meant,
     })
 }
 
@@ -92,19 +92,24 @@ fn executor_name(node: &Node<'_>) -> Option<&'static str> {
     node.bad_text(text, "an executor", &why, hint.unwrap_or(works))
 }
 
-fn executor(kind: &str, fields: &mut Fields<'_>) -> RawExecutor {
-    if kind == "constant-vus" {
-        RawExecutor::ConstantVus {
-            vus: fields.take("vus").map(|node| vus(&node, 1)),
-            duration: fields.take("duration").map(|node| node.typed(Node::duration)),
-        }
-    } else {
-        RawExecutor::RampingVus {
-            start_vus: fields.take("startVUs").map(|node| vus(&node, 0)),
-            stages: fields.take("stages").map(|node| stages(&node)),
-            graceful_ramp_down: fields.take("gracefulRampDown").and_then(|node| node.duration()),
-        }
+/// Takes the keys of the executor; without a known one the keys of all, so that only others are unknown.
+fn executor(kind: Option<&str>, fields: &mut Fields<'_>) -> Option<RawExecutor> {
+    let mut constant = || RawExecutor::ConstantVus {
+        vus: fields.take("vus").map(|node| vus(&node, 1)),
+        duration: fields.take("duration").map(|node| node.typed(Node::duration)),
+    };
+    if kind == Some("constant-vus") {
+        return Some(constant());
     }
+    if kind.is_none() {
+        constant();
+    }
+    let ramping = RawExecutor::RampingVus {
+        start_vus: fields.take("startVUs").map(|node| vus(&node, 0)),
+        stages: fields.take("stages").map(|node| stages(&node)),
+        graceful_ramp_down: fields.take("gracefulRampDown").and_then(|node| node.duration()),
+    };
+    kind.map(|_| ramping)
 }
 
 /// A number of VUs.
@@ -122,15 +127,8 @@ pub(crate) fn stages(node: &Node<'_>) -> Typed<Vec<Stage>> {
 
 fn stage(node: &Node<'_>) -> Option<Stage> {
     let mut fields = node.fields("for example `{ duration: 30s, target: 100 }`")?;
-    let mut required = |key, example| {
-        let node = fields.take(key);
-        if node.is_none() {
-            fields.missing(key, example);
-        }
-        node
-    };
-    let duration = required("duration", "duration: 30s").and_then(|node| node.duration());
-    let target = required("target", "target: 100").and_then(|node| vus(&node, 0).value);
+    let duration = fields.require(&["duration"], "duration: 30s").and_then(|node| node.duration());
+    let target = fields.require(&["target"], "target: 100").and_then(|node| vus(&node, 0).value);
     fields.finish(&[], &BTreeMap::new());
     Some(Stage { duration: duration?, target: target? })
 }

@@ -61,7 +61,7 @@ fn send(node: &Node<'_>) -> Option<Send> {
         (Some(text), None) => text.text().and_then(|typed| template(text, typed)),
         (None, Some(json)) => message::json(json),
         (None, None) => {
-            fields.missing("text` or `json", "json: { op: test }");
+            fields.missing(&["text", "json"], "json: { op: test }");
             None
         }
         (Some(_), Some(_)) => {

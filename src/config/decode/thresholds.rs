@@ -68,10 +68,7 @@ fn threshold(name: &str, metric: &'static Metric, selector: &[(String, String)],
         return expression(node, text, metric).map(|expression| built(text, expression));
     }
     let mut fields = node.fields("a threshold is a text such as \"p(99)<200\" or a map such as `{ threshold: \"p(99)<200\", abortOnFail: true }`")?;
-    let typed = fields.take("threshold");
-    if typed.is_none() {
-        fields.missing("threshold", "threshold: \"p(99)<200\"");
-    }
+    let typed = fields.require(&["threshold"], "threshold: \"p(99)<200\"");
     let abort_on_fail = fields.take("abortOnFail").map_or(Some(false), |node| node.flag());
     let delay_abort_eval = fields.take("delayAbortEval").map_or(Some(Duration::ZERO), |node| node.duration());
     let allow_empty = fields.take("allowEmpty").map_or(Some(false), |node| node.flag());
