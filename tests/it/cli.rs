@@ -50,8 +50,8 @@ fn unknown_commands_and_options_are_bad_options() {
         ended.assert_code(104);
         assert!(ended.stdout.is_empty() && !ended.stderr.is_empty(), "{}", ended.describe());
     }
-    let ended = rampd(["rnu"]).finish();
-    assert!(ended.stderr.contains("'run'"), "a hint: {}", ended.describe());
+    let ended = rampd(["demmo"]).finish();
+    assert!(ended.stderr.contains("'demo'"), "a hint: {}", ended.describe());
 }
 
 #[test]

@@ -16,15 +16,18 @@ use crate::support::{
 
 /// One message each from ten connections that stay.
 const HOLD: &str = r#"
-vus: 10
-duration: 2s
-gracefulStop: 3s
-flow:
-  - websocket:
-      url: ${TARGET}
-      steps:
-        - send: { text: hello, reply: fifo }
-        - hold: {}
+scenarios:
+  held:
+    executor: constant-vus
+    vus: 10
+    duration: 2s
+    gracefulStop: 3s
+    flow:
+      - websocket:
+          url: ${TARGET}
+          steps:
+            - send: { text: hello, reply: fifo }
+            - hold: {}
 "#;
 
 fn hold_with(thresholds: &str) -> Ended {
@@ -72,7 +75,7 @@ fn a_bad_profile_ends_with_104_and_sends_no_load() {
     let profile = scratch.write("profile.yaml", &HOLD.replace("duration:", "duraton:"));
     let ended = run(&profile).args(["-e", &format!("TARGET={}", target.url())]).finish();
     ended.assert_code(104);
-    assert!(ended.stderr.contains("profile.yaml:3:1"), "{}", ended.describe());
+    assert!(ended.stderr.contains("profile.yaml:6:5"), "{}", ended.describe());
     assert!(ended.stderr.contains("did you mean `duration`?"), "{}", ended.describe());
     assert_eq!(target.stop().opened, 0);
 }
@@ -123,10 +126,10 @@ fn a_second_signal_ends_the_run_at_once() {
     // The server never answers a Close, so the first signal's drain takes as long as gracefulStop lets it.
     let server = FaultyServer::start(Fault::NeverCloses);
     let scratch = Scratch::new();
-    let profile = scratch.write("profile.yaml", &HOLD.replace("gracefulStop: 3s", "gracefulStop: 30s"));
-    let profile_text = std::fs::read_to_string(&profile).expect("just written");
-    let profile = scratch
-        .write("profile.yaml", &profile_text.replace("      steps:", "      timeouts: { close: 30s }\n      steps:"));
+    let patient = HOLD
+        .replace("gracefulStop: 3s", "gracefulStop: 30s")
+        .replace("          steps:", "          timeouts: { close: 30s }\n          steps:");
+    let profile = scratch.write("profile.yaml", &patient);
     let mut agent = run(&profile).args(["-e", &format!("TARGET={}", server.url()), "--duration", "50s"]).start();
     agent.scrape_until("ten sockets", |page| page.sum("ws_open_connections", &[]) == 10.0);
     agent.signal(Signal::SIGTERM);

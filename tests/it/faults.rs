@@ -23,14 +23,17 @@ fn last_page(url: &str, steps: &str) -> Page {
     let scratch = Scratch::new();
     let profile = format!(
         "
-vus: {VUS}
-duration: 2s
-gracefulStop: 2s
-flow:
-  - websocket:
-      url: {url}
-      timeouts: {{ connect: 200ms, upgrade: 200ms, close: 300ms }}
-      steps:
+scenarios:
+  faulty:
+    executor: constant-vus
+    vus: {VUS}
+    duration: 2s
+    gracefulStop: 2s
+    flow:
+      - websocket:
+          url: {url}
+          timeouts: {{ connect: 200ms, upgrade: 200ms, close: 300ms }}
+          steps:
 {steps}
 "
     );
@@ -41,9 +44,9 @@ flow:
     page
 }
 
-const SEND_AND_HOLD: &str = "        - send: { text: hello, reply: fifo }\n        - hold: {}";
+const SEND_AND_HOLD: &str = "            - send: { text: hello, reply: fifo }\n            - hold: {}";
 const SEND_TEN: &str =
-    "        - repeat: { times: 10, steps: [{ send: { text: hello, reply: fifo } }] }\n        - hold: {}";
+    "            - repeat: { times: 10, steps: [{ send: { text: hello, reply: fifo } }] }\n            - hold: {}";
 
 /// Every attempt fails for `reason`, and there are few of them, but more than one of each VU.
 fn assert_never_opens(url: &str, reason: &str, status: &str) {
@@ -176,7 +179,7 @@ fn the_server_closes_with_1011() {
 #[test]
 fn the_server_never_answers_our_close() {
     let server = FaultyServer::start(Fault::NeverCloses);
-    let page = last_page(&server.url(), "        - sleep: 100ms");
+    let page = last_page(&server.url(), "            - sleep: 100ms");
     assert!(page.sum("ws_disconnects_total", &[("reason", "close_timeout")]) as u64 >= VUS);
     assert_eq!(page.sum("ws_open_connections", &[]), 0.0);
 }

@@ -17,17 +17,21 @@ use crate::support::{
 
 /// Messages until the last moment, so that the final state differs from every earlier one.
 const BUSY: &str = r#"
-vus: 4
-duration: 4s
-flow:
-  - websocket:
-      url: ${TARGET}
-      steps:
-        - repeat:
-            times: 100000
-            steps:
-              - send: { text: hello, reply: fifo }
-              - sleep: 20ms
+scenarios:
+  busy:
+    executor: constant-vus
+    vus: 4
+    duration: 4s
+    gracefulStop: 0s
+    flow:
+      - websocket:
+          url: ${TARGET}
+          steps:
+            - repeat:
+                times: 100000
+                steps:
+                  - send: { text: hello, reply: fifo }
+                  - sleep: 20ms
 "#;
 
 const COUNTERS: [(&str, &str); 5] = [

@@ -97,7 +97,7 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Where it listens, by its log.
+    /// Where it listens, by the first address in its log.
     pub(crate) fn address(&mut self) -> SocketAddr {
         let found = poll(Duration::from_secs(20), || {
             let found = address_in(&self.process.stderr());
@@ -148,7 +148,7 @@ impl Agent {
 }
 
 fn address_in(log: &str) -> Option<SocketAddr> {
-    let (_, rest) = log.split_once("http://")?;
+    let (_, rest) = log.split_once("http://").or_else(|| log.split_once("ws://"))?;
     let end = rest.find(|character: char| !character.is_ascii_digit() && !".:[]".contains(character))?;
     rest[..end].parse().ok()
 }
@@ -158,5 +158,5 @@ fn the_address_is_found_once_its_line_is_complete() {
     assert_eq!(address_in("INFO listening on http://127.0.0.1:6464"), None);
     let line = "INFO listening address=http://127.0.0.1:6464/metrics\n";
     assert_eq!(address_in(line), Some("127.0.0.1:6464".parse().expect("an address")));
-    assert_eq!(address_in("http://[::1]:80 "), Some("[::1]:80".parse().expect("an address")));
+    assert_eq!(address_in("target_url=ws://[::1]:80\n"), Some("[::1]:80".parse().expect("an address")));
 }
