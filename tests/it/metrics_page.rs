@@ -1,0 +1,153 @@
+//! The page of `/metrics` as a whole: its families are those documented, all of them from the
+//! start, and Prometheus's own linter has nothing to say.
+
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use rampd::catalogue::{Family, FamilyKind};
+
+use crate::support::{
+    agent::{run, run_lingering},
+    exposition::Page,
+    identities::assert_identities,
+    repository,
+    scraper::Scraper,
+    scratch::Scratch,
+    target::{Library, Target, tool},
+};
+
+/// Nothing happens in the first two seconds.
+const LATE: &str = r#"
+scenarios:
+  late:
+    executor: constant-vus
+    vus: 5
+    duration: 2s
+    startTime: 2s
+    flow:
+      - websocket:
+          url: ${TARGET}
+          steps:
+            - send: { text: hello, reply: fifo }
+            - hold: {}
+thresholds:
+  ws_connecting: ["p(99)<123"]
+"#;
+
+/// What has no value before the load: when it started, and what a threshold's value is.
+const LATER: [&str; 3] = ["rampd_run_start_timestamp_seconds", "rampd_threshold_passed", "rampd_threshold_value"];
+
+fn kind_name(kind: FamilyKind) -> &'static str {
+    match kind {
+        FamilyKind::Counter => "counter",
+        FamilyKind::Gauge => "gauge",
+        FamilyKind::Trend => "histogram",
+    }
+}
+
+/// Families in the tables of docs/metrics.md: the first cell of each row, in backticks.
+fn documented() -> BTreeSet<String> {
+    let path = repository().join("docs/metrics.md");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let families = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    families.map(|(family, _)| family.to_owned()).collect()
+}
+
+fn promtool_check(page: &str) {
+    let mut promtool = Command::new(tool("promtool"))
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool starts");
+    promtool.stdin.take().expect("piped").write_all(page.as_bytes()).expect("promtool reads");
+    let output = promtool.wait_with_output().expect("promtool ends");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.is_empty(), "promtool check metrics: {said}\n{page}");
+}
+
+#[test]
+fn every_family_is_there_at_zero_before_the_load_and_stays() {
+    let scratch = Scratch::new();
+    let target = Target::echo(Library::PyPiWebsockets);
+    let profile = scratch.write("profile.yaml", LATE);
+    let mut agent = run(&profile).args(["-e", &format!("TARGET={}", target.url())]).start();
+
+    let before = agent.get("/metrics", &[]).expect("served before the load");
+    assert_eq!(before.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let idle = Page::parse(&before.body);
+    for family in Family::ALL {
+        assert_eq!(idle.types.get(family.name()).map(String::as_str), Some(kind_name(family.kind())), "{family:?}");
+        assert!(idle.helps.contains(family.name()), "{family:?} without help");
+        let sample = match family.kind() {
+            FamilyKind::Trend => format!("{}_count", family.name()),
+            FamilyKind::Counter | FamilyKind::Gauge => family.name().to_owned(),
+        };
+        let value = idle.sum(&sample, &[]);
+        // The plan is known from the start.
+        let expected = if *family == Family::VusMax { 5.0 } else { 0.0 };
+        assert_eq!(value, expected, "{family:?} before the load");
+    }
+    promtool_check(&before.body);
+
+    let busy = agent.scrape_until("five open connections", |page| page.sum("ws_open_connections", &[]) == 5.0);
+    let new: Vec<_> = busy.families().difference(&idle.families()).map(|family| (*family).to_owned()).collect();
+    assert!(new.iter().all(|family| LATER.contains(&family.as_str())), "{new:?} were not there from the start");
+    assert_identities(&busy);
+    promtool_check(&agent.get("/metrics", &[]).expect("served during the load").body);
+    agent.wait().assert_code(0);
+}
+
+#[test]
+fn the_families_are_exactly_those_documented() {
+    let scratch = Scratch::new();
+    let target = Target::echo(Library::PyPiWebsockets);
+    let profile = scratch.write("profile.yaml", LATE);
+    let mut agent = run_lingering(&profile).args(["-e", &format!("TARGET={}", target.url())]).start();
+    let page = Scraper::start(agent.address(), Duration::from_millis(200)).last();
+    let served: BTreeSet<_> = page.families().into_iter().map(str::to_owned).collect();
+    let documented = documented();
+    let undocumented: Vec<_> = served.difference(&documented).collect();
+    let missing: Vec<_> = documented.difference(&served).collect();
+    assert!(undocumented.is_empty() && missing.is_empty(), "undocumented: {undocumented:?}; not served: {missing:?}");
+}
+
+#[test]
+fn the_documentation_describes_each_family_as_the_catalogue_does() {
+    let path = repository().join("docs/metrics.md");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let rows: Vec<_> = Family::ALL
+        .iter()
+        .map(|family| {
+            let labels: Vec<_> = family.labels().iter().map(|label| format!("`{label}`")).collect();
+            let kind = kind_name(family.kind());
+            format!("| `{}` | {kind} | {} | {} |", family.name(), labels.join(", "), family.help())
+        })
+        .collect();
+    let table = rows.join("\n");
+    let (start, end) = ("<!-- catalogue -->\n", "\n<!-- /catalogue -->");
+    let current = text.split_once(start).and_then(|(_, rest)| rest.split_once(end)).map(|(rows, _)| rows);
+    let head = "| family | type | labels | meaning |\n|---|---|---|---|\n";
+    assert_eq!(
+        current.and_then(|rows| rows.strip_prefix(head)),
+        Some(table.as_str()),
+        "put this between the catalogue's marks in docs/metrics.md:\n{head}{table}\n"
+    );
+}
+
+#[test]
+fn a_thresholds_limit_is_a_bucket_boundary() {
+    let scratch = Scratch::new();
+    let target = Target::echo(Library::PyPiWebsockets);
+    let profile = scratch.write("profile.yaml", LATE);
+    let mut agent = run(&profile).args(["-e", &format!("TARGET={}", target.url())]).start();
+    let page = agent.scrape();
+    let bounds = page.values_of("ws_connecting_seconds_bucket", "le");
+    assert!(bounds.contains("0.123"), "{bounds:?}");
+    assert!(bounds.contains("+Inf"), "{bounds:?}");
+}
