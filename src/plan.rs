@@ -11,6 +11,7 @@ use crate::{
 
 pub mod chart;
 pub mod describe;
+pub mod pace;
 pub mod program;
 pub mod ramp;
 

@@ -87,6 +87,7 @@ impl Control {
     pub fn start(&mut self, profile: &Profile, options: &Options) -> Result<Crew, Error> {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let workers = options.workers.map_or(cores, NonZeroU32::get).min(self.plan.peak_vus().max(1));
+        let seed = profile.timing.seed.unwrap_or_else(rand::random);
         let mut handles = Vec::new();
         for index in 0..workers {
             handles.push(worker::spawn(WorkerSpec {
@@ -97,7 +98,8 @@ impl Control {
                 tls: tls::client_config(&profile.tls)?,
                 start: self.live.start,
                 wall: self.wall,
-                kernel_stamps: true,
+                timing: profile.timing,
+                seed,
                 samples: self.json.first().map(NdjsonOutput::sender),
             })?);
         }

@@ -18,7 +18,7 @@ const IMPORTS: [(&str, &[&str]); 14] = [
     ("metrics", &["units", "clock", "catalogue"]),
     ("protocol", &["metrics", "config", "units", "clock"]),
     ("engine", &["plan", "protocol", "metrics", "config", "units", "clock", "catalogue"]),
-    ("slo", &["config", "metrics", "catalogue", "units"]),
+    ("slo", &["config", "metrics", "catalogue", "units", "clock"]),
     ("outputs", &["slo", "metrics", "plan", "config", "catalogue", "units", "clock"]),
     // The target of `demo` and `--echo`: no part of a run's data flow.
     ("echo", &["clock"]),
