@@ -38,8 +38,13 @@ thresholds:
   ws_connecting: ["p(99)<123"]
 "#;
 
-/// What has no value before the load: when it started, and what a threshold's value is.
-const LATER: [&str; 3] = ["rampd_run_start_timestamp_seconds", "rampd_threshold_passed", "rampd_threshold_value"];
+/// What has no value before the load: its start and end, and what thresholds' values are.
+const LATER: [&str; 4] = [
+    "rampd_run_start_timestamp_seconds",
+    "rampd_run_end_timestamp_seconds",
+    "rampd_threshold_passed",
+    "rampd_threshold_value",
+];
 
 fn kind_name(kind: FamilyKind) -> &'static str {
     match kind {
