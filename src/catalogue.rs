@@ -71,6 +71,7 @@ families! {
     WsMsgsInFlight = Gauge "ws_msg_replies_in_flight" [] "Awaited replies that may still come.";
     WsMsgsLate = Counter "ws_msgs_late_total" [] "Replies that came after replyTimeout; not in ws_msg_rtt.";
     WsMsgsUnsolicited = Counter "ws_msgs_unsolicited_total" [] "Received messages that answer nothing.";
+    WsMsgService = Trend "ws_msg_service_seconds" [] "Time from the moment the kernel accepted a message to its matching reply.";
     WsPing = Trend "ws_ping_seconds" [] "Time from a ping to its pong (k6: ws_ping).";
     Checks = Counter "checks_total" ["check", "result"] "Checks by result (k6: checks).";
     Iterations = Counter "iterations_total" [] "Iterations that ran to their end, failed ones included (k6: iterations).";
@@ -82,6 +83,9 @@ families! {
     VusMax = Gauge "vus_max" [] "Virtual users that the plan provides for (k6: vus_max).";
     DataSent = Counter "data_sent_bytes_total" [] "Bytes written to sockets, TLS and framing included (k6: data_sent).";
     DataReceived = Counter "data_received_bytes_total" [] "Bytes read from sockets, TLS and framing included (k6: data_received).";
+    SendLag = Trend "rampd_send_lag_seconds" [] "The generator's own delay: from the intended send of a message to the kernel's acceptance.";
+    ReadLag = Trend "rampd_read_lag_seconds" [] "The generator's own delay: from the kernel's receive time stamp to our read.";
+    LoopLag = Trend "rampd_loop_lag_seconds" [] "The generator's own delay: lateness of a worker's events.";
 }
 
 /// k6's metric types.
@@ -137,6 +141,8 @@ pub enum Section {
     Network,
     /// WebSocket.
     WebSocket,
+    /// The generator itself.
+    Generator,
 }
 
 /// A metric as profiles, summary and JSON name it.
@@ -208,6 +214,7 @@ pub const METRICS: &[Metric] = &[
         Section::WebSocket,
     ),
     metric("ws_msg_rtt", MetricKind::Trend, Contains::Time, Family::WsMsgRtt, Section::WebSocket),
+    metric("ws_msg_service", MetricKind::Trend, Contains::Time, Family::WsMsgService, Section::WebSocket),
     metric("ws_msgs_late", MetricKind::Counter, Contains::Default, Family::WsMsgsLate, Section::WebSocket),
     metric("ws_msgs_received", MetricKind::Counter, Contains::Default, Family::WsMsgsReceived, Section::WebSocket),
     metric("ws_msgs_sent", MetricKind::Counter, Contains::Default, Family::WsMsgsSent, Section::WebSocket),
@@ -222,6 +229,9 @@ pub const METRICS: &[Metric] = &[
     metric("ws_ping", MetricKind::Trend, Contains::Time, Family::WsPing, Section::WebSocket),
     metric("ws_session_duration", MetricKind::Trend, Contains::Time, Family::WsSessionDuration, Section::WebSocket),
     metric("ws_sessions", MetricKind::Counter, Contains::Default, Family::WsSessions, Section::WebSocket),
+    metric("rampd_loop_lag", MetricKind::Trend, Contains::Time, Family::LoopLag, Section::Generator),
+    metric("rampd_read_lag", MetricKind::Trend, Contains::Time, Family::ReadLag, Section::Generator),
+    metric("rampd_send_lag", MetricKind::Trend, Contains::Time, Family::SendLag, Section::Generator),
 ];
 
 /// Finds a metric by its k6 name.

@@ -97,6 +97,7 @@ impl Control {
                 tls: tls::client_config(&profile.tls)?,
                 start: self.live.start,
                 wall: self.wall,
+                kernel_stamps: true,
                 samples: self.json.first().map(NdjsonOutput::sender),
             })?);
         }

@@ -57,6 +57,19 @@ pub struct Instruments {
     pub table: Arc<SeriesTable>,
     /// By the scenario's place in the plan.
     pub scenarios: Vec<ScenarioSlots>,
+    /// What the generator costs the measurement.
+    pub generator: GeneratorSlots,
+}
+
+/// Slots of the generator's own delays, for all scenarios together.
+#[derive(Debug, Clone, Copy)]
+pub struct GeneratorSlots {
+    /// Intended send to the kernel's acceptance.
+    pub send_lag: TrendSlot,
+    /// The kernel's receive stamp to our read.
+    pub read_lag: TrendSlot,
+    /// Lateness of a worker's events.
+    pub loop_lag: TrendSlot,
 }
 
 /// Slots of one scenario.
@@ -102,6 +115,8 @@ pub struct SiteSlots {
     pub received: CounterSlot,
     /// Intended send to reply.
     pub rtt: TrendSlot,
+    /// Accepted send to reply.
+    pub service: TrendSlot,
     /// Replies to come, in all.
     pub expected: CounterSlot,
     /// Replies given up.
@@ -171,7 +186,13 @@ impl Instruments {
     pub fn new(plan: &Plan, run_tags: Tags, limits: &[(Family, u64)]) -> Self {
         let mut table = SeriesTable::new(run_tags, limits);
         let scenarios = plan.scenarios.iter().map(|scenario| scenario_slots(&mut table, scenario)).collect();
-        Self { table: Arc::new(table), scenarios }
+        let own = |family| Series { family, labels: Tags::new(), hidden: Tags::new(), always: true };
+        let generator = GeneratorSlots {
+            send_lag: table.trend(own(Family::SendLag)),
+            read_lag: table.trend(own(Family::ReadLag)),
+            loop_lag: table.trend(own(Family::LoopLag)),
+        };
+        Self { table: Arc::new(table), scenarios, generator }
     }
 }
 
@@ -239,6 +260,7 @@ fn site_slots(table: &mut SeriesTable, scenario: &Tags, site: &WebSocket) -> Sit
         sent: table.counter(opened(Family::WsMsgsSent)),
         received: table.counter(opened(Family::WsMsgsReceived)),
         rtt: table.trend(opened(Family::WsMsgRtt)),
+        service: table.trend(opened(Family::WsMsgService)),
         expected: table.counter(opened(Family::WsRepliesExpected)),
         timed_out: table.counter(opened(Family::WsMsgsTimedOut)),
         lost: table.counter(opened(Family::WsMsgsLost)),

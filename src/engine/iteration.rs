@@ -23,7 +23,7 @@ use crate::{
     plan::program::Op,
     protocol::{
         failure::{ConnectError, ConnectFailure},
-        transport::ByteCounters,
+        transport::Probe,
     },
 };
 
@@ -115,15 +115,17 @@ impl Walk<'_> {
             return Ok(());
         };
         let recorder = &self.worker.recorder;
-        let counters = ByteCounters {
+        let probe = Probe {
             recorder: recorder.clone(),
             sent: scenario.slots.data_sent,
             received: scenario.slots.data_received,
+            read_lag: self.worker.generator.read_lag,
+            stamps: self.worker.stamps.clone(),
         };
         recorder.gauge_add(slots.connecting_now, 1);
         let dialled = Instant::now();
         // Boxed: its several KiB of handshake state go when the connection is open.
-        let opening = Box::pin(self.worker.connector.open(target, &self.values, counters));
+        let opening = Box::pin(self.worker.connector.open(target, &self.values, probe));
         let opened = tokio::select! {
             biased;
             () = self.vu.control.reached(Phase::Cut) => {
@@ -134,11 +136,18 @@ impl Walk<'_> {
         recorder.gauge_add(slots.connecting_now, -1);
         match opened {
             Ok(connection) => {
-                let opened_at = Instant::now();
+                let opened_at = connection.arrived_at();
                 recorder.add(slots.session(Some(101)), 1);
                 recorder.record(slots.connecting, opened_at.nanos_since(dialled), opened_at);
                 recorder.add(slots.check(true), 1);
-                let session = Session::new(connection, recorder.clone(), slots.clone(), target.timeouts, dialled);
+                let session = Session::new(
+                    connection,
+                    recorder.clone(),
+                    slots.clone(),
+                    self.worker.generator,
+                    target.timeouts,
+                    dialled,
+                );
                 self.session = Some(Box::new(session));
                 Ok(())
             }

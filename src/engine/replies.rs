@@ -5,10 +5,15 @@ use std::{collections::VecDeque, time::Duration};
 
 use crate::clock::Instant;
 
-/// Messages that were to be sent at one instant.
+/// Room kept when nothing is awaited.
+const KEPT_BURSTS: usize = 4;
+
+/// Messages that were to be sent at one instant and were accepted at one instant.
 #[derive(Debug, Clone, Copy)]
 struct Burst {
     intended: Instant,
+    /// When the kernel had accepted them; unset while they are queued.
+    sent: Option<Instant>,
     count: u32,
     /// Their replies did not come in time: a later one is late, not matched.
     timed_out: bool,
@@ -17,8 +22,13 @@ struct Burst {
 /// What an arriving message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
-    /// The reply to a message intended then.
-    Matched(Instant),
+    /// The reply to a message.
+    Matched {
+        /// When it was to be sent.
+        intended: Instant,
+        /// When the kernel had accepted it; the intention if the reply came before we knew.
+        sent: Instant,
+    },
     /// The reply to a message that had timed out.
     Late,
     /// No reply is awaited.
@@ -37,8 +47,30 @@ impl Replies {
     pub fn expect(&mut self, intended: Instant) {
         self.awaited += 1;
         match self.bursts.back_mut() {
-            Some(last) if last.intended == intended && !last.timed_out && last.count < u32::MAX => last.count += 1,
-            _ => self.bursts.push_back(Burst { intended, count: 1, timed_out: false }),
+            Some(last)
+                if last.intended == intended && last.sent.is_none() && !last.timed_out && last.count < u32::MAX =>
+            {
+                last.count += 1;
+            }
+            _ => self.bursts.push_back(Burst { intended, sent: None, count: 1, timed_out: false }),
+        }
+    }
+
+    /// The oldest `count` queued messages have been accepted at `at`.
+    pub fn sent(&mut self, mut count: u64, at: Instant) {
+        let mut place = self.bursts.iter().position(|burst| burst.sent.is_none()).unwrap_or(self.bursts.len());
+        while count > 0 {
+            let Some(burst) = self.bursts.get_mut(place) else { return };
+            let whole = u64::from(burst.count);
+            if whole > count {
+                let queued = Burst { count: burst.count - count as u32, ..*burst };
+                *burst = Burst { sent: Some(at), count: count as u32, ..*burst };
+                self.bursts.insert(place + 1, queued);
+                return;
+            }
+            burst.sent = Some(at);
+            count -= whole;
+            place += 1;
         }
     }
 
@@ -61,20 +93,20 @@ impl Replies {
     /// Matches an arriving message.
     pub fn arrive(&mut self) -> Arrival {
         let Some(first) = self.bursts.front_mut() else { return Arrival::Unsolicited };
-        let Burst { intended, timed_out, .. } = *first;
+        let Burst { intended, sent, timed_out, .. } = *first;
         first.count -= 1;
         if first.count == 0 {
             self.bursts.pop_front();
-            if self.bursts.is_empty() {
+            if self.bursts.is_empty() && self.bursts.capacity() > KEPT_BURSTS {
                 // A connection that is only held from now on needs no room for replies.
-                self.bursts.shrink_to_fit();
+                self.bursts.shrink_to(KEPT_BURSTS);
             }
         }
         if timed_out {
             return Arrival::Late;
         }
         self.awaited -= 1;
-        Arrival::Matched(intended)
+        Arrival::Matched { intended, sent: sent.unwrap_or(intended) }
     }
 
     /// Replies that may still be matched.
@@ -123,6 +155,7 @@ mod tests {
     enum Event {
         Send(u8),
         Unsent(u8),
+        Sent(u8),
         Arrive,
         Wait(u64),
         Expire,
@@ -132,6 +165,7 @@ mod tests {
         prop_oneof![
             (1u8..5).prop_map(Event::Send),
             (1u8..3).prop_map(Event::Unsent),
+            (1u8..4).prop_map(Event::Sent),
             Just(Event::Arrive),
             (1u64..40).prop_map(Event::Wait),
             Just(Event::Expire),
@@ -143,45 +177,57 @@ mod tests {
         #[test]
         fn matching_equals_a_queue_of_single_messages(events in prop::collection::vec(event(), 1..80)) {
             let mut replies = Replies::default();
-            let mut oracle: VecDeque<(Instant, bool)> = VecDeque::new();
+            let mut oracle: VecDeque<(Instant, bool, Option<Instant>)> = VecDeque::new();
             let (mut sent, mut matched, mut expired, mut now) = (0u64, 0u64, 0u64, Instant::now());
             for event in events {
                 match event {
                     Event::Send(count) => for _ in 0..count {
                         replies.expect(now);
-                        oracle.push_back((now, false));
+                        oracle.push_back((now, false, None));
                         sent += 1;
                     },
                     Event::Unsent(count) => {
                         // Only what has just been queued can be unsent, and it cannot have timed out.
-                        let fresh = oracle.iter().rev().take_while(|(at, out)| *at == now && !out).count();
+                        let fresh = oracle.iter().rev().take_while(|(at, out, sent)| *at == now && !out && sent.is_none()).count();
                         let count = usize::from(count).min(fresh);
                         replies.retract(count as u64);
                         oracle.truncate(oracle.len() - count);
                         sent -= count as u64;
                     }
+                    Event::Sent(count) => {
+                        let queued = oracle.iter_mut().filter(|(_, _, sent)| sent.is_none());
+                        let mut accepted = 0;
+                        for entry in queued.take(count.into()) {
+                            entry.2 = Some(now);
+                            accepted += 1;
+                        }
+                        replies.sent(accepted, now);
+                    }
                     Event::Arrive => {
                         let expected = match oracle.pop_front() {
                             None => Arrival::Unsolicited,
-                            Some((_, true)) => Arrival::Late,
-                            Some((at, false)) => { matched += 1; Arrival::Matched(at) }
+                            Some((_, true, _)) => Arrival::Late,
+                            Some((at, false, sent)) => {
+                                matched += 1;
+                                Arrival::Matched { intended: at, sent: sent.unwrap_or(at) }
+                            }
                         };
                         prop_assert_eq!(replies.arrive(), expected);
                     }
                     Event::Wait(millis) => now = now + Duration::from_millis(millis),
                     Event::Expire => {
                         let mut count = 0;
-                        for (at, out) in &mut oracle {
+                        for (at, out, _) in &mut oracle {
                             if *at + TIMEOUT <= now && !*out { *out = true; count += 1; }
                         }
                         expired += count;
                         prop_assert_eq!(replies.expire(now, TIMEOUT), count);
                     }
                 }
-                let waiting = oracle.iter().filter(|(_, out)| !out).count() as u64;
+                let waiting = oracle.iter().filter(|(_, out, _)| !out).count() as u64;
                 prop_assert_eq!(replies.awaited(), waiting);
                 prop_assert_eq!(sent, matched + expired + waiting);
-                let next = oracle.iter().find(|(_, out)| !out).map(|(at, _)| *at + TIMEOUT);
+                let next = oracle.iter().find(|(_, out, _)| !out).map(|(at, ..)| *at + TIMEOUT);
                 prop_assert_eq!(replies.deadline(TIMEOUT), next);
             }
             let waiting = replies.awaited();

@@ -17,7 +17,7 @@ use crate::{
     config::profile::{Reply, Timeouts},
     engine::{
         control::{Control, Phase},
-        instruments::{ClosedBy, SiteSlots},
+        instruments::{ClosedBy, GeneratorSlots, SiteSlots},
         lazy_timer::LazyTimer,
         replies::{Arrival, Replies},
     },
@@ -65,6 +65,7 @@ pub enum Wait {
 
 #[derive(Debug, Clone, Copy)]
 struct Frame {
+    intended: Instant,
     length: u32,
     awaits_reply: bool,
 }
@@ -86,6 +87,7 @@ pub struct Session {
     connection: Connection,
     recorder: Rc<Recorder>,
     slots: Rc<SiteSlots>,
+    generator: GeneratorSlots,
     timeouts: Timeouts,
     dialled: Instant,
     intended: Instant,
@@ -110,6 +112,7 @@ impl Session {
         connection: Connection,
         recorder: Rc<Recorder>,
         slots: Rc<SiteSlots>,
+        generator: GeneratorSlots,
         timeouts: Timeouts,
         dialled: Instant,
     ) -> Self {
@@ -118,6 +121,7 @@ impl Session {
             connection,
             recorder,
             slots,
+            generator,
             timeouts,
             dialled,
             intended: Instant::now(),
@@ -154,7 +158,11 @@ impl Session {
                 if reply.is_some() {
                     self.replies.expect(self.intended);
                 }
-                self.frames.push(Frame { length: length as u32, awaits_reply: reply.is_some() });
+                self.frames.push(Frame {
+                    intended: self.intended,
+                    length: length as u32,
+                    awaits_reply: reply.is_some(),
+                });
                 self.unflushed = true;
                 Ok(self.connection.unsent() < HIGH_WATER)
             }
@@ -278,25 +286,34 @@ impl Session {
     /// Counts the frames that the kernel has accepted as sent.
     fn credit(&mut self) {
         let accepted = self.connection.accepted();
-        let mut sent = 0;
-        let mut expected = 0;
-        for frame in &self.frames {
-            if self.credited + u64::from(frame.length) > accepted {
-                break;
-            }
-            self.credited += u64::from(frame.length);
-            sent += 1;
-            expected += u64::from(frame.awaits_reply);
+        let mut credited = self.credited;
+        let whole = |frame: &&Frame| {
+            credited += u64::from(frame.length);
+            credited <= accepted
+        };
+        let sent = self.frames.iter().take_while(whole).count();
+        if sent == 0 {
+            return;
         }
+        let now = Instant::now();
+        let mut expected = 0;
+        // Frames of one burst have one intention: one record for all of them.
+        for burst in self.frames[..sent].chunk_by(|one, next| one.intended == next.intended) {
+            let lag = now.nanos_since(burst[0].intended);
+            self.recorder.observe_n(self.generator.send_lag, lag, burst.len() as u64);
+            self.credited += burst.iter().map(|frame| u64::from(frame.length)).sum::<u64>();
+            expected += burst.iter().filter(|frame| frame.awaits_reply).count() as u64;
+        }
+        self.replies.sent(expected, now);
+        self.recorder.add(self.slots.sent, sent as u64);
+        self.recorder.add(self.slots.expected, expected);
+        self.recorder.gauge_add(self.slots.in_flight, expected as i64);
         if sent == self.frames.len() {
             self.frames.clear();
             self.frames.shrink_to(KEPT_FRAMES);
         } else {
             self.frames.drain(..sent);
         }
-        self.recorder.add(self.slots.sent, sent as u64);
-        self.recorder.add(self.slots.expected, expected);
-        self.recorder.gauge_add(self.slots.in_flight, expected as i64);
     }
 
     fn take(&mut self, incoming: &Incoming) -> Result<(), Wait> {
@@ -305,9 +322,10 @@ impl Session {
                 self.unclaimed += 1;
                 self.recorder.add(self.slots.received, 1);
                 match self.replies.arrive() {
-                    Arrival::Matched(intended) => {
-                        let read = self.connection.read_at();
-                        self.recorder.record(self.slots.rtt, read.nanos_since(intended), read);
+                    Arrival::Matched { intended, sent } => {
+                        let arrived = self.connection.arrived_at();
+                        self.recorder.record(self.slots.rtt, arrived.nanos_since(intended), arrived);
+                        self.recorder.record(self.slots.service, arrived.nanos_since(sent), arrived);
                         self.recorder.gauge_add(self.slots.in_flight, -1);
                     }
                     Arrival::Late => self.recorder.add(self.slots.late, 1),

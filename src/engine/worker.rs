@@ -21,11 +21,11 @@ use tokio::{
 };
 
 use crate::{
-    clock::{Instant, WallClock},
+    clock::{Instant, StampClock, WallClock},
     engine::{
         control::Phase,
         failure_log::FailureLog,
-        instruments::Instruments,
+        instruments::{GeneratorSlots, Instruments},
         iteration::TextBuffer,
         vu::{Scenario, Vu},
     },
@@ -54,6 +54,8 @@ pub struct WorkerSpec {
     pub start: Instant,
     /// For placeholders with wall time.
     pub wall: WallClock,
+    /// Whether latencies end at the kernel's receive stamps.
+    pub kernel_stamps: bool,
     /// Where single samples go, if somewhere.
     pub samples: Option<SampleSender>,
 }
@@ -96,6 +98,10 @@ pub struct WorkerContext {
     pub wall: WallClock,
     /// Says the first failure of each kind.
     pub failures: FailureLog,
+    /// Where the generator's own delays are counted.
+    pub generator: GeneratorSlots,
+    /// Converts the kernel's time stamps; none with `latencyClock: user`.
+    pub stamps: Option<Rc<StampClock>>,
 }
 
 /// Starts the thread of a worker.
@@ -154,6 +160,8 @@ impl Worker {
                 random: RefCell::new(StdRng::from_rng(&mut rand::rng())),
                 wall: spec.wall,
                 failures: FailureLog::default(),
+                generator: spec.instruments.generator,
+                stamps: spec.kernel_stamps.then(Rc::default),
             }),
             start: spec.start,
             events: events.into_iter().peekable(),

@@ -63,6 +63,20 @@ impl Recorder {
         }
     }
 
+    /// Records a duration in nanoseconds that is no sample for the outputs: what the generator does.
+    pub fn observe(&self, slot: TrendSlot, nanos: u64) {
+        if let Some(trend) = self.trends.get(slot.index()) {
+            trend.borrow_mut().record(nanos);
+        }
+    }
+
+    /// The same for `count` equal durations.
+    pub fn observe_n(&self, slot: TrendSlot, nanos: u64, count: u64) {
+        if let (Some(trend), true) = (self.trends.get(slot.index()), count > 0) {
+            trend.borrow_mut().record_n(nanos, count);
+        }
+    }
+
     /// Copies everything, as it is between two records; waiting samples are handed over first.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

@@ -41,12 +41,17 @@ impl Trend {
 
     /// Counts one duration in nanoseconds.
     pub fn record(&mut self, nanos: u64) {
-        self.histogram.saturating_record(nanos.max(1));
+        self.record_n(nanos, 1);
+    }
+
+    /// Counts `count` equal durations in nanoseconds; at least one.
+    pub fn record_n(&mut self, nanos: u64, count: u64) {
+        self.histogram.saturating_record_n(nanos.max(1), count);
         let bucket = self.bounds.partition_point(|bound| *bound < nanos);
-        if let Some(count) = self.buckets.get_mut(bucket) {
-            *count += 1;
+        if let Some(bucket) = self.buckets.get_mut(bucket) {
+            *bucket += count;
         }
-        self.sum += u128::from(nanos);
+        self.sum += u128::from(nanos) * u128::from(count);
         self.min = self.min.min(nanos);
         self.max = self.max.max(nanos);
     }

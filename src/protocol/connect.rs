@@ -12,7 +12,7 @@ use crate::{
         dial,
         failure::{ConnectError, ConnectFailure},
         resolve::Resolver,
-        transport::{ByteCounters, Socket, Transport},
+        transport::{Probe, Socket, Transport},
         upgrade,
         websocket::Connection,
     },
@@ -32,18 +32,13 @@ impl Connector {
     ///
     /// # Errors
     /// The counted reason, with a text for the debug log.
-    pub async fn open(
-        &self,
-        site: &WebSocket,
-        values: &Values,
-        counters: ByteCounters,
-    ) -> Result<Connection, ConnectError> {
+    pub async fn open(&self, site: &WebSocket, values: &Values, probe: Probe) -> Result<Connection, ConnectError> {
         let request = upgrade::request(site, values)?;
         let limit = site.timeouts.connect;
         let deadline = Instant::now() + limit;
         let target = &site.url;
         let stream = dial::tcp(&self.resolver, &target.host, target.port, limit).await?;
-        let socket = Socket::new(stream, counters);
+        let socket = Socket::new(stream, probe);
         let transport = if target.secure {
             let left = deadline.since(Instant::now());
             let handshake = self.tls_handshake(socket, &target.host);

@@ -1,30 +1,48 @@
 //! A non-blocking byte stream over TCP or TLS, with `std`'s `Read` and `Write`: tungstenite and
-//! rustls call it, and `WouldBlock` goes up to where the task waits for readiness.
+//! rustls call it, and `WouldBlock` goes up to where the task waits for readiness. Reads ask the
+//! kernel when their bytes arrived, so that a late generator does not charge its delay to the server.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, IoSliceMut, Read, Write},
+    os::fd::AsRawFd,
     rc::Rc,
     task::{Context, Poll},
+};
+
+use nix::sys::{
+    socket::{ControlMessageOwned, MsgFlags, TimestampingFlag, Timestamps, recvmsg, setsockopt, sockopt},
+    time::TimeSpec,
 };
 
 use rustls::{ClientConnection, StreamOwned};
 use tokio::{io::Interest, net::TcpStream};
 
 use crate::{
-    clock::Instant,
-    metrics::{recorder::Recorder, series::CounterSlot},
+    clock::{Instant, Reading, StampClock},
+    metrics::{
+        recorder::Recorder,
+        series::{CounterSlot, TrendSlot},
+    },
 };
 
-/// Where a socket's bytes are counted.
+/// Where a socket's bytes are counted and its reads are timed.
 #[derive(Debug, Clone)]
-pub struct ByteCounters {
+pub struct Probe {
     /// The worker's recorder.
     pub recorder: Rc<Recorder>,
     /// Bytes that the kernel accepted.
     pub sent: CounterSlot,
     /// Bytes that the kernel delivered.
     pub received: CounterSlot,
+    /// Time between the kernel's stamp and our read.
+    pub read_lag: TrendSlot,
+    /// Asks the kernel when bytes arrived; without it they arrive when they are read.
+    pub stamps: Option<Rc<StampClock>>,
 }
+
+/// Room for the control messages of one read; a time stamp takes 64 bytes.
+#[repr(align(8))]
+struct ControlBuffer([u8; 128]);
 
 /// The direction of the last operation that would have blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,23 +51,61 @@ enum Blocked {
     Write,
 }
 
-/// A TCP connection that counts its bytes and knows when it last read some.
+/// A TCP connection that counts its bytes and knows when those it read had arrived.
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,
-    counters: ByteCounters,
+    probe: Probe,
     blocked: Blocked,
     /// The last read did not fill its buffer, so the kernel has no more: the next read need not ask.
     drained: bool,
-    read_at: Instant,
+    arrived_at: Instant,
     accepted: u64,
 }
 
 impl Socket {
     /// Wraps an established connection.
     #[must_use]
-    pub fn new(stream: TcpStream, counters: ByteCounters) -> Self {
-        Self { stream, counters, blocked: Blocked::Read, drained: false, read_at: Instant::now(), accepted: 0 }
+    pub fn new(stream: TcpStream, mut probe: Probe) -> Self {
+        let flags = TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE;
+        // A kernel or sandbox without time stamps is no reason not to measure.
+        if probe.stamps.is_some() && setsockopt(&stream, sockopt::Timestamping, &flags).is_err() {
+            probe.stamps = None;
+        }
+        Self { stream, probe, blocked: Blocked::Read, drained: false, arrived_at: Instant::now(), accepted: 0 }
+    }
+
+    /// One read, with the kernel's stamp if there is one.
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Option<i128>)> {
+        if self.probe.stamps.is_none() {
+            return self.stream.try_read(buffer).map(|count| (count, None));
+        }
+        self.stream.try_io(Interest::READABLE, || {
+            let mut control = ControlBuffer([0; 128]);
+            let mut parts = [IoSliceMut::new(buffer)];
+            let message = recvmsg::<()>(self.stream.as_raw_fd(), &mut parts, Some(&mut control.0), MsgFlags::empty())?;
+            let stamp = message.cmsgs()?.find_map(|control| match control {
+                ControlMessageOwned::ScmTimestampsns(Timestamps { system, .. }) => Some(unix_nanos(system)),
+                _ => None,
+            });
+            Ok((message.bytes, stamp))
+        })
+    }
+
+    /// Notes when what has just been read had arrived.
+    fn note_arrival(&mut self, stamp: Option<i128>) {
+        let (Some(stamp), Some(clock)) = (stamp, &self.probe.stamps) else {
+            self.arrived_at = Instant::now();
+            return;
+        };
+        let now = Reading::now();
+        self.arrived_at = match clock.instant(stamp, now) {
+            Some(arrived) => {
+                self.probe.recorder.observe(self.probe.read_lag, now.instant.nanos_since(arrived));
+                arrived
+            }
+            None => now.instant,
+        };
     }
 
     /// Ready when the operation that would have blocked last may be tried again.
@@ -76,10 +132,10 @@ impl Read for Socket {
             debug_assert!(cleared.is_err());
             return Err(self.would_block(Blocked::Read));
         }
-        match self.stream.try_read(buffer) {
-            Ok(count) => {
-                self.read_at = Instant::now();
-                self.counters.recorder.add(self.counters.received, count as u64);
+        match self.receive(buffer) {
+            Ok((count, stamp)) => {
+                self.note_arrival(stamp);
+                self.probe.recorder.add(self.probe.received, count as u64);
                 self.drained = count > 0 && count < buffer.len();
                 Ok(count)
             }
@@ -93,7 +149,7 @@ impl Write for Socket {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         match self.stream.try_write(buffer) {
             Ok(count) => {
-                self.counters.recorder.add(self.counters.sent, count as u64);
+                self.probe.recorder.add(self.probe.sent, count as u64);
                 self.accepted += count as u64;
                 Ok(count)
             }
@@ -105,6 +161,10 @@ impl Write for Socket {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn unix_nanos(time: TimeSpec) -> i128 {
+    i128::from(time.tv_sec()) * 1_000_000_000 + i128::from(time.tv_nsec())
 }
 
 /// TCP, or TLS over TCP.
@@ -156,10 +216,10 @@ impl Transport {
         self.socket().stream.poll_write_ready(cx)
     }
 
-    /// When bytes last came from the kernel.
+    /// When the bytes last read had arrived: by the kernel's stamp of their last segment, or when they were read.
     #[must_use]
-    pub fn read_at(&self) -> Instant {
-        self.socket().read_at
+    pub fn arrived_at(&self) -> Instant {
+        self.socket().arrived_at
     }
 
     /// Bytes given to this transport that the kernel has accepted. For TLS it moves when everything has.

@@ -146,9 +146,9 @@ impl Connection {
         }
     }
 
-    /// When the bytes of the last message came from the kernel.
+    /// When the bytes of the last message had arrived.
     #[must_use]
-    pub fn read_at(&self) -> Instant {
-        self.socket.get_ref().read_at()
+    pub fn arrived_at(&self) -> Instant {
+        self.socket.get_ref().arrived_at()
     }
 }
