@@ -18,7 +18,9 @@ use crate::{
     clock::{Instant, WallClock},
     config::profile::Profile,
     engine::{
+        failure_log::FailureLog,
         instruments::Instruments,
+        limits::{Offer, RESERVED_FILES},
         worker::{self, WorkerSpec},
     },
     exit::Exit,
@@ -88,6 +90,9 @@ impl Control {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let workers = options.workers.map_or(cores, NonZeroU32::get).min(self.plan.peak_vus().max(1));
         let seed = profile.timing.seed.unwrap_or_else(rand::random);
+        let failures = Arc::<FailureLog>::default();
+        // The embedded target has the other end of every socket in this process too.
+        let files = Offer::of_this_machine().files / if options.echo { 2 } else { 1 };
         let mut handles = Vec::new();
         for index in 0..workers {
             handles.push(worker::spawn(WorkerSpec {
@@ -98,6 +103,8 @@ impl Control {
                 tls: tls::client_config(&profile.tls)?,
                 start: self.live.start,
                 wall: self.wall,
+                failures: failures.clone(),
+                sockets: files.saturating_sub(RESERVED_FILES) / u64::from(workers),
                 timing: profile.timing,
                 seed,
                 samples: self.json.first().map(NdjsonOutput::sender),

@@ -290,8 +290,10 @@ impl Session {
         if !self.unflushed {
             return Ok(());
         }
+        // Before the call: over loopback the reply may be there before the call returns.
+        let handed_over = Instant::now();
         let written = self.connection.poll_flush(cx);
-        self.credit();
+        self.credit(handed_over);
         match written {
             Poll::Ready(Ok(())) => {
                 self.unflushed = false;
@@ -311,8 +313,8 @@ impl Session {
         }
     }
 
-    /// Counts the frames that the kernel has accepted as sent.
-    fn credit(&mut self) {
+    /// Counts the frames that the kernel has accepted as sent, with the call that began at `handed_over`.
+    fn credit(&mut self, handed_over: Instant) {
         let accepted = self.connection.accepted();
         let mut credited = self.credited;
         let whole = |frame: &&Frame| {
@@ -323,16 +325,15 @@ impl Session {
         if sent == 0 {
             return;
         }
-        let now = Instant::now();
         let mut expected = 0;
         // Frames of one burst have one intention: one record for all of them.
         for burst in self.frames[..sent].chunk_by(|one, next| one.intended == next.intended) {
-            let lag = now.nanos_since(burst[0].intended);
+            let lag = handed_over.nanos_since(burst[0].intended);
             self.site.recorder.observe_n(self.site.generator.send_lag, lag, burst.len() as u64);
             self.credited += burst.iter().map(|frame| u64::from(frame.length)).sum::<u64>();
             expected += burst.iter().filter(|frame| frame.awaits_reply).count() as u64;
         }
-        self.replies.sent(expected, now);
+        self.replies.sent(expected, handed_over);
         self.site.recorder.add(self.site.slots.sent, sent as u64);
         self.site.recorder.add(self.site.slots.expected, expected);
         self.site.recorder.gauge_add(self.site.slots.in_flight, expected as i64);
@@ -427,7 +428,7 @@ impl Session {
 
     fn lost(&mut self, reason: Disconnect) {
         // Frames that the kernel took before the error were sent.
-        self.credit();
+        self.credit(Instant::now());
         self.end(Some(reason));
     }
 

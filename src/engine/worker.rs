@@ -32,7 +32,7 @@ use crate::{
     },
     metrics::{recorder::Recorder, samples::SampleSender, snapshot::Snapshot},
     plan::{Plan, VuChange, VuEvent},
-    protocol::{connect::Connector, resolve::Resolver},
+    protocol::connect::Connector,
 };
 
 /// 50 wake-ups a second are about 0.03 % of a core.
@@ -57,6 +57,10 @@ pub struct WorkerSpec {
     pub start: Instant,
     /// For placeholders with wall time.
     pub wall: WallClock,
+    /// Says the first failure of each kind.
+    pub failures: Arc<FailureLog>,
+    /// Sockets this worker may have open, so that files are left for the listener and the outputs.
+    pub sockets: u64,
     /// How time is kept.
     pub timing: Timing,
     /// Of pauses and arrivals; the same for all workers of a run.
@@ -102,7 +106,7 @@ pub struct WorkerContext {
     /// For placeholders with wall time.
     pub wall: WallClock,
     /// Says the first failure of each kind.
-    pub failures: FailureLog,
+    pub failures: Arc<FailureLog>,
     /// Where the generator's own delays are counted.
     pub generator: GeneratorSlots,
     /// Wakes at exact times.
@@ -178,11 +182,11 @@ impl Worker {
         }
         let context = Rc::new(WorkerContext {
             recorder,
-            connector: Connector { resolver: Rc::new(Resolver::default()), tls: spec.tls },
+            connector: Connector::new(spec.tls, spec.sockets),
             text: RefCell::default(),
             random: RefCell::new(SmallRng::seed_from_u64(spec.seed ^ u64::from(spec.index))),
             wall: spec.wall,
-            failures: FailureLog::default(),
+            failures: spec.failures,
             generator: spec.instruments.generator,
             pacer: Rc::new(pacer),
             seed: spec.seed,
