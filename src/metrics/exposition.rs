@@ -21,6 +21,8 @@ use crate::{
     units::tags::Tags,
 };
 
+#[cfg(test)]
+mod documentation;
 pub mod families;
 pub mod run;
 
