@@ -34,7 +34,7 @@ bench-held: ## 18,000 held connections: memory of each
 k6: ## build k6 and Grafana's reader of its formats from their Go modules; check our files with it (needs Go)
 	@scripts/k6
 
-picture: ## docs/demo.svg: the terminal of a real run
+picture: ## docs/images: the terminal of a real run
 	@scripts/picture
 
 clean: ## remove what the targets above made

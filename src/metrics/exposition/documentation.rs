@@ -55,6 +55,7 @@ fn metrics() -> String {
             Section::Execution => "execution",
             Section::Network => "network",
             Section::WebSocket => "WebSocket",
+            Section::Generator => "generator",
         };
         let (kind, unit) = match (kind, contains) {
             (MetricKind::Rate, _) => ("rate", "share, 0 to 1"),
