@@ -9,12 +9,14 @@ use crate::{
         admin::pages::{Page, Publisher, Requests},
         crew::Crew,
         facts,
+        health::{Health, window::Counts},
         live::Live,
-        run::{Error, Options},
+        run::{Error, OnInvalid, Options},
         signals::Signals,
         stopping::Stopping,
         telling,
     },
+    catalogue::Family,
     clock::{Instant, WallClock},
     config::profile::Profile,
     engine::{
@@ -33,7 +35,11 @@ use crate::{
     },
     plan::Plan,
     protocol::tls,
-    slo::{evaluate::limit_nanos, verdict::Verdict},
+    slo::{
+        evaluate::limit_nanos,
+        validity::{LatencyClock, Level},
+        verdict::Verdict,
+    },
     units::tags::Tags,
 };
 
@@ -41,6 +47,8 @@ use crate::{
 const HEAD_START: Duration = Duration::from_millis(20);
 /// Patience for a worker's snapshot; the admin server waits 250 ms for a page.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_millis(150);
+/// What the workers are told.
+const LATENCY_CLOCK: LatencyClock = LatencyClock::Kernel;
 
 /// The control thread's state of a run.
 #[derive(Debug)]
@@ -49,6 +57,8 @@ pub struct Control {
     instruments: Arc<Instruments>,
     facts: RunFacts,
     live: Live,
+    health: Health,
+    workers_lost: u64,
     wall: WallClock,
     json: Vec<NdjsonOutput>,
     publisher: Publisher,
@@ -77,7 +87,8 @@ impl Control {
             .map(|path| NdjsonOutput::open(path, &instruments.table, &profile.thresholds, wall.unix_nanos(start)))
             .collect::<Result<_, _>>()?;
         let facts = facts::waiting(profile);
-        Ok(Self { plan, instruments, facts, live, wall, json, publisher, generation: 0 })
+        let health = Health::new(&plan, start, LATENCY_CLOCK, instruments.generator, &live.snapshot);
+        Ok(Self { plan, instruments, facts, live, health, workers_lost: 0, wall, json, publisher, generation: 0 })
     }
 
     /// Starts the workers; the load begins at `live.start`.
@@ -97,7 +108,7 @@ impl Control {
                 tls: tls::client_config(&profile.tls)?,
                 start: self.live.start,
                 wall: self.wall,
-                kernel_stamps: true,
+                kernel_stamps: LATENCY_CLOCK == LatencyClock::Kernel,
                 samples: self.json.first().map(NdjsonOutput::sender),
             })?);
         }
@@ -124,6 +135,7 @@ impl Control {
         let mut rates = telling::Rates::default();
         let mut notes = Vec::new();
         loop {
+            self.health.ready(Instant::now());
             tokio::select! {
                 biased;
                 name = signals.next() => {
@@ -139,10 +151,16 @@ impl Control {
                     if let Err(lost) = finished {
                         tracing::error!("{lost}");
                         notes.push(lost.to_string());
+                        self.workers_lost += 1;
                         stopping.stop(&crew, Ended::Failed);
                         continue;
                     }
                     break;
+                }
+                () = tokio::time::sleep_until(tokio::time::Instant::from_std(self.health.next_beat().to_std())) => {
+                    if let Some(gap) = self.health.beat(Instant::now()) {
+                        tracing::warn!(?gap, "The process stood still: stopped, paused with its machine, or without a core.");
+                    }
                 }
                 Some(request) = requests.recv() => {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
@@ -158,6 +176,7 @@ impl Control {
                         self.live.state = RunState::Stopping;
                         stopping.stop(&crew, Ended::Aborted);
                     }
+                    self.health.tick(&self.live.snapshot, self.counts(now), now);
                     self.write_ticks(now);
                     self.publish(false)?;
                     progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
@@ -165,6 +184,7 @@ impl Control {
                 () = tokio::time::sleep_until(stopping.deadline()) => {
                     if stopping.give_up(&crew) {
                         tracing::error!("Workers do not end; their last counts are used.");
+                        self.workers_lost += 1;
                         notes.push("workers did not end in time: the last counts are used".to_owned());
                         break;
                     }
@@ -174,6 +194,7 @@ impl Control {
         let snapshot = crew.last();
         let now = Instant::now();
         self.live.end(snapshot, now);
+        self.health.end(&self.live.snapshot, self.counts(now), now);
         progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
         Ok((stopping.ended, notes))
     }
@@ -198,24 +219,18 @@ impl Control {
                 }
             }
         }
-        if self.live.snapshot.samples_dropped() > 0 {
-            notes.push(format!(
-                "{} samples are missing from the JSON output: the disk was slower than the load",
-                self.live.snapshot.samples_dropped()
-            ));
-        }
         let mut verdict = Verdict::at_end(&self.live.thresholds, &self.live.evaluations);
         if let Verdict::Crossed { aborted, .. } = &mut verdict {
             *aborted = ended == Ended::Aborted;
         }
-        let exit = match (ended, verdict.passed()) {
-            (Ended::Failed, _) => Exit::Failed,
-            (Ended::Interrupted, _) => Exit::Interrupted,
-            (Ended::Stopped, _) => Exit::StoppedByApi,
-            (Ended::Aborted, _) | (Ended::Completed, false) => Exit::ThresholdCrossed,
-            (Ended::Completed, true) if written => Exit::Passed,
-            (Ended::Completed, true) => Exit::Failed,
-        };
+        let judgement = &self.health.validity().judgement;
+        let invalid = judgement.level == Level::Invalid && options.on_invalid == OnInvalid::Fail;
+        let exit = exit(ended, invalid, verdict.passed(), written);
+        match (judgement.level, judgement.message()) {
+            (Level::Invalid, Some(message)) => tracing::error!("{message}"),
+            (_, Some(message)) => tracing::warn!("{message}"),
+            (_, None) => {}
+        }
         // An abort has been said when it happened.
         if let (Some(message), true) = (verdict.message(), ended != Ended::Aborted) {
             tracing::error!("{message}");
@@ -231,12 +246,23 @@ impl Control {
             thresholds: self.live.thresholds.clone(),
             evaluations: self.live.evaluations.clone(),
             verdict,
+            validity: self.health.validity().clone(),
             trend_stats: profile.summary_trend_stats.clone(),
             ended,
             exit_code: exit.code(),
             notes,
         };
         (report, exit)
+    }
+
+    fn counts(&self, now: Instant) -> Counts {
+        let view = self.live.view(now);
+        let has_slots = self.instruments.table.counters.iter().any(|series| series.family == Family::DroppedIterations);
+        Counts {
+            dropped_slots: has_slots.then(|| view.sum(Family::DroppedIterations, |_| true)),
+            samples_dropped: (!self.json.is_empty()).then(|| self.live.snapshot.samples_dropped()),
+            workers_lost: self.workers_lost,
+        }
     }
 
     fn write_ticks(&self, now: Instant) {
@@ -257,9 +283,47 @@ impl Control {
     }
 
     fn page(&mut self, is_final: bool) -> Result<Page, Error> {
-        let facts = facts::present(&self.facts, &self.live, &self.plan, &self.wall, Instant::now());
+        let facts = facts::present(&self.facts, &self.live, &self.health, &self.plan, &self.wall, Instant::now());
         let text = exposition::render(&self.instruments.table, &self.live.snapshot, &facts)?;
         self.generation += 1;
         Ok(Page { text: text.into(), generation: self.generation, is_final })
+    }
+}
+
+/// How a run ends. What stopped it comes first; a verdict that an overloaded generator has measured is none.
+fn exit(ended: Ended, invalid: bool, passed: bool, written: bool) -> Exit {
+    match ended {
+        Ended::Failed => Exit::Failed,
+        Ended::Interrupted => Exit::Interrupted,
+        Ended::Stopped => Exit::StoppedByApi,
+        Ended::Aborted | Ended::Completed if invalid => Exit::RunInvalid,
+        Ended::Aborted => Exit::ThresholdCrossed,
+        Ended::Completed if !passed => Exit::ThresholdCrossed,
+        Ended::Completed if !written => Exit::Failed,
+        Ended::Completed => Exit::Passed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stopped_a_run_comes_before_validity_and_validity_before_the_verdict() {
+        for (ended, invalid, passed, written, code) in [
+            (Ended::Completed, false, true, true, 0),
+            (Ended::Completed, false, true, false, 1),
+            (Ended::Completed, false, false, true, 99),
+            (Ended::Aborted, false, false, true, 99),
+            (Ended::Completed, true, true, true, 96),
+            (Ended::Completed, true, true, false, 96),
+            (Ended::Completed, true, false, true, 96),
+            (Ended::Aborted, true, false, true, 96),
+            (Ended::Interrupted, true, false, true, 105),
+            (Ended::Stopped, true, false, true, 103),
+            (Ended::Failed, true, false, true, 1),
+        ] {
+            assert_eq!(exit(ended, invalid, passed, written).code(), code, "{ended:?} {invalid} {passed} {written}");
+        }
     }
 }
