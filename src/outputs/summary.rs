@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn a_run_that_is_not_valid_says_why_and_what_to_do() {
         let block = |validity: RunValidity, exit_code| {
-            let report = RunReport { validity, exit_code, ..fixture::report() };
+            let ended = if exit_code == 1 { Ended::Failed } else { Ended::Completed };
+            let report = RunReport { validity, exit_code, ended, ..fixture::report() };
             let summary = render(&report, Style::new(false));
             summary.split("  █ ").nth(1).unwrap_or_default().trim_end().to_owned()
         };
@@ -97,6 +98,7 @@ mod tests {
         let gap = Signals { clock_gaps: troubled.clock_gaps, ..calm };
         insta::assert_snapshot!(
             [
+                block(fixture::validity(&[Signals { run_queue: Some(0.2), ..calm }, calm]), 0),
                 block(fixture::validity(&[calm, gap]), 99),
                 block(fixture::validity(&[troubled, calm]), 99),
                 block(fixture::validity(&[calm, troubled]), 96),

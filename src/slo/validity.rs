@@ -91,19 +91,26 @@ impl Judgement {
         found.map(|finding| finding.level).max().unwrap_or_default()
     }
 
+    /// What the level means for the figures; none for a valid run.
+    #[must_use]
+    pub fn meaning(&self) -> Option<&'static str> {
+        let invalid = |finding: &&Finding| finding.level == Level::Invalid;
+        match self.level {
+            Level::Valid => None,
+            Level::Suspect => Some("some figures may be off"),
+            Level::Invalid if self.findings.iter().filter(invalid).all(|one| one.reason == Reason::WorkerLost) => {
+                Some("a part of the load and of its figures is missing")
+            }
+            Level::Invalid => Some("the generator was the limit; the figures are its own, not the target's"),
+        }
+    }
+
     /// One sentence for the log; none for a valid run.
     #[must_use]
     pub fn message(&self) -> Option<String> {
         let mut reasons: Vec<_> = self.findings.iter().map(|finding| finding.reason.name()).collect();
         reasons.dedup();
-        let reasons = reasons.join(", ");
-        match self.level {
-            Level::Valid => None,
-            Level::Suspect => Some(format!("the run is suspect ({reasons}): some figures may be the generator's own")),
-            Level::Invalid => {
-                Some(format!("the run is invalid ({reasons}): it measured the generator, not the target"))
-            }
-        }
+        Some(format!("the run is {} ({}): {}", self.level.name(), reasons.join(", "), self.meaning()?))
     }
 }
 

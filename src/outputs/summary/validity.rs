@@ -6,12 +6,16 @@ use std::time::Duration;
 use super::{BAD, GOOD};
 use crate::{
     exit::Exit,
-    outputs::{format, report::RunReport, style::Style},
+    outputs::{
+        format,
+        report::{Ended, RunReport},
+        style::Style,
+    },
     slo::validity::{
         Finding, Level,
         reason::Reason,
         run::StageValidity,
-        signals::{Figure, Lag, Signals},
+        signals::{Events, Figure, Lag, Signals},
     },
 };
 
@@ -22,13 +26,16 @@ const STAGES: usize = 5;
 pub(super) fn lines(report: &RunReport, style: Style) -> Vec<String> {
     let validity = &report.validity;
     let judgement = &validity.judgement;
-    let mut lines = vec![match judgement.level {
-        Level::Valid => format!("    {}  {}", style.good(&format!("{GOOD} valid")), figures(&validity.signals, style)),
-        level => {
-            format!("    {}: {}", paint(level, &format!("{} {}", mark(level), level.name()), style), meaning(report))
-        }
-    }];
-    lines.extend(judgement.findings.iter().flat_map(|finding| reason(finding, &validity.signals, style)));
+    let level = judgement.level;
+    let head = paint(level, &format!("{} {}", mark(level), level.name()), style);
+    if level == Level::Valid {
+        let doubtful = validity.stages.iter().filter(|stage| stage.judgement.level > Level::Valid).count();
+        let of = validity.stages.len();
+        let stages = if doubtful == 0 { String::new() } else { format!("  suspect stages {doubtful} of {of}") };
+        return vec![format!("    {head}  {}{}", figures(&validity.signals, style), style.doubtful(&stages))];
+    }
+    let mut lines = vec![format!("    {head}: {}", meaning(report))];
+    lines.extend(reasons(&judgement.findings, &validity.signals, style));
     lines.extend(stages(&validity.stages, style));
     lines
 }
@@ -64,33 +71,37 @@ fn figures(signals: &Signals, style: Style) -> String {
 }
 
 fn meaning(report: &RunReport) -> String {
-    let what = match report.validity.judgement.level {
-        Level::Invalid => "the generator was the limit; the figures below are its own, not the target's",
-        Level::Valid | Level::Suspect => "some figures below may hold the generator's own delay",
-    };
-    let crossed = !report.verdict.passed();
-    let verdict = match report.validity.judgement.level {
-        Level::Invalid if report.thresholds.is_empty() => "",
-        Level::Invalid if report.exit_code == Exit::RunInvalid.code() => {
-            if crossed {
-                "; crossed thresholds are no verdict"
-            } else {
-                "; passed thresholds are no verdict"
-            }
-        }
-        Level::Invalid => "; thresholds are judged regardless",
+    let judgement = &report.validity.judgement;
+    let meaning = judgement.meaning().unwrap_or_default();
+    let verdict = match judgement.level {
         Level::Valid | Level::Suspect => "",
+        Level::Invalid if report.thresholds.is_empty() => "",
+        // The exit code tells what stopped the run, and nothing of thresholds.
+        Level::Invalid if !matches!(report.ended, Ended::Completed | Ended::Aborted) => "",
+        Level::Invalid if report.exit_code != Exit::RunInvalid.code() => "; thresholds are judged regardless",
+        Level::Invalid if report.verdict.passed() => "; that thresholds passed is no verdict",
+        Level::Invalid => "; that thresholds were crossed is no verdict",
     };
-    format!("{what}{verdict}")
+    format!("{meaning}{verdict}")
 }
 
-fn reason(finding: &Finding, signals: &Signals, style: Style) -> Vec<String> {
-    let mark = paint(finding.level, mark(finding.level), style);
-    let within = finding.within.map_or_else(String::new, |(from, to)| format!(" from {} to {}", time(from), time(to)));
-    vec![
-        format!("      {mark} {}: {}{within}", finding.reason.name(), sentence(finding, signals, style)),
-        format!("        ↳  {}", style.faint_value(finding.reason.advice())),
-    ]
+/// Each reason, the first of those with the same remedy followed by it.
+fn reasons(findings: &[Finding], signals: &Signals, style: Style) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut lines = Vec::new();
+    for finding in findings {
+        let mark = paint(finding.level, mark(finding.level), style);
+        let within =
+            finding.within.map_or_else(String::new, |(from, to)| format!(", from {} to {}", time(from), time(to)));
+        let sentence = sentence(finding, signals, style);
+        lines.push(format!("      {mark} {}{within}: {sentence}", finding.reason.name()));
+        let advice = finding.reason.advice();
+        if !told.contains(&advice) {
+            told.push(advice);
+            lines.push(format!("        ↳  {}", style.faint_value(advice)));
+        }
+    }
+    lines
 }
 
 fn sentence(finding: &Finding, signals: &Signals, style: Style) -> String {
@@ -101,8 +112,8 @@ fn sentence(finding: &Finding, signals: &Signals, style: Style) -> String {
     };
     let (measured, limit) = (style.value(&text(finding.measured)), text(finding.limit));
     let plural = if finding.measured == Figure::Count(1) { "" } else { "s" };
-    let longest = |events: Option<crate::slo::validity::signals::Events>| {
-        events.map_or_else(String::new, |events| format!(", the longest of {}", time(events.largest)))
+    let largest = |events: Option<Events>| {
+        events.map_or_else(String::new, |events| format!(", the largest of {}", time(events.largest)))
     };
     match finding.reason {
         Reason::SendLag => format!("p99={measured} from the intended to the actual send, more than {limit}"),
@@ -112,8 +123,8 @@ fn sentence(finding: &Finding, signals: &Signals, style: Style) -> String {
         Reason::CpuPressure => format!("something waited for a core {measured} of the time, more than {limit}"),
         Reason::Throttled => format!("the CPU quota was used up in {measured} of its periods, more than {limit}"),
         Reason::DroppedSlots => format!("{measured} iteration{plural} could not be started"),
-        Reason::ClockGap => format!("{measured} standstill{plural} of the process{}", longest(signals.clock_gaps)),
-        Reason::ClockStep => format!("{measured} step{plural} of the wall clock{}", longest(signals.clock_steps)),
+        Reason::ClockGap => format!("{measured} standstill{plural} of the process{}", largest(signals.clock_gaps)),
+        Reason::ClockStep => format!("{measured} step{plural} of the wall clock{}", largest(signals.clock_steps)),
         Reason::SamplesDropped => format!("{measured} sample{plural} missing from the JSON output"),
         Reason::WorkerLost => format!("{measured} worker{plural} lost with the last counts"),
     }

@@ -25,10 +25,10 @@ pub const TELLING_SAMPLES: u64 = 100;
 
 /// Share of a window that the average worker waited for a core.
 ///
-/// Fortio warns when 5 % of its sleeps were too late to happen. A worker that waits more than half
-/// of the time waits longer than it can run. Between them the lags decide: many waits of a
-/// scheduler's slice (3 ms) do no harm to a percentile of 200 ms.
-pub const RUN_QUEUE: Limits<f64> = Limits { suspect: Some(0.05), invalid: Some(0.5) };
+/// Locust warns when a core is 90 % busy; a worker that waits a tenth of the time has as little
+/// left. One that waits more than half of the time waits longer than it can run. Between them the
+/// lags decide: many waits of a scheduler's slice (3 ms) do no harm to a percentile of 200 ms.
+pub const RUN_QUEUE: Limits<f64> = Limits { suspect: Some(0.1), invalid: Some(0.5) };
 
 /// Share of a window in which any task of the container (or else of the machine) waited for a
 /// core. Never condemns: it does not say that it was this process.

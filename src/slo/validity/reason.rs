@@ -65,9 +65,7 @@ impl Reason {
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::SendLag => "use more cores or pods, or lower the rate; if the target does not read, it is the target",
-            Self::ReadLag | Self::LoopLag => "use more cores or pods, or lower the rate",
-            Self::RunQueue | Self::CpuPressure => {
+            Self::SendLag | Self::ReadLag | Self::LoopLag | Self::RunQueue | Self::CpuPressure => {
                 "use more cores or pods, lower the rate, or keep other work off the machine"
             }
             Self::Throttled => "raise the container's CPU limit, use more pods, or lower the rate",

@@ -47,8 +47,8 @@ fn each_limit_has_two_sides() {
         (Signals { loop_lag: of(high + nano, MANY), ..none }, Invalid, Invalid),
         (Signals { loop_lag: of(high + nano, 99), ..none }, Suspect, Suspect),
         (Signals { loop_lag: of(high + nano, 100), ..none }, Invalid, Invalid),
-        (Signals { run_queue: Some(0.05), ..none }, Valid, Valid),
-        (Signals { run_queue: Some(0.051), ..none }, Suspect, Suspect),
+        (Signals { run_queue: Some(0.1), ..none }, Valid, Valid),
+        (Signals { run_queue: Some(0.101), ..none }, Suspect, Suspect),
         (Signals { run_queue: Some(0.5), ..none }, Suspect, Suspect),
         (Signals { run_queue: Some(0.51), ..none }, Invalid, Invalid),
         (Signals { cpu_pressure: Some(0.5), ..none }, Valid, Valid),
@@ -83,7 +83,7 @@ fn a_late_send_condemns_only_with_a_witness_in_the_generator() {
         late,
         Signals { clock_gaps: events(1), ..late },
         Signals { dropped_slots: Some(5), ..late },
-        Signals { run_queue: Some(0.05), read_lag: of(ms(10), MANY), loop_lag: of(ms(10), MANY), ..late },
+        Signals { run_queue: Some(0.1), read_lag: of(ms(10), MANY), loop_lag: of(ms(10), MANY), ..late },
     ];
     for signals in alone {
         assert_eq!(judge(&signals, LatencyClock::Kernel).level, Level::Suspect, "{signals:?}");
@@ -91,7 +91,7 @@ fn a_late_send_condemns_only_with_a_witness_in_the_generator() {
     let witnessed = [
         Signals { read_lag: of(ms(11), MANY), ..late },
         Signals { loop_lag: of(ms(11), MANY), ..late },
-        Signals { run_queue: Some(0.06), ..late },
+        Signals { run_queue: Some(0.11), ..late },
         Signals { cpu_pressure: Some(0.6), ..late },
         Signals { throttled: throttled(0.02), ..late },
     ];
@@ -110,13 +110,19 @@ fn findings_are_told_in_order_with_what_was_measured_and_the_limit() {
         told,
         [
             (Reason::SendLag, Level::Invalid, Figure::Time(ms(250)), Figure::Time(ms(100))),
-            (Reason::RunQueue, Level::Suspect, Figure::Share(0.2), Figure::Share(0.05)),
+            (Reason::RunQueue, Level::Suspect, Figure::Share(0.2), Figure::Share(0.1)),
             (Reason::WorkerLost, Level::Invalid, Figure::Count(1), Figure::Count(0)),
         ]
     );
     assert_eq!(
         judgement.message().unwrap(),
-        "the run is invalid (send_lag, run_queue, worker_lost): it measured the generator, not the target"
+        "the run is invalid (send_lag, run_queue, worker_lost): \
+         the generator was the limit; the figures are its own, not the target's"
+    );
+    let lost = Signals { workers_lost: Some(1), ..Signals::default() };
+    assert_eq!(
+        judge(&lost, LatencyClock::Kernel).message().unwrap(),
+        "the run is invalid (worker_lost): a part of the load and of its figures is missing"
     );
     assert_eq!(judge(&Signals::default(), LatencyClock::Kernel).message(), None);
 }
@@ -142,7 +148,7 @@ fn an_invalid_stage_makes_a_valid_run_suspect_and_says_which() {
 
 #[test]
 fn a_suspect_stage_alone_leaves_the_run_valid() {
-    let busy = Signals { run_queue: Some(0.1), ..Signals::default() };
+    let busy = Signals { run_queue: Some(0.2), ..Signals::default() };
     let run = RunValidity::of(Signals::default(), Judgement::default(), vec![stage(0, 3, busy)]);
     assert_eq!((run.judgement.level, run.stages[0].judgement.level), (Level::Valid, Level::Suspect));
 }
