@@ -13,7 +13,7 @@ use crate::{
         live::Live,
         run::{Error, OnInvalid, Options},
         signals::Signals,
-        stopping::Stopping,
+        stopping::{Stopping, exit},
         telling,
     },
     catalogue::Family,
@@ -247,6 +247,7 @@ impl Control {
             evaluations: self.live.evaluations.clone(),
             verdict,
             validity: self.health.validity().clone(),
+            invalid_fails: options.on_invalid == OnInvalid::Fail,
             trend_stats: profile.summary_trend_stats.clone(),
             ended,
             exit_code: exit.code(),
@@ -287,43 +288,5 @@ impl Control {
         let text = exposition::render(&self.instruments.table, &self.live.snapshot, &facts)?;
         self.generation += 1;
         Ok(Page { text: text.into(), generation: self.generation, is_final })
-    }
-}
-
-/// How a run ends. What stopped it comes first; a verdict that an overloaded generator has measured is none.
-fn exit(ended: Ended, invalid: bool, passed: bool, written: bool) -> Exit {
-    match ended {
-        Ended::Failed => Exit::Failed,
-        Ended::Interrupted => Exit::Interrupted,
-        Ended::Stopped => Exit::StoppedByApi,
-        Ended::Aborted | Ended::Completed if invalid => Exit::RunInvalid,
-        Ended::Aborted => Exit::ThresholdCrossed,
-        Ended::Completed if !passed => Exit::ThresholdCrossed,
-        Ended::Completed if !written => Exit::Failed,
-        Ended::Completed => Exit::Passed,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_stopped_a_run_comes_before_validity_and_validity_before_the_verdict() {
-        for (ended, invalid, passed, written, code) in [
-            (Ended::Completed, false, true, true, 0),
-            (Ended::Completed, false, true, false, 1),
-            (Ended::Completed, false, false, true, 99),
-            (Ended::Aborted, false, false, true, 99),
-            (Ended::Completed, true, true, true, 96),
-            (Ended::Completed, true, true, false, 96),
-            (Ended::Completed, true, false, true, 96),
-            (Ended::Aborted, true, false, true, 96),
-            (Ended::Interrupted, true, false, true, 105),
-            (Ended::Stopped, true, false, true, 103),
-            (Ended::Failed, true, false, true, 1),
-        ] {
-            assert_eq!(exit(ended, invalid, passed, written).code(), code, "{ended:?} {invalid} {passed} {written}");
-        }
     }
 }

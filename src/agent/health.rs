@@ -45,7 +45,8 @@ impl Health {
         let mut sources = Sources::new();
         let mut steps = StepWatch::default();
         close_reading().and_then(|reading| steps.note(reading));
-        let totals = Totals::new(now, sources.read(), Counts::default(), &slots, empty);
+        // On a busy machine the start may be over by now; the first stage begins with it all the same.
+        let totals = Totals::new(now.min(start), sources.read(), Counts::default(), &slots, empty);
         Self {
             clock,
             slots,

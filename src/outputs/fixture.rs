@@ -247,6 +247,7 @@ fn finished(
         exit_code: if verdict.passed() { 0 } else { 99 },
         verdict,
         validity: validity(&[calm(), calm()]),
+        invalid_fails: true,
         table,
         snapshot,
         extremes,

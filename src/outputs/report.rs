@@ -67,6 +67,8 @@ pub struct RunReport {
     pub verdict: Verdict,
     /// Whether the figures are the target's or the generator's own.
     pub validity: RunValidity,
+    /// Whether an invalid run has an exit code of its own, so that the thresholds' verdict does not count.
+    pub invalid_fails: bool,
     /// Columns of trends.
     pub trend_stats: Vec<TrendStat>,
     /// How the run ended.

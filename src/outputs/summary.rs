@@ -88,9 +88,8 @@ mod tests {
 
     #[test]
     fn a_run_that_is_not_valid_says_why_and_what_to_do() {
-        let block = |validity: RunValidity, exit_code| {
-            let ended = if exit_code == 1 { Ended::Failed } else { Ended::Completed };
-            let report = RunReport { validity, exit_code, ended, ..fixture::report() };
+        let block = |validity: RunValidity, ended, invalid_fails| {
+            let report = RunReport { validity, ended, invalid_fails, ..fixture::report() };
             let summary = render(&report, Style::new(false));
             summary.split("  █ ").nth(1).unwrap_or_default().trim_end().to_owned()
         };
@@ -98,13 +97,17 @@ mod tests {
         let gap = Signals { clock_gaps: troubled.clock_gaps, ..calm };
         insta::assert_snapshot!(
             [
-                block(fixture::validity(&[Signals { run_queue: Some(0.2), ..calm }, calm]), 0),
-                block(fixture::validity(&[calm, gap]), 99),
-                block(fixture::validity(&[troubled, calm]), 99),
-                block(fixture::validity(&[calm, troubled]), 96),
-                block(fixture::validity(&[calm, troubled]), 99),
-                block(fixture::validity(&[gap; 9]), 0),
-                block(fixture::validity(&[Signals { workers_lost: Some(1), ..Signals::default() }]), 1),
+                block(fixture::validity(&[Signals { run_queue: Some(0.2), ..calm }, calm]), Ended::Completed, true),
+                block(fixture::validity(&[calm, gap]), Ended::Completed, true),
+                block(fixture::validity(&[troubled, calm]), Ended::Completed, true),
+                block(fixture::validity(&[calm, troubled]), Ended::Completed, true),
+                block(fixture::validity(&[calm, troubled]), Ended::Aborted, false),
+                block(fixture::validity(&[gap; 9]), Ended::Completed, true),
+                block(
+                    fixture::validity(&[Signals { workers_lost: Some(1), ..Signals::default() }]),
+                    Ended::Failed,
+                    true
+                ),
             ]
             .join("\n\n--------\n\n")
         );

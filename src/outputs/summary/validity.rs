@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::{BAD, GOOD};
 use crate::{
-    exit::Exit,
     outputs::{
         format,
         report::{Ended, RunReport},
@@ -78,7 +77,7 @@ fn meaning(report: &RunReport) -> String {
         Level::Invalid if report.thresholds.is_empty() => "",
         // The exit code tells what stopped the run, and nothing of thresholds.
         Level::Invalid if !matches!(report.ended, Ended::Completed | Ended::Aborted) => "",
-        Level::Invalid if report.exit_code != Exit::RunInvalid.code() => "; thresholds are judged regardless",
+        Level::Invalid if !report.invalid_fails => "; thresholds are judged regardless",
         Level::Invalid if report.verdict.passed() => "; that thresholds passed is no verdict",
         Level::Invalid => "; that thresholds were crossed is no verdict",
     };
