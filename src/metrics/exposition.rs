@@ -25,6 +25,7 @@ use crate::{
 mod documentation;
 pub mod families;
 pub mod run;
+pub mod validity;
 
 /// Value of `Content-Type`; Prometheus 3 fails a scrape without a known one.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -177,7 +178,10 @@ mod tests {
         catalogue::{Contains, Family, FamilyKind},
         clock::Instant,
         metrics::{
-            exposition::run::{RunState, StageStart, ThresholdFact},
+            exposition::{
+                run::{RunState, StageStart, ThresholdFact},
+                validity::ValidityFacts,
+            },
             recorder::Recorder,
             series::Series,
         },
@@ -308,6 +312,13 @@ mod tests {
                 threshold("ws_connecting", Contains::Time, 200.0, Some(12.5), Some(true)),
                 threshold("ws_msgs_sent", Contains::Default, 10_000.0, None, None),
             ],
+            validity: ValidityFacts {
+                reasons: vec![("send_lag", false), ("clock_gap", true)],
+                states: vec![("valid", false), ("suspect", true)],
+                run_queue_wait: Some(Duration::from_millis(250)),
+                clock_gaps: Some(2),
+                ..ValidityFacts::default()
+            },
             ..RunFacts::default()
         };
         let text = render(&table, &Snapshot::empty(&table), &facts).unwrap();
@@ -325,9 +336,15 @@ mod tests {
             format!("rampd_threshold_passed{{metric=\"ws_connecting\",{run},threshold=\"p(99)<200\"}} 1\n"),
             format!("rampd_threshold_limit{{metric=\"ws_msgs_sent\",{run},threshold=\"p(99)<200\"}} 10000\n"),
             format!("rampd_json_samples_dropped_total{{{run}}} 0\n"),
+            format!("rampd_validity{{reason=\"clock_gap\",{run}}} 1\n"),
+            format!("rampd_validity{{reason=\"send_lag\",{run}}} 0\n"),
+            format!("rampd_validity_state{{state=\"suspect\",{run}}} 1\n"),
+            format!("rampd_run_queue_wait_seconds_total{{{run}}} 0.25\n"),
+            format!("rampd_clock_gaps_total{{{run}}} 2\n"),
         ] {
             assert!(text.contains(&line), "{line}{text}");
         }
+        assert!(!text.contains("rampd_cpu_throttled_seconds"), "no quota is not a quota that cost nothing");
         assert!(!text.contains("rampd_run_end_timestamp_seconds"), "1970 is not the end of the run");
         assert!(!text.contains("rampd_threshold_passed{metric=\"ws_msgs_sent\""), "not judged yet");
     }

@@ -72,6 +72,31 @@ impl Trend {
         self.max = self.max.max(other.max);
     }
 
+    /// What was recorded after `earlier`, a past state of this distribution; none if it is not that. Minimum and maximum
+    /// are known to the histogram's three digits only.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Option<Self> {
+        if self.bounds != earlier.bounds || self.count() < earlier.count() {
+            return None;
+        }
+        let mut histogram = self.histogram.clone();
+        histogram.subtract(&earlier.histogram).ok()?;
+        let buckets = self.buckets.iter().zip(&earlier.buckets).map(|(now, then)| now.checked_sub(*then));
+        let mut since = Self {
+            bounds: self.bounds.clone(),
+            buckets: buckets.collect::<Option<_>>()?,
+            sum: self.sum.checked_sub(earlier.sum)?,
+            min: u64::MAX,
+            max: 0,
+            histogram,
+        };
+        if since.count() > 0 {
+            since.min = since.histogram.min().max(self.min);
+            since.max = since.histogram.max().min(self.max);
+        }
+        Some(since)
+    }
+
     /// Number of durations.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -197,6 +222,21 @@ mod tests {
             prop_assert_eq!((merged.min(), merged.max()), (together.min(), together.max()));
             prop_assert_eq!(merged.cumulative().collect::<Vec<_>>(), together.cumulative().collect::<Vec<_>>());
             prop_assert_eq!(merged.percentile(95.0), together.percentile(95.0));
+        }
+
+        #[test]
+        fn the_difference_to_an_earlier_state_is_what_came_after_it(
+            before in prop::collection::vec(0u64..10_000_000_000, 0..100),
+            after in prop::collection::vec(0u64..10_000_000_000, 0..100),
+        ) {
+            let (earlier, oracle) = (trend(&before), trend(&after));
+            let since = trend(&[before, after].concat()).since(&earlier).unwrap();
+            prop_assert_eq!((since.count(), since.sum()), (oracle.count(), oracle.sum()));
+            prop_assert_eq!(since.cumulative().collect::<Vec<_>>(), oracle.cumulative().collect::<Vec<_>>());
+            for percent in [0.0, 50.0, 99.0, 100.0] {
+                let (got, exact) = (since.percentile(percent), oracle.percentile(percent));
+                prop_assert!(got.abs_diff(exact) <= (exact / 1000).max(RESOLUTION), "{} against {}", got, exact);
+            }
         }
 
         #[test]
