@@ -109,8 +109,8 @@ impl Judgement {
 
 /// Signals whose findings show that a late send was late in the generator. The kernel accepts a
 /// message late for another reason too: a target that does not read fills the socket's buffers.
-const WITNESSES: [Reason; 5] =
-    [Reason::ReadLag, Reason::LoopLag, Reason::RunQueue, Reason::CpuPressure, Reason::Throttled];
+const WITNESSES: [Reason; 6] =
+    [Reason::ReadLag, Reason::LoopLag, Reason::RunQueue, Reason::CpuPressure, Reason::Throttled, Reason::ClockGap];
 
 /// Judges one window, or a whole run.
 #[must_use]
@@ -125,13 +125,13 @@ pub fn judge(signals: &Signals, clock: LatencyClock) -> Judgement {
     let pressure = signals.cpu_pressure.filter(|_| signals.run_queue.is_none());
     findings.extend(share(Reason::CpuPressure, pressure, limits::CPU_PRESSURE));
     findings.extend(share(Reason::Throttled, signals.throttled.map(|throttled| throttled.periods), limits::THROTTLED));
+    findings.extend(count(Reason::ClockGap, signals.clock_gaps.map(|gaps| gaps.count), limits::CLOCK_GAPS));
 
     let witnessed = findings.iter().any(|finding| WITNESSES.contains(&finding.reason));
     let send = if witnessed { Level::Invalid } else { Level::Suspect };
     findings.extend(lag(Reason::SendLag, signals.send_lag, send));
 
     findings.extend(count(Reason::DroppedSlots, signals.dropped_slots, limits::DROPPED_SLOTS));
-    findings.extend(count(Reason::ClockGap, signals.clock_gaps.map(|gaps| gaps.count), limits::CLOCK_GAPS));
     findings.extend(count(Reason::ClockStep, signals.clock_steps.map(|steps| steps.count), limits::CLOCK_STEPS));
     findings.extend(count(Reason::SamplesDropped, signals.samples_dropped, limits::SAMPLES_DROPPED));
     findings.extend(count(Reason::WorkerLost, signals.workers_lost, limits::WORKERS_LOST));
