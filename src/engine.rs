@@ -10,6 +10,7 @@ pub mod instruments;
 pub mod iteration;
 pub mod lazy_timer;
 pub mod limits;
+pub mod pacer;
 pub mod replies;
 pub mod session;
 pub mod vu;

@@ -11,6 +11,7 @@ use crate::{
 
 pub mod chart;
 pub mod describe;
+pub mod pace;
 pub mod program;
 pub mod ramp;
 
@@ -94,6 +95,16 @@ impl Plan {
     #[must_use]
     pub fn vus_at(&self, time: Duration) -> u32 {
         self.scenarios.iter().map(|scenario| scenario.vus_at(time)).sum()
+    }
+
+    /// Most VUs planned at any one time from `from` until before `to`.
+    #[must_use]
+    pub fn peak_between(&self, from: Duration, to: Duration) -> u32 {
+        // Targets are straight lines between the ends of stages, so the highest is at one of them or at an end.
+        let last = to.saturating_sub(Duration::from_nanos(1)).max(from);
+        let corners = self.scenarios.iter().flat_map(|scenario| scenario.stages.iter().copied());
+        let inside = corners.filter(|corner| (from..to).contains(corner));
+        inside.chain([from, last]).map(|time| self.vus_at(time)).max().unwrap_or(0)
     }
 
     /// Most VUs that can be in an iteration at one time, those being stopped gracefully included.

@@ -20,7 +20,9 @@ use crate::{
     clock::{Instant, WallClock},
     config::profile::Profile,
     engine::{
+        failure_log::FailureLog,
         instruments::Instruments,
+        limits::{Offer, RESERVED_FILES},
         worker::{self, WorkerSpec},
     },
     exit::Exit,
@@ -35,11 +37,7 @@ use crate::{
     },
     plan::Plan,
     protocol::tls,
-    slo::{
-        evaluate::limit_nanos,
-        validity::{LatencyClock, Level},
-        verdict::Verdict,
-    },
+    slo::{evaluate::limit_nanos, validity::Level, verdict::Verdict},
     units::tags::Tags,
 };
 
@@ -47,8 +45,6 @@ use crate::{
 const HEAD_START: Duration = Duration::from_millis(20);
 /// Patience for a worker's snapshot; the admin server waits 250 ms for a page.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_millis(150);
-/// What the workers are told.
-const LATENCY_CLOCK: LatencyClock = LatencyClock::Kernel;
 
 /// The control thread's state of a run.
 #[derive(Debug)]
@@ -87,7 +83,7 @@ impl Control {
             .map(|path| NdjsonOutput::open(path, &instruments.table, &profile.thresholds, wall.unix_nanos(start)))
             .collect::<Result<_, _>>()?;
         let facts = facts::waiting(profile);
-        let health = Health::new(&plan, start, LATENCY_CLOCK, instruments.generator, &live.snapshot);
+        let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
         Ok(Self { plan, instruments, facts, live, health, workers_lost: 0, wall, json, publisher, generation: 0 })
     }
 
@@ -98,6 +94,10 @@ impl Control {
     pub fn start(&mut self, profile: &Profile, options: &Options) -> Result<Crew, Error> {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let workers = options.workers.map_or(cores, NonZeroU32::get).min(self.plan.peak_vus().max(1));
+        let seed = profile.timing.seed.unwrap_or_else(rand::random);
+        let failures = Arc::<FailureLog>::default();
+        // The embedded target has the other end of every socket in this process too.
+        let files = Offer::of_this_machine().files / if options.echo { 2 } else { 1 };
         let mut handles = Vec::new();
         for index in 0..workers {
             handles.push(worker::spawn(WorkerSpec {
@@ -108,7 +108,10 @@ impl Control {
                 tls: tls::client_config(&profile.tls)?,
                 start: self.live.start,
                 wall: self.wall,
-                kernel_stamps: LATENCY_CLOCK == LatencyClock::Kernel,
+                failures: failures.clone(),
+                sockets: files.saturating_sub(RESERVED_FILES) / u64::from(workers),
+                timing: profile.timing,
+                seed,
                 samples: self.json.first().map(NdjsonOutput::sender),
             })?);
         }

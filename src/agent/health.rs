@@ -10,11 +10,12 @@ use crate::{
         window::{Counts, Happened, Totals, signals},
     },
     clock::{Instant, Reading},
+    config::profile::LatencyClock,
     engine::instruments::GeneratorSlots,
     metrics::{exposition::validity::ValidityFacts, snapshot::Snapshot},
     plan::Plan,
     slo::validity::{
-        LatencyClock, Level, judge,
+        Level, judge,
         reason::Reason,
         run::{RunValidity, StageValidity},
         signals::Signals,

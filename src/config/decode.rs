@@ -16,10 +16,10 @@ use crate::{
     config::{
         at::{Path, Place, Typed},
         context::Context,
-        node::{Later, Node, quoted},
+        node::{Fields, Later, Node, quoted},
         overrides::tag_name_fault,
         problem::{did_you_mean, shown},
-        profile::{Step, TrendStat},
+        profile::{LatencyClock, Precision, Step, Timing, TrendStat},
         raw::{Load, Raw},
         template::{self, Template},
         tree::{Text, Tree},
@@ -50,8 +50,29 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     let mut tls = fields.take("tls").map(|node| tls::tls(&node)).unwrap_or_default();
     tls.insecure_skip_verify |= fields.take("insecureSkipTLSVerify").and_then(|node| node.flag()).unwrap_or_default();
     let summary_trend_stats = fields.take("summaryTrendStats").and_then(|node| trend_stats(&node));
+    let timing = Timing {
+        latency_clock: choice(
+            &mut fields,
+            "latencyClock",
+            &[("kernel", LatencyClock::Kernel), ("user", LatencyClock::User)],
+        ),
+        precision: choice(&mut fields, "precision", &[("timer", Precision::Timer), ("spin", Precision::Spin)]),
+        seed: fields.take("seed").and_then(|node| node.whole(&(0..=u64::MAX))),
+    };
     let meant = fields.finish(LATER, &BTreeMap::new());
-    Some(Raw { name, tags, load, scenarios, flow, thresholds, tls, summary_trend_stats, place: root.place(), meant })
+    Some(Raw {
+        name,
+        tags,
+        load,
+        scenarios,
+        flow,
+        thresholds,
+        tls,
+        timing,
+        summary_trend_stats,
+        place: root.place(),
+        meant,
+    })
 }
 
 fn name(node: &Node<'_>) -> Option<String> {
@@ -109,6 +130,20 @@ fn trend_stats(node: &Node<'_>) -> Option<Vec<TrendStat>> {
             }),
         }
     }))
+}
+
+/// One of a few words; the default if it is not given or wrong.
+fn choice<T: Copy + Default>(fields: &mut Fields<'_>, key: &'static str, words: &[(&'static str, T)]) -> T {
+    let Some(node) = fields.take(key) else { return T::default() };
+    let Some(text) = node.text() else { return T::default() };
+    let found = words.iter().find(|(word, _)| *word == text.value);
+    if found.is_none() {
+        let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let why = format!("`{}` is no {key}", shown(&text.value));
+        let hint = format!("use {}", quoted(&names));
+        let _reported: Option<()> = node.bad_text(text, &format!("a {key}"), &why, hint);
+    }
+    found.map_or_else(T::default, |(_, value)| *value)
 }
 
 /// Reads everything before it gives up, so that all problems are reported.

@@ -21,8 +21,41 @@ pub struct Profile {
     pub thresholds: Vec<Threshold>,
     /// TLS of every connection.
     pub tls: Tls,
+    /// How time is kept.
+    pub timing: Timing,
     /// Columns of trends in the summary and the export; k6's default is avg, min, med, max, p(90), p(95).
     pub summary_trend_stats: Vec<TrendStat>,
+}
+
+/// How time is kept and randomness is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timing {
+    /// Where latencies end.
+    pub latency_clock: LatencyClock,
+    /// How exactly slots of `every` are met.
+    pub precision: Precision,
+    /// Makes pauses and arrivals repeatable; drawn at random if not given.
+    pub seed: Option<u64>,
+}
+
+/// Where latencies end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LatencyClock {
+    /// At the kernel's receive time stamp where there is one, so that the generator's delay is not the server's.
+    #[default]
+    Kernel,
+    /// When the agent reads.
+    User,
+}
+
+/// How exactly slots are met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// A timerfd: tens of microseconds late, next to no CPU.
+    #[default]
+    Timer,
+    /// Looks at the clock all the time: a microsecond late, one whole core for each worker.
+    Spin,
 }
 
 /// A column of a trend in the summary.
@@ -208,6 +241,13 @@ pub enum SocketStep {
         /// Not empty.
         steps: Vec<SocketStep>,
     },
+    /// Does its steps at a steady rate.
+    Every {
+        /// When.
+        pace: Pace,
+        /// Not empty.
+        steps: Vec<SocketStep>,
+    },
     /// Keeps the connection open until the ramp takes the VU away, or for a time.
     Hold {
         /// Ends the hold earlier.
@@ -220,6 +260,27 @@ pub enum SocketStep {
         /// Up to 123 bytes.
         reason: String,
     },
+}
+
+/// Slots at a rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Slots per second, above 0.
+    pub rate: f64,
+    /// For how long; until the ramp takes the VU away if not given.
+    pub duration: Option<Duration>,
+    /// Their spacing.
+    pub arrivals: Arrivals,
+}
+
+/// Spacing of slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Arrivals {
+    /// Even; VUs are spread over the interval.
+    #[default]
+    Uniform,
+    /// Exponential gaps, as of independent users.
+    Poisson,
 }
 
 /// A text message to send.

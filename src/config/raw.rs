@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     config::{
         at::{Place, Typed},
-        profile::{Stage, Step, Tls, TrendStat},
+        profile::{Stage, Step, Timing, Tls, TrendStat},
         threshold::Threshold,
     },
     units::tags::Tags,
@@ -21,6 +21,7 @@ pub(crate) struct Raw {
     pub(crate) flow: Option<Typed<Arc<[Step]>>>,
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) tls: Tls,
+    pub(crate) timing: Timing,
     pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,
     /// The whole file, for problems with what is not there.
     pub(crate) place: Place,

@@ -59,7 +59,7 @@ impl Profile {
     }
 
     /// The profile with its course of time divided by `factor`: stages, durations, start times, sleeps,
-    /// holds and `delayAbortEval`. Timeouts and graceful periods are limits, not course, and stay.
+    /// holds, the time of `every` (not its rate) and `delayAbortEval`. Timeouts and graceful periods are limits, not course, and stay.
     ///
     /// # Errors
     /// [`Error::Factor`], [`Error::TooLong`].
@@ -118,6 +118,10 @@ impl Speed {
         steps.iter_mut().try_for_each(|step| match step {
             SocketStep::Sleep(sleep) => self.sleep(sleep),
             SocketStep::Repeat { steps, .. } => self.socket_steps(steps),
+            SocketStep::Every { pace, steps } => {
+                pace.duration.iter_mut().try_for_each(|duration| self.divide(duration))?;
+                self.socket_steps(steps)
+            }
             SocketStep::Hold { duration } => duration.iter_mut().try_for_each(|duration| self.divide(duration)),
             SocketStep::Send(_) | SocketStep::Expect(_) | SocketStep::Close { .. } => Ok(()),
         })

@@ -20,7 +20,7 @@ use crate::{
         vu::Vu,
         worker::WorkerContext,
     },
-    plan::program::Op,
+    plan::{pace::Slots, program::Op},
     protocol::{
         failure::{ConnectError, ConnectFailure},
         transport::Probe,
@@ -69,8 +69,16 @@ struct Walk<'w> {
     vu: &'w Vu,
     session: Option<Box<Session>>,
     values: Values,
-    /// Finished rounds of the loops around the current step, the innermost last.
-    rounds: Vec<u32>,
+    /// The loops around the current step, the innermost last.
+    rounds: Vec<Round>,
+}
+
+/// A loop that is being walked.
+struct Round {
+    /// Rounds that are over.
+    finished: u32,
+    /// The slots of an `every`, with its beginning.
+    pace: Option<(Instant, Slots)>,
 }
 
 impl Walk<'_> {
@@ -81,17 +89,37 @@ impl Walk<'_> {
             next += 1;
             match op {
                 Op::Repeat => {
-                    self.rounds.push(0);
+                    self.rounds.push(Round { finished: 0, pace: None });
                     self.values.index = 0;
                 }
-                Op::Next { body, times } => {
-                    let finished = self.rounds.last().map_or(*times, |round| round + 1);
-                    self.rounds.pop();
-                    if finished < *times {
-                        self.rounds.push(finished);
-                        next = *body;
+                Op::Pace(pace) => {
+                    let slots = Slots::new(pace, self.vu.number(), self.worker.seed);
+                    self.rounds.push(Round { finished: 0, pace: Some((Instant::now(), slots)) });
+                }
+                Op::Slot { after } => {
+                    if !self.slot().await? {
+                        self.rounds.pop();
+                        self.values.index = self.index();
+                        next = *after;
                     }
-                    self.values.index = self.rounds.last().copied().unwrap_or(0).into();
+                }
+                Op::Jump { to } => {
+                    if let Some(round) = self.rounds.last_mut() {
+                        round.finished += 1;
+                    }
+                    next = *to;
+                }
+                Op::Next { body, times } => {
+                    let more = self.rounds.last_mut().is_some_and(|round| {
+                        round.finished += 1;
+                        round.finished < *times
+                    });
+                    if more {
+                        next = *body;
+                    } else {
+                        self.rounds.pop();
+                    }
+                    self.values.index = self.index();
                 }
                 Op::Sleep(sleep) => self.sleep(*sleep).await?,
                 Op::Open { site } => self.open(*site).await?,
@@ -100,7 +128,7 @@ impl Walk<'_> {
                 Op::Hold { duration } => self.hold(*duration).await?,
                 Op::Close { code, reason, loops, after } => {
                     self.rounds.truncate(self.rounds.len().saturating_sub(*loops));
-                    self.values.index = self.rounds.last().copied().unwrap_or(0).into();
+                    self.values.index = self.index();
                     self.close(*code, reason).await?;
                     next = *after;
                 }
@@ -109,11 +137,29 @@ impl Walk<'_> {
         Ok(())
     }
 
+    fn index(&self) -> u64 {
+        self.rounds.last().map_or(0, |round| round.finished.into())
+    }
+
+    /// Waits for the next slot of the innermost pace; false when there is none, or when the ramp takes the VU away.
+    async fn slot(&mut self) -> Result<bool, Stop> {
+        let Some((begun, slots)) = self.rounds.last_mut().and_then(|round| round.pace.as_mut()) else {
+            return Ok(false);
+        };
+        let Some(offset) = slots.next() else { return Ok(false) };
+        let slot = *begun + offset;
+        let Some(session) = self.session.as_mut() else { return Ok(false) };
+        let wait = session.wait_for_slot(&self.vu.control, slot).await;
+        self.values.index = self.index();
+        if wait == Wait::TimedOut { Ok(true) } else { self.after(wait).await.map(|()| false) }
+    }
+
     async fn open(&mut self, site: usize) -> Result<(), Stop> {
         let scenario = &self.vu.scenario;
-        let (Some(target), Some(slots)) = (scenario.program.sites.get(site), scenario.sites.get(site)) else {
+        let (Some(target), Some(context)) = (scenario.program.sites.get(site), scenario.sites.get(site)) else {
             return Ok(());
         };
+        let slots = &context.slots;
         let recorder = &self.worker.recorder;
         let probe = Probe {
             recorder: recorder.clone(),
@@ -124,6 +170,7 @@ impl Walk<'_> {
         };
         recorder.gauge_add(slots.connecting_now, 1);
         let dialled = Instant::now();
+        self.values.now_ms = (self.worker.wall.unix_nanos(dialled) / 1_000_000) as u64;
         // Boxed: its several KiB of handshake state go when the connection is open.
         let opening = Box::pin(self.worker.connector.open(target, &self.values, probe));
         let opened = tokio::select! {
@@ -140,15 +187,7 @@ impl Walk<'_> {
                 recorder.add(slots.session(Some(101)), 1);
                 recorder.record(slots.connecting, opened_at.nanos_since(dialled), opened_at);
                 recorder.add(slots.check(true), 1);
-                let session = Session::new(
-                    connection,
-                    recorder.clone(),
-                    slots.clone(),
-                    self.worker.generator,
-                    target.timeouts,
-                    dialled,
-                );
-                self.session = Some(Box::new(session));
+                self.session = Some(Box::new(Session::new(connection, context.clone(), dialled)));
                 Ok(())
             }
             Err(error) => {

@@ -19,6 +19,7 @@ use crate::{
         control::{Control, Phase},
         instruments::{ClosedBy, GeneratorSlots, SiteSlots},
         lazy_timer::LazyTimer,
+        pacer::Pacer,
         replies::{Arrival, Replies},
     },
     metrics::recorder::Recorder,
@@ -40,6 +41,8 @@ const KEPT_FRAMES: usize = 16;
 pub struct Goal {
     /// A point in time.
     pub until: Option<Instant>,
+    /// A point in time, met exactly; the ramp taking the VU away ends the wait too.
+    pub slot: Option<Instant>,
     /// Messages since the last goal of this kind.
     pub messages: Option<u64>,
     /// The ramp takes the VU away; awaited replies are still waited for.
@@ -81,16 +84,30 @@ enum Ending {
     Closed { by: ClosedBy, code: u16 },
 }
 
+/// What all connections of one site on one worker share.
+#[derive(Debug)]
+pub struct SiteContext {
+    /// The worker's recorder.
+    pub recorder: Rc<Recorder>,
+    /// Where this site's connections are counted.
+    pub slots: SiteSlots,
+    /// Where the generator's own delays are counted.
+    pub generator: GeneratorSlots,
+    /// Wakes at the slots of `every`.
+    pub pacer: Rc<Pacer>,
+    /// Bounds on waiting.
+    pub timeouts: Timeouts,
+}
+
 /// An open connection. Must be ended by [`Session::close`] or lost; a dropped one is counted as cut.
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
-    recorder: Rc<Recorder>,
-    slots: Rc<SiteSlots>,
-    generator: GeneratorSlots,
-    timeouts: Timeouts,
+    site: Rc<SiteContext>,
     dialled: Instant,
     intended: Instant,
+    /// The slot that the pacer has been asked for.
+    paced: Option<Instant>,
     replies: Replies,
     frames: Vec<Frame>,
     /// Bytes of frames that have been counted as sent.
@@ -108,23 +125,14 @@ pub struct Session {
 impl Session {
     /// Takes over a connection that has just opened.
     #[must_use]
-    pub fn new(
-        connection: Connection,
-        recorder: Rc<Recorder>,
-        slots: Rc<SiteSlots>,
-        generator: GeneratorSlots,
-        timeouts: Timeouts,
-        dialled: Instant,
-    ) -> Self {
-        recorder.gauge_add(slots.open, 1);
+    pub fn new(connection: Connection, site: Rc<SiteContext>, dialled: Instant) -> Self {
+        site.recorder.gauge_add(site.slots.open, 1);
         Self {
             connection,
-            recorder,
-            slots,
-            generator,
-            timeouts,
+            site,
             dialled,
             intended: Instant::now(),
+            paced: None,
             replies: Replies::default(),
             frames: Vec::new(),
             credited: 0,
@@ -138,10 +146,18 @@ impl Session {
         }
     }
 
-    /// When the messages that are queued now were to be sent: the end of the last wait.
+    /// When the messages that are queued now were to be sent: the end of the last wait, or the slot waited for.
     #[must_use]
     pub fn intended(&self) -> Instant {
         self.intended
+    }
+
+    /// Waits for a slot of a pace. Whenever that ends, what is queued next was intended for the
+    /// slot: lateness is the generator's, and counted.
+    pub async fn wait_for_slot(&mut self, control: &Control, slot: Instant) -> Wait {
+        let wait = self.wait(control, Goal { slot: Some(slot), ..Goal::default() }).await;
+        self.intended = slot;
+        wait
     }
 
     /// Queues a message. Returns whether more may be queued at once; otherwise wait for `writable`.
@@ -199,6 +215,18 @@ impl Session {
         if goal.writable && self.connection.unsent() < HIGH_WATER {
             return Poll::Ready(Wait::Reached);
         }
+        if let Some(slot) = goal.slot {
+            if Instant::now() >= slot {
+                return Poll::Ready(Wait::TimedOut);
+            }
+            if control.poll_reached(cx, Phase::Stopping).is_ready() {
+                return Poll::Ready(Wait::Reached);
+            }
+            if self.paced != Some(slot) {
+                self.paced = Some(slot);
+                self.site.pacer.wake_at(slot, cx.waker());
+            }
+        }
         let replied = flushed && self.replies.awaited() == 0;
         if goal.replied && replied {
             return Poll::Ready(Wait::Reached);
@@ -212,7 +240,7 @@ impl Session {
 
     fn poll_deadlines(&mut self, cx: &mut Context<'_>, until: Option<Instant>) -> Poll<Wait> {
         loop {
-            let reply = self.replies.deadline(self.timeouts.reply);
+            let reply = self.replies.deadline(self.site.timeouts.reply);
             let Some(next) = [until, reply, self.write_deadline, self.end_deadline].into_iter().flatten().min() else {
                 return Poll::Pending;
             };
@@ -228,10 +256,10 @@ impl Session {
                 self.end(None);
                 return Poll::Ready(Wait::Lost);
             }
-            let expired = self.replies.expire(now, self.timeouts.reply);
+            let expired = self.replies.expire(now, self.site.timeouts.reply);
             if expired > 0 {
-                self.recorder.add(self.slots.timed_out, expired);
-                self.recorder.gauge_add(self.slots.in_flight, -(expired as i64));
+                self.site.recorder.add(self.site.slots.timed_out, expired);
+                self.site.recorder.gauge_add(self.site.slots.in_flight, -(expired as i64));
                 // The goal may be reached by this; the task looks again.
                 cx.waker().wake_by_ref();
             }
@@ -262,8 +290,10 @@ impl Session {
         if !self.unflushed {
             return Ok(());
         }
+        // Before the call: over loopback the reply may be there before the call returns.
+        let handed_over = Instant::now();
         let written = self.connection.poll_flush(cx);
-        self.credit();
+        self.credit(handed_over);
         match written {
             Poll::Ready(Ok(())) => {
                 self.unflushed = false;
@@ -276,15 +306,15 @@ impl Session {
             }
             Poll::Pending => {
                 if self.write_deadline.is_none() {
-                    self.write_deadline = Some(Instant::now() + self.timeouts.write);
+                    self.write_deadline = Some(Instant::now() + self.site.timeouts.write);
                 }
                 Ok(())
             }
         }
     }
 
-    /// Counts the frames that the kernel has accepted as sent.
-    fn credit(&mut self) {
+    /// Counts the frames that the kernel has accepted as sent, with the call that began at `handed_over`.
+    fn credit(&mut self, handed_over: Instant) {
         let accepted = self.connection.accepted();
         let mut credited = self.credited;
         let whole = |frame: &&Frame| {
@@ -295,19 +325,18 @@ impl Session {
         if sent == 0 {
             return;
         }
-        let now = Instant::now();
         let mut expected = 0;
         // Frames of one burst have one intention: one record for all of them.
         for burst in self.frames[..sent].chunk_by(|one, next| one.intended == next.intended) {
-            let lag = now.nanos_since(burst[0].intended);
-            self.recorder.observe_n(self.generator.send_lag, lag, burst.len() as u64);
+            let lag = handed_over.nanos_since(burst[0].intended);
+            self.site.recorder.observe_n(self.site.generator.send_lag, lag, burst.len() as u64);
             self.credited += burst.iter().map(|frame| u64::from(frame.length)).sum::<u64>();
             expected += burst.iter().filter(|frame| frame.awaits_reply).count() as u64;
         }
-        self.replies.sent(expected, now);
-        self.recorder.add(self.slots.sent, sent as u64);
-        self.recorder.add(self.slots.expected, expected);
-        self.recorder.gauge_add(self.slots.in_flight, expected as i64);
+        self.replies.sent(expected, handed_over);
+        self.site.recorder.add(self.site.slots.sent, sent as u64);
+        self.site.recorder.add(self.site.slots.expected, expected);
+        self.site.recorder.gauge_add(self.site.slots.in_flight, expected as i64);
         if sent == self.frames.len() {
             self.frames.clear();
             self.frames.shrink_to(KEPT_FRAMES);
@@ -320,16 +349,16 @@ impl Session {
         match *incoming {
             Incoming::Data(_) => {
                 self.unclaimed += 1;
-                self.recorder.add(self.slots.received, 1);
+                self.site.recorder.add(self.site.slots.received, 1);
                 match self.replies.arrive() {
                     Arrival::Matched { intended, sent } => {
                         let arrived = self.connection.arrived_at();
-                        self.recorder.record(self.slots.rtt, arrived.nanos_since(intended), arrived);
-                        self.recorder.record(self.slots.service, arrived.nanos_since(sent), arrived);
-                        self.recorder.gauge_add(self.slots.in_flight, -1);
+                        self.site.recorder.record(self.site.slots.rtt, arrived.nanos_since(intended), arrived);
+                        self.site.recorder.record(self.site.slots.service, arrived.nanos_since(sent), arrived);
+                        self.site.recorder.gauge_add(self.site.slots.in_flight, -1);
                     }
-                    Arrival::Late => self.recorder.add(self.slots.late, 1),
-                    Arrival::Unsolicited => self.recorder.add(self.slots.unsolicited, 1),
+                    Arrival::Late => self.site.recorder.add(self.site.slots.late, 1),
+                    Arrival::Unsolicited => self.site.recorder.add(self.site.slots.unsolicited, 1),
                 }
                 Ok(())
             }
@@ -340,7 +369,7 @@ impl Session {
                     _ => (ClosedBy::Server, code),
                 };
                 self.ending = Ending::Closed { by, code };
-                self.end_deadline = Some(Instant::now() + self.timeouts.close);
+                self.end_deadline = Some(Instant::now() + self.site.timeouts.close);
                 // Our answer goes out with the next read.
                 Ok(())
             }
@@ -357,7 +386,7 @@ impl Session {
         let wait = self.wait(control, Goal { replied: true, ..Goal::default() }).await;
         match wait {
             Wait::Reached => {
-                self.say_goodbye(code, reason, self.timeouts.close).await;
+                self.say_goodbye(code, reason, self.site.timeouts.close).await;
                 Wait::Reached
             }
             Wait::Cut => {
@@ -373,7 +402,7 @@ impl Session {
     /// Ends the connection of an iteration that is cut: a short goodbye (1001), whatever is still awaited is lost.
     pub async fn cut(mut self) {
         const GOING_AWAY: u16 = 1001;
-        let patience = self.timeouts.close.min(Duration::from_secs(1));
+        let patience = self.site.timeouts.close.min(Duration::from_secs(1));
         self.say_goodbye(GOING_AWAY, "", patience).await;
     }
 
@@ -399,7 +428,7 @@ impl Session {
 
     fn lost(&mut self, reason: Disconnect) {
         // Frames that the kernel took before the error were sent.
-        self.credit();
+        self.credit(Instant::now());
         self.end(Some(reason));
     }
 
@@ -412,7 +441,7 @@ impl Session {
         let unsent = self.frames.iter().filter(|frame| frame.awaits_reply).count() as u64;
         self.replies.retract(unsent);
         let lost = self.replies.lose();
-        let (recorder, slots) = (&self.recorder, &self.slots);
+        let SiteContext { recorder, slots, .. } = &*self.site;
         recorder.add(slots.lost, lost);
         recorder.gauge_add(slots.in_flight, -(lost as i64));
         recorder.gauge_add(slots.open, -1);

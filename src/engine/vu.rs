@@ -10,8 +10,9 @@ use crate::{
     engine::{
         backoff,
         control::{Control, Phase},
-        instruments::{ScenarioSlots, SiteSlots},
+        instruments::ScenarioSlots,
         iteration::{self, Outcome, pause_until},
+        session::SiteContext,
         worker::WorkerContext,
     },
     plan::{
@@ -27,8 +28,8 @@ pub struct Scenario {
     pub program: Arc<Program>,
     /// Where it is counted.
     pub slots: ScenarioSlots,
-    /// Where its connections are counted, by site.
-    pub sites: Vec<Rc<SiteSlots>>,
+    /// What its connections share, by site.
+    pub sites: Vec<Rc<SiteContext>>,
     /// Messages without placeholders, by the place of their operation.
     pub constants: Vec<Option<Utf8Bytes>>,
 }
@@ -36,7 +37,14 @@ pub struct Scenario {
 impl Scenario {
     /// Prepares a planned scenario.
     #[must_use]
-    pub fn new(plan: &ScenarioPlan, slots: &ScenarioSlots) -> Self {
+    pub fn new(plan: &ScenarioPlan, slots: &ScenarioSlots, worker: &WorkerContext) -> Self {
+        let sites = plan.program.sites.iter().zip(&slots.sites).map(|(site, slots)| SiteContext {
+            recorder: worker.recorder.clone(),
+            slots: slots.clone(),
+            generator: worker.generator,
+            pacer: worker.pacer.clone(),
+            timeouts: site.timeouts,
+        });
         let constants = plan.program.ops.iter().map(|op| match op {
             Op::Send { message, .. } => message.constant().map(|text| Utf8Bytes::from(text.to_owned())),
             _ => None,
@@ -44,7 +52,7 @@ impl Scenario {
         Self {
             program: plan.program.clone(),
             slots: slots.clone(),
-            sites: slots.sites.iter().cloned().map(Rc::new).collect(),
+            sites: sites.map(Rc::new).collect(),
             constants: constants.collect(),
         }
     }
@@ -81,6 +89,12 @@ impl Vu {
     #[must_use]
     pub fn values(&self) -> Values {
         Values { vu: self.number.into(), iteration: self.iteration.get(), ..Values::default() }
+    }
+
+    /// Its number, from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number.into()
     }
 
     /// Numbers the messages of this VU from 0.

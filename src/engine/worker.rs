@@ -12,28 +12,31 @@ use std::{
     time::Duration,
 };
 
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{SeedableRng, rngs::SmallRng};
 use rustls::ClientConfig;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
-    time::sleep_until,
 };
 
 use crate::{
     clock::{Instant, StampClock, WallClock},
+    config::profile::{LatencyClock, Timing},
     engine::{
         control::Phase,
         failure_log::FailureLog,
         instruments::{GeneratorSlots, Instruments},
         iteration::TextBuffer,
+        pacer::Pacer,
         vu::{Scenario, Vu},
     },
     metrics::{recorder::Recorder, samples::SampleSender, snapshot::Snapshot},
     plan::{Plan, VuChange, VuEvent},
-    protocol::{connect::Connector, resolve::Resolver},
+    protocol::connect::Connector,
 };
 
+/// 50 wake-ups a second are about 0.03 % of a core.
+const HEARTBEAT: Duration = Duration::from_millis(20);
 /// Commands waiting for one worker; the control thread sends one at a time of each kind.
 const COMMANDS: usize = 16;
 
@@ -54,8 +57,14 @@ pub struct WorkerSpec {
     pub start: Instant,
     /// For placeholders with wall time.
     pub wall: WallClock,
-    /// Whether latencies end at the kernel's receive stamps.
-    pub kernel_stamps: bool,
+    /// Says the first failure of each kind.
+    pub failures: Arc<FailureLog>,
+    /// Sockets this worker may have open, so that files are left for the listener and the outputs.
+    pub sockets: u64,
+    /// How time is kept.
+    pub timing: Timing,
+    /// Of pauses and arrivals; the same for all workers of a run.
+    pub seed: u64,
     /// Where single samples go, if somewhere.
     pub samples: Option<SampleSender>,
 }
@@ -93,13 +102,17 @@ pub struct WorkerContext {
     /// Renders messages.
     pub text: RefCell<TextBuffer>,
     /// Pauses and backoff.
-    pub random: RefCell<StdRng>,
+    pub random: RefCell<SmallRng>,
     /// For placeholders with wall time.
     pub wall: WallClock,
     /// Says the first failure of each kind.
-    pub failures: FailureLog,
+    pub failures: Arc<FailureLog>,
     /// Where the generator's own delays are counted.
     pub generator: GeneratorSlots,
+    /// Wakes at exact times.
+    pub pacer: Rc<Pacer>,
+    /// Of pauses and arrivals.
+    pub seed: u64,
     /// Converts the kernel's time stamps; none with `latencyClock: user`.
     pub stamps: Option<Rc<StampClock>>,
 }
@@ -115,9 +128,11 @@ pub fn spawn(spec: WorkerSpec) -> io::Result<WorkerHandle> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
         match runtime {
             Ok(runtime) => {
-                let last = runtime.block_on(Worker::new(spec).run(received));
-                // The receiver is gone only when the whole run is being given up.
-                let _unheard = finish.send(last);
+                match runtime.block_on(Worker::run(spec, received)) {
+                    // The receiver is gone only when the whole run is being given up.
+                    Ok(last) => drop(finish.send(last)),
+                    Err(error) => tracing::error!(%error, "Cannot start a worker's timer."),
+                }
                 // Not waiting for a name look-up that hangs in the system's resolver.
                 runtime.shutdown_background();
             }
@@ -125,6 +140,20 @@ pub fn spawn(spec: WorkerSpec) -> io::Result<WorkerHandle> {
         }
     })?;
     Ok(WorkerHandle { commands, finished, thread })
+}
+
+impl WorkerContext {
+    /// Asks to be woken every [`HEARTBEAT`] and records how late that was: what any task of this worker has to wait for
+    /// the others.
+    async fn measure_loop_lag(&self) {
+        let mut next = Instant::now() + HEARTBEAT;
+        loop {
+            self.pacer.sleep_until(next).await;
+            let now = Instant::now();
+            self.recorder.observe(self.generator.loop_lag, now.nanos_since(next));
+            next = now + HEARTBEAT;
+        }
+    }
 }
 
 /// When an iteration is to be cut, unless its VU has been given back since.
@@ -142,7 +171,8 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(spec: WorkerSpec) -> Self {
+    fn new(spec: WorkerSpec) -> io::Result<Self> {
+        let pacer = Pacer::new(spec.timing.precision)?;
         let recorder = Rc::new(Recorder::new(&spec.instruments.table, spec.start, spec.samples));
         let events = spec.plan.events(spec.index, spec.workers);
         let planned = spec.plan.scenarios.iter().zip(&spec.instruments.scenarios);
@@ -150,37 +180,57 @@ impl Worker {
             let share = (0..scenario.ramp.max()).filter(|vu| vu % spec.workers == spec.index).count();
             recorder.gauge_add(slots.vus_max, share as i64);
         }
+        let context = Rc::new(WorkerContext {
+            recorder,
+            connector: Connector::new(spec.tls, spec.sockets),
+            text: RefCell::default(),
+            random: RefCell::new(SmallRng::seed_from_u64(spec.seed ^ u64::from(spec.index))),
+            wall: spec.wall,
+            failures: spec.failures,
+            generator: spec.instruments.generator,
+            pacer: Rc::new(pacer),
+            seed: spec.seed,
+            stamps: (spec.timing.latency_clock == LatencyClock::Kernel).then(Rc::default),
+        });
         let planned = spec.plan.scenarios.iter().zip(&spec.instruments.scenarios);
-        Self {
-            scenarios: planned.map(|(scenario, slots)| Rc::new(Scenario::new(scenario, slots))).collect(),
-            context: Rc::new(WorkerContext {
-                recorder,
-                connector: Connector { resolver: Rc::new(Resolver::default()), tls: spec.tls },
-                text: RefCell::default(),
-                random: RefCell::new(StdRng::from_rng(&mut rand::rng())),
-                wall: spec.wall,
-                failures: FailureLog::default(),
-                generator: spec.instruments.generator,
-                stamps: spec.kernel_stamps.then(Rc::default),
-            }),
+        Ok(Self {
+            scenarios: planned.map(|(scenario, slots)| Rc::new(Scenario::new(scenario, slots, &context))).collect(),
+            context,
             start: spec.start,
             events: events.into_iter().peekable(),
             vus: HashMap::new(),
             cuts: BinaryHeap::new(),
             tasks: JoinSet::new(),
+        })
+    }
+
+    async fn run(spec: WorkerSpec, commands: mpsc::Receiver<Command>) -> io::Result<Snapshot> {
+        // The kernel may otherwise put timers off by 50 µs to save power.
+        if let Err(error) = nix::sys::prctl::set_timerslack(1) {
+            tracing::debug!(%error, "The timer slack stays as it is.");
+        }
+        let worker = Self::new(spec)?;
+        let pacer = worker.context.pacer.clone();
+        let heartbeat = worker.context.clone();
+        tokio::select! {
+            biased;
+            last = worker.walk(commands) => Ok(last),
+            () = pacer.drive() => Err(io::ErrorKind::Other.into()),
+            () = heartbeat.measure_loop_lag() => Err(io::ErrorKind::Other.into()),
         }
     }
 
-    async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Snapshot {
+    async fn walk(mut self, mut commands: mpsc::Receiver<Command>) -> Snapshot {
         let mut listening = true;
         loop {
             let next = self.next_due();
             if next.is_none() && self.tasks.is_empty() {
                 return self.context.recorder.snapshot();
             }
+            let context = self.context.clone();
             let due = async {
                 match next {
-                    Some(at) => sleep_until(tokio::time::Instant::from_std(at.to_std())).await,
+                    Some(at) => context.pacer.sleep_until(at).await,
                     None => std::future::pending().await,
                 }
             };

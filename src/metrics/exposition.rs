@@ -21,6 +21,8 @@ use crate::{
     units::tags::Tags,
 };
 
+#[cfg(test)]
+mod documentation;
 pub mod families;
 pub mod run;
 pub mod validity;
@@ -129,28 +131,42 @@ fn metric(kind: Kind, labels: &Tags, value: &Value) -> proto::Metric {
     metric
 }
 
-/// Writes `le="1.0"` where the encoder wrote `le="1"`. Prometheus 2 keeps the text of a bound as a
-/// label value and 3 normalises it to the form with a point, so that a query for one of the two
-/// finds nothing on the other. The encoder always puts `le` last and escapes quotes in values.
+/// Writes bounds as Prometheus 3 does: `le="1.0"` where the encoder wrote `le="1"`, `1e-05` for
+/// `0.00001`. Prometheus 2 keeps the text of a bound as a label value and 3 normalises it, so that a
+/// query for one form would find nothing on the other. The encoder always puts `le` last and escapes quotes in values.
 fn with_float_bounds(text: &str) -> String {
     const LABEL: &str = "le=\"";
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for line in text.split_inclusive('\n') {
-        let bound = line.rfind(LABEL).filter(|at| line.contains("_bucket{") && line[..*at].ends_with(['{', ',']));
-        let end = bound.and_then(|at| {
+        let label = line.rfind(LABEL).filter(|at| line.contains("_bucket{") && line[..*at].ends_with(['{', ',']));
+        let bound = label.and_then(|at| {
             let start = at + LABEL.len();
-            let length = line[start..].find('"')?;
-            let whole = length > 0 && line[start..start + length].bytes().all(|byte| byte.is_ascii_digit());
-            whole.then_some(start + length)
+            let end = start + line[start..].find('"')?;
+            Some((start, end, line[start..end].parse::<f64>().ok().filter(|bound| bound.is_finite())?))
         });
-        let (head, tail) = line.split_at(end.unwrap_or(line.len()));
-        out.push_str(head);
-        if end.is_some() {
-            out.push_str(".0");
+        match bound {
+            Some((start, end, bound)) => {
+                out.push_str(&line[..start]);
+                out.push_str(&float(bound));
+                out.push_str(&line[end..]);
+            }
+            None => out.push_str(line),
         }
-        out.push_str(tail);
     }
     out
+}
+
+/// A boundary as Go and so Prometheus 3 writes it: `1.0`, `0.25`, `1e-05`.
+fn float(bound: f64) -> String {
+    if bound != 0.0 && bound < 1e-4 {
+        let text = format!("{bound:e}");
+        return match text.split_once("e-") {
+            Some((digits, exponent)) => format!("{digits}e-{exponent:0>2}"),
+            None => text,
+        };
+    }
+    let text = bound.to_string();
+    if text.contains('.') { text } else { format!("{text}.0") }
 }
 
 #[cfg(test)]
@@ -264,6 +280,8 @@ mod tests {
             ("a_bucket{le=\"1\"} 1\n", "a_bucket{le=\"1.0\"} 1\n"),
             ("a_bucket{x=\"1\",le=\"30\"} 1\n", "a_bucket{x=\"1\",le=\"30.0\"} 1\n"),
             ("a_bucket{le=\"0.5\"} 1\n", "a_bucket{le=\"0.5\"} 1\n"),
+            ("a_bucket{le=\"0.000075\"} 1\n", "a_bucket{le=\"7.5e-05\"} 1\n"),
+            ("a_bucket{le=\"0.0001\"} 1\n", "a_bucket{le=\"0.0001\"} 1\n"),
             ("a_bucket{le=\"+Inf\"} 1\n", "a_bucket{le=\"+Inf\"} 1\n"),
             ("a_count{x=\",le=\"} 1\n", "a_count{x=\",le=\"} 1\n"),
             ("a_bucket{title=\"1\"} 1\n", "a_bucket{title=\"1\"} 1\n"),

@@ -6,7 +6,7 @@ use crate::{
     catalogue::{self, Family, FamilyKind},
     clock::Instant,
     config::{
-        profile::TrendStat,
+        profile::{LatencyClock, TrendStat},
         threshold::{self, Threshold},
     },
     metrics::{
@@ -20,7 +20,7 @@ use crate::{
     slo::{
         evaluate,
         validity::{
-            LatencyClock, judge,
+            judge,
             run::{RunValidity, StageValidity},
             signals::{Events, Lag, Signals, Throttled},
         },

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::config::{
-    profile::{Expect, Reply, Sleep, SocketStep, Step, WebSocket},
+    profile::{Expect, Pace, Reply, Sleep, SocketStep, Step, WebSocket},
     template::Template,
 };
 
@@ -19,6 +19,18 @@ pub enum Op {
         body: usize,
         /// Rounds in all, at least 1.
         times: u32,
+    },
+    /// Begins slots at a rate; ends at the matching [`Op::Slot`].
+    Pace(Pace),
+    /// Waits for the next slot of the innermost pace; goes on at `after` when there is none.
+    Slot {
+        /// Place behind the pace.
+        after: usize,
+    },
+    /// Goes on elsewhere.
+    Jump {
+        /// Where.
+        to: usize,
     },
     /// Waits; an open connection is served meanwhile.
     Sleep(Sleep),
@@ -116,6 +128,17 @@ impl Program {
                 SocketStep::Repeat { times, steps } => {
                     self.repeat(*times, |program| program.socket_steps(steps, loops + 1));
                 }
+                SocketStep::Every { pace, steps } => {
+                    self.ops.push(Op::Pace(*pace));
+                    let slot = self.ops.len();
+                    self.ops.push(Op::Slot { after: 0 });
+                    self.socket_steps(steps, loops + 1);
+                    self.ops.push(Op::Jump { to: slot });
+                    let end = self.ops.len();
+                    if let Some(Op::Slot { after }) = self.ops.get_mut(slot) {
+                        *after = end;
+                    }
+                }
                 SocketStep::Close { code, reason } => {
                     self.ops.push(Op::Close { code: *code, reason: reason.clone(), loops, after: 0 });
                 }
@@ -123,7 +146,8 @@ impl Program {
         }
     }
 
-    /// Messages that one whole iteration sends; a `close` inside a loop makes it an upper bound.
+    /// Messages that one whole iteration sends; a `close` inside a loop makes it an upper bound, and an
+    /// `every` without `for` counts as one round.
     #[must_use]
     pub fn messages(&self) -> u64 {
         let mut factor: Vec<u64> = vec![1];
@@ -133,9 +157,10 @@ impl Program {
             let current = factor.last().copied().unwrap_or(1);
             match op {
                 Op::Next { times, .. } => factor.push(current.saturating_mul(u64::from(*times))),
-                Op::Repeat => {
+                Op::Repeat | Op::Pace(_) => {
                     factor.pop();
                 }
+                Op::Jump { to } => factor.push(current.saturating_mul(self.slots(*to))),
                 Op::Send { .. } => total = total.saturating_add(current),
                 _ => {}
             }
@@ -143,10 +168,21 @@ impl Program {
         total
     }
 
+    /// Slots of the pace whose [`Op::Slot`] is at `slot`.
+    fn slots(&self, slot: usize) -> u64 {
+        let pace = slot.checked_sub(1).and_then(|place| self.ops.get(place));
+        match pace {
+            Some(Op::Pace(Pace { rate, duration: Some(duration), .. })) => {
+                (duration.as_secs_f64() * rate).round() as u64
+            }
+            _ => 1,
+        }
+    }
+
     /// Whether an iteration lasts until the ramp takes its VU away, so that each start of a VU is one iteration.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.ops.iter().any(|op| matches!(op, Op::Hold { duration: None }))
+        self.ops.iter().any(|op| matches!(op, Op::Hold { duration: None } | Op::Pace(Pace { duration: None, .. })))
     }
 }
 

@@ -19,26 +19,39 @@ use crate::{
 };
 
 /// What all connections of a worker share.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Connector {
-    /// The worker's names.
-    pub resolver: Rc<Resolver>,
-    /// The worker's TLS settings, with its cache of sessions.
-    pub tls: Arc<ClientConfig>,
+    resolver: Resolver,
+    /// Settings with a cache of sessions.
+    tls: Arc<ClientConfig>,
+    /// Counts the sockets that live, by its clones.
+    permit: Rc<()>,
+    sockets: usize,
 }
 
 impl Connector {
+    /// For a worker that may have `sockets` open.
+    #[must_use]
+    pub fn new(tls: Arc<ClientConfig>, sockets: u64) -> Self {
+        Self { resolver: Resolver::default(), tls, permit: Rc::new(()), sockets: sockets as usize }
+    }
+
     /// Opens a connection: name, TCP and TLS within `timeouts.connect`, the upgrade within `timeouts.upgrade`.
     ///
     /// # Errors
     /// The counted reason, with a text for the debug log.
     pub async fn open(&self, site: &WebSocket, values: &Values, probe: Probe) -> Result<Connection, ConnectError> {
         let request = upgrade::request(site, values)?;
+        if Rc::strong_count(&self.permit) > self.sockets {
+            let detail = format!("{} sockets are open, more would leave no files for the listener", self.sockets);
+            return Err(ConnectError::new(ConnectFailure::FdLimit, detail));
+        }
+        let permit = self.permit.clone();
         let limit = site.timeouts.connect;
         let deadline = Instant::now() + limit;
         let target = &site.url;
         let stream = dial::tcp(&self.resolver, &target.host, target.port, limit).await?;
-        let socket = Socket::new(stream, probe);
+        let socket = Socket::new(stream, probe, permit);
         let transport = if target.secure {
             let left = deadline.since(Instant::now());
             let handshake = self.tls_handshake(socket, &target.host);

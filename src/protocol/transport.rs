@@ -61,18 +61,27 @@ pub struct Socket {
     drained: bool,
     arrived_at: Instant,
     accepted: u64,
+    _permit: Rc<()>,
 }
 
 impl Socket {
-    /// Wraps an established connection.
+    /// Wraps an established connection; `permit` is given back when it ends.
     #[must_use]
-    pub fn new(stream: TcpStream, mut probe: Probe) -> Self {
+    pub fn new(stream: TcpStream, mut probe: Probe, permit: Rc<()>) -> Self {
         let flags = TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE;
         // A kernel or sandbox without time stamps is no reason not to measure.
         if probe.stamps.is_some() && setsockopt(&stream, sockopt::Timestamping, &flags).is_err() {
             probe.stamps = None;
         }
-        Self { stream, probe, blocked: Blocked::Read, drained: false, arrived_at: Instant::now(), accepted: 0 }
+        Self {
+            stream,
+            probe,
+            blocked: Blocked::Read,
+            drained: false,
+            arrived_at: Instant::now(),
+            accepted: 0,
+            _permit: permit,
+        }
     }
 
     /// One read, with the kernel's stamp if there is one.

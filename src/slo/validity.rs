@@ -11,10 +11,13 @@ pub mod reason;
 pub mod run;
 pub mod signals;
 
-use crate::slo::validity::{
-    limits::{Limits, TELLING_SAMPLES},
-    reason::Reason,
-    signals::{Figure, Lag, Signals},
+use crate::{
+    config::profile::LatencyClock,
+    slo::validity::{
+        limits::{Limits, TELLING_SAMPLES},
+        reason::Reason,
+        signals::{Figure, Lag, Signals},
+    },
 };
 
 /// How far a run can be trusted, best first.
@@ -42,16 +45,6 @@ impl Level {
             Self::Invalid => "invalid",
         }
     }
-}
-
-/// Where latencies end.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LatencyClock {
-    /// At the kernel's receive stamps: what the generator reads late is no latency.
-    #[default]
-    Kernel,
-    /// At our read.
-    User,
 }
 
 /// One limit that was passed.

@@ -10,12 +10,12 @@ use crate::config::{
     },
     node::{Later, Node},
     problem::shown,
-    profile::{Expect, Reply, Send, SocketStep},
+    profile::{Arrivals, Expect, Pace, Reply, Send, SocketStep},
     tree::Tree,
 };
 
-const KINDS: &[&str] = &["send", "expect", "sleep", "repeat", "hold", "close"];
-const LATER: Later = &["ping", "every"];
+const KINDS: &[&str] = &["send", "expect", "sleep", "repeat", "every", "hold", "close"];
+const LATER: Later = &["ping"];
 
 const EXPECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -41,6 +41,7 @@ fn one(node: &Node<'_>) -> Option<SocketStep> {
         "sleep" => sleep(&value).map(SocketStep::Sleep),
         "hold" => hold(&value),
         "close" => close(&value),
+        "every" => every(&value),
         _ => {
             let (times, steps) = repeat(&value, repeated)?;
             Some(SocketStep::Repeat { times, steps })
@@ -98,6 +99,53 @@ fn expect(node: &Node<'_>) -> Option<Expect> {
     let timeout = fields.take("timeout").map_or(Some(EXPECT_TIMEOUT), |node| node.positive_duration());
     fields.finish(&["contains", "regex", "pointer", "capture"], &BTreeMap::new());
     Some(Expect { count: count?, timeout: timeout? })
+}
+
+/// `{ rate, for, arrivals, steps }`.
+fn every(node: &Node<'_>) -> Option<SocketStep> {
+    let mut fields = node.fields("for example `every: { rate: 10, for: 1m, steps: [send: hello] }`")?;
+    let rate = fields.require(&["rate"], "rate: 10").map(|node| rate(&node));
+    let duration = fields.take("for").map(|node| node.positive_duration());
+    let arrivals = fields.take("arrivals").map_or(Some(Arrivals::Uniform), |node| {
+        let text = node.text()?;
+        match text.value.as_str() {
+            "uniform" => Some(Arrivals::Uniform),
+            "poisson" => Some(Arrivals::Poisson),
+            other => {
+                let why = format!("`{}` is no spacing of arrivals", shown(other));
+                node.bad_text(text, "a spacing of arrivals", &why, "use `uniform` or `poisson`".to_owned())
+            }
+        }
+    });
+    let steps = fields.require(&["steps"], "steps: [send: hello]").map(|node| repeated(&node));
+    fields.finish(&[], &BTreeMap::from([("duration", "did you mean `for`?")]));
+    let duration = duration.map_or(Some(None), |duration| duration.map(Some))?;
+    Some(SocketStep::Every { pace: Pace { rate: rate??, duration, arrivals: arrivals? }, steps: steps?? })
+}
+
+/// `10` or `2.5` per second, or `600/m` as a text.
+fn rate(node: &Node<'_>) -> Option<f64> {
+    const HINT: &str = "a number per second above 0, or a text such as `600/m`, `1/s`, `90/h`";
+    let per_second = match node.tree {
+        Tree::Text(text) => {
+            let (count, unit) = text.value.split_once('/').unwrap_or((&text.value, "s"));
+            let seconds = match unit.trim() {
+                "s" => Some(1.0),
+                "m" => Some(60.0),
+                "h" => Some(3600.0),
+                _ => None,
+            };
+            count.trim().parse::<f64>().ok().zip(seconds).map(|(count, seconds)| count / seconds)
+        }
+        Tree::Number(number) => number.to_string().parse::<f64>().ok(),
+        _ => None,
+    };
+    // A slot in ten years, or one in each nanosecond.
+    let sane = per_second.filter(|rate| (3e-9..=1e9).contains(rate));
+    if sane.is_none() && *node.tree != Tree::Unresolved {
+        node.problem(format!("expected a rate, found {}", node.tree.describe()), HINT.to_owned());
+    }
+    sane
 }
 
 /// `{}`, `30s` or `{ for: 30s }`.

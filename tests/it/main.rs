@@ -1,0 +1,19 @@
+//! The one integration test binary: the agent from outside, and the repository against its own rules.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking; clippy.toml excuses #[test] functions only, not their helpers"
+)]
+
+mod architecture;
+mod cli;
+mod echo_target;
+mod exit_codes;
+mod faults;
+mod k6_formats;
+mod linger;
+mod metrics_page;
+mod readme;
+mod support;
+mod websocket;

@@ -1,0 +1,112 @@
+//! Servers that are not ours; `tests/servers/README.md` has their modes and counters.
+
+use std::{collections::BTreeMap, path::Path, process::Command, time::Duration};
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::support::{poll, process::Process, repository};
+
+/// Which library serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Library {
+    /// PyPI `websockets`.
+    PyPiWebsockets,
+    /// npm `ws`.
+    NpmWs,
+}
+
+/// Both of them.
+pub(crate) const LIBRARIES: [Library; 2] = [Library::PyPiWebsockets, Library::NpmWs];
+
+/// A running server; killed on drop.
+#[derive(Debug)]
+pub(crate) struct Target {
+    process: Process,
+    port: u16,
+}
+
+/// What a server counted by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Counters {
+    pub(crate) opened: u64,
+    pub(crate) rejected: u64,
+    pub(crate) closed: u64,
+    pub(crate) max_open: u64,
+    pub(crate) messages_in: u64,
+    pub(crate) messages_out: u64,
+    /// Connections by the code of the close frame received, `none` without one.
+    pub(crate) close_codes: BTreeMap<String, u64>,
+}
+
+impl Target {
+    /// A server that echoes.
+    pub(crate) fn echo(library: Library) -> Self {
+        Self::start(library, &["--mode", "echo"])
+    }
+
+    /// A server with options of `tests/servers/README.md`.
+    pub(crate) fn start(library: Library, options: &[&str]) -> Self {
+        let mut command = command(library);
+        command.args(options);
+        let mut process = Process::start(command);
+        let port = poll(Duration::from_secs(20), || {
+            assert!(!process.has_ended(), "{library:?} ended at once\n{}", process.describe());
+            let line = process.stdout().lines().next().map(str::to_owned)?;
+            Some(serde_json::from_str::<Value>(&line).ok()?["port"].as_u64()? as u16)
+        });
+        let port = port.unwrap_or_else(|| panic!("{library:?} has not said its port\n{}", process.describe()));
+        Self { process, port }
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}/ws", self.port)
+    }
+
+    /// Ends it and reads its counters.
+    pub(crate) fn stop(self) -> Counters {
+        self.process.signal(Signal::SIGTERM);
+        let ended = self.process.wait(Duration::from_secs(10));
+        let line = ended.stdout.lines().nth(1).unwrap_or_else(|| panic!("no counters\n{}", ended.describe()));
+        let counters: Value = serde_json::from_str(line).expect("counters are JSON");
+        let number = |key: &str| counters[key].as_u64().unwrap_or_else(|| panic!("no {key} in {line}"));
+        Counters {
+            opened: number("opened"),
+            rejected: number("rejected"),
+            closed: number("closed"),
+            max_open: number("max_open"),
+            messages_in: number("messages_in"),
+            messages_out: number("messages_out"),
+            close_codes: serde_json::from_value(counters["close_codes"].clone()).expect("codes are counted"),
+        }
+    }
+}
+
+fn command(library: Library) -> Command {
+    let servers = repository().join("tests/servers");
+    let (mut command, script, needed) = match library {
+        Library::PyPiWebsockets => (Command::new(python()), "websockets_echo.py", python()),
+        Library::NpmWs => (Command::new("node"), "ws_echo.mjs", servers.join("node_modules/ws/package.json")),
+    };
+    require(&needed);
+    command.arg(servers.join(script));
+    command
+}
+
+/// The Python interpreter with the packages of `tests/servers/requirements.txt`.
+pub(crate) fn python() -> std::path::PathBuf {
+    repository().join(".venv/bin/python")
+}
+
+/// `promtool` or `prometheus`, as `make deps` has put them there.
+pub(crate) fn tool(name: &str) -> std::path::PathBuf {
+    let path = repository().join(".tools/bin").join(name);
+    require(&path);
+    path
+}
+
+/// Fails with the remedy when a tool of `make deps` is missing.
+fn require(path: &Path) {
+    assert!(path.exists(), "{} is missing: run `make deps`, or `make test` for everything", path.display());
+}
