@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, time::Duration};
 use super::{
     render,
     run::{RunFacts, StageStart, ThresholdFact},
+    validity::ValidityFacts,
 };
 use crate::{
     catalogue::{Contains, Family, FamilyKind, METRICS, Metric, MetricKind, Section, Source},
@@ -95,6 +96,14 @@ fn facts() -> RunFacts {
             value: Some(1.0),
             passed: Some(true),
         }],
+        validity: ValidityFacts {
+            reasons: vec![("send_lag", false)],
+            states: vec![("valid", true)],
+            run_queue_wait: Some(Duration::from_secs(1)),
+            cpu_pressure: Some(Duration::from_secs(1)),
+            cpu_throttled: Some(Duration::from_secs(1)),
+            clock_gaps: Some(1),
+        },
         process: ProcessStats {
             cpu: Some(Duration::from_secs(1)),
             resident_bytes: Some(1),

@@ -154,6 +154,41 @@ fn a_suspect_stage_alone_leaves_the_run_valid() {
 }
 
 #[test]
+fn every_reason_is_explained_in_the_documentation_with_its_limits() {
+    let page = std::fs::read_to_string("docs/metrics.md").unwrap();
+    let (_, explained) = page.split_once("\n### `reason` of `rampd_validity`\n").unwrap();
+    let explained = explained.split("\n#").next().unwrap();
+    let row = |reason: Reason, suspect: Option<Figure>, invalid: Option<Figure>| {
+        let text = |limit| match limit {
+            None => " ".to_owned(),
+            Some(Figure::Time(time)) => format!(" {} ms ", time.as_millis()),
+            Some(Figure::Share(share)) => format!(" {} % ", share * 100.0),
+            Some(Figure::Count(count)) => format!(" {count} "),
+        };
+        format!("\n| `{}` |{}|{}| ", reason.name(), text(suspect), text(invalid))
+    };
+    for reason in Reason::ALL {
+        let share = |limits: Limits<f64>| (limits.suspect.map(Figure::Share), limits.invalid.map(Figure::Share));
+        let count = |limits: Limits<u64>| (limits.suspect.map(Figure::Count), limits.invalid.map(Figure::Count));
+        let (suspect, invalid) = match reason {
+            Reason::SendLag | Reason::ReadLag | Reason::LoopLag => {
+                (limits::LAG.suspect.map(Figure::Time), limits::LAG.invalid.map(Figure::Time))
+            }
+            Reason::RunQueue => share(limits::RUN_QUEUE),
+            Reason::CpuPressure => share(limits::CPU_PRESSURE),
+            Reason::Throttled => share(limits::THROTTLED),
+            Reason::DroppedSlots => count(limits::DROPPED_SLOTS),
+            Reason::ClockGap => count(limits::CLOCK_GAPS),
+            Reason::ClockStep => count(limits::CLOCK_STEPS),
+            Reason::SamplesDropped => count(limits::SAMPLES_DROPPED),
+            Reason::WorkerLost => count(limits::WORKERS_LOST),
+        };
+        let row = row(reason, suspect, invalid);
+        assert!(explained.contains(&row), "{row}");
+    }
+}
+
+#[test]
 fn names_are_distinct_label_values() {
     let mut names: Vec<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
     assert!(names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
