@@ -177,7 +177,9 @@ pub(crate) fn report() -> RunReport {
 
 /// Signals of a generator with time to spare, on a kernel that offers no quota and nothing else that may be missing.
 pub(crate) fn calm() -> Signals {
-    let lag = |micros, samples| Some(Lag { p99: Duration::from_micros(micros), samples });
+    let lag = |micros, samples| {
+        Some(Lag { p99: Duration::from_micros(micros), samples, longest: Duration::from_micros(micros) })
+    };
     Signals {
         send_lag: lag(1_120, 1800),
         read_lag: lag(85, 1796),
@@ -193,7 +195,9 @@ pub(crate) fn calm() -> Signals {
 
 /// Signals of a generator with every kind of trouble that does not keep it from ending as planned.
 pub(crate) fn troubled() -> Signals {
-    let lag = |millis, samples| Some(Lag { p99: Duration::from_millis(millis), samples });
+    let lag = |millis, samples| {
+        Some(Lag { p99: Duration::from_millis(millis), samples, longest: Duration::from_millis(millis) })
+    };
     let event = |millis| Some(Events { count: 1, largest: Duration::from_millis(millis) });
     Signals {
         send_lag: lag(251, 18_000),

@@ -109,8 +109,8 @@ impl Judgement {
 
 /// Signals whose findings show that a late send was late in the generator. The kernel accepts a
 /// message late for another reason too: a target that does not read fills the socket's buffers.
-const WITNESSES: [Reason; 6] =
-    [Reason::ReadLag, Reason::LoopLag, Reason::RunQueue, Reason::CpuPressure, Reason::Throttled, Reason::ClockGap];
+const WITNESSES: [Reason; 5] =
+    [Reason::ReadLag, Reason::LoopLag, Reason::RunQueue, Reason::CpuPressure, Reason::Throttled];
 
 /// Judges one window, or a whole run.
 #[must_use]
@@ -127,7 +127,9 @@ pub fn judge(signals: &Signals, clock: LatencyClock) -> Judgement {
     findings.extend(share(Reason::Throttled, signals.throttled.map(|throttled| throttled.periods), limits::THROTTLED));
     findings.extend(count(Reason::ClockGap, signals.clock_gaps.map(|gaps| gaps.count), limits::CLOCK_GAPS));
 
-    let witnessed = findings.iter().any(|finding| WITNESSES.contains(&finding.reason));
+    // One standstill of a worker, which its 99th percentile does not show, makes many sends late.
+    let stalled = signals.loop_lag.is_some_and(|lag| limits::LAG.invalid.is_some_and(|limit| lag.longest > limit));
+    let witnessed = stalled || findings.iter().any(|finding| WITNESSES.contains(&finding.reason));
     let send = if witnessed { Level::Invalid } else { Level::Suspect };
     findings.extend(lag(Reason::SendLag, signals.send_lag, send));
 
@@ -139,7 +141,7 @@ pub fn judge(signals: &Signals, clock: LatencyClock) -> Judgement {
 }
 
 fn lag(reason: Reason, lag: Option<Lag>, worst: Level) -> Option<Finding> {
-    let Lag { p99, samples } = lag?;
+    let Lag { p99, samples, .. } = lag?;
     let worst = if samples < TELLING_SAMPLES { worst.min(Level::Suspect) } else { worst };
     found(reason, p99, limits::LAG, worst, Figure::Time)
 }

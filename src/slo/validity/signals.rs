@@ -38,6 +38,8 @@ pub struct Lag {
     pub p99: Duration,
     /// Of how many.
     pub samples: u64,
+    /// The longest one; of a window it may be one before it.
+    pub longest: Duration,
 }
 
 impl Lag {
@@ -45,7 +47,11 @@ impl Lag {
     #[must_use]
     pub fn of(trend: &Trend) -> Option<Self> {
         let samples = trend.count();
-        (samples > 0).then(|| Self { p99: Duration::from_nanos(trend.percentile(99.0)), samples })
+        (samples > 0).then(|| Self {
+            p99: Duration::from_nanos(trend.percentile(99.0)),
+            samples,
+            longest: Duration::from_nanos(trend.max()),
+        })
     }
 }
 

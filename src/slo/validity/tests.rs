@@ -11,7 +11,7 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn of(p99: Duration, samples: u64) -> Option<Lag> {
-    Some(Lag { p99, samples })
+    Some(Lag { p99, samples, longest: p99 })
 }
 
 fn throttled(periods: f64) -> Option<Throttled> {
@@ -88,7 +88,9 @@ fn a_late_send_condemns_only_with_a_witness_in_the_generator() {
     for signals in alone {
         assert_eq!(judge(&signals, LatencyClock::Kernel).level, Level::Suspect, "{signals:?}");
     }
+    let standstill = Some(Lag { p99: ms(1), samples: MANY, longest: ms(101) });
     let witnessed = [
+        Signals { loop_lag: standstill, ..late },
         Signals { read_lag: of(ms(11), MANY), ..late },
         Signals { loop_lag: of(ms(11), MANY), ..late },
         Signals { run_queue: Some(0.11), ..late },
