@@ -156,5 +156,5 @@ thresholds:
     agent.signal(Signal::SIGCONT);
     let ended = agent.wait();
     ended.assert_code(96);
-    assert!(ended.stdout.contains("send lag") && ended.stdout.contains("✓ 'count>100'"), "{}", ended.describe());
+    assert!(ended.stdout.contains("send_lag") && ended.stdout.contains("✓ 'count>100'"), "{}", ended.describe());
 }
