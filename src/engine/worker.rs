@@ -210,14 +210,14 @@ impl Worker {
             tracing::debug!(%error, "The timer slack stays as it is.");
         }
         let worker = Self::new(spec)?;
-        let pacer = worker.context.pacer.clone();
-        let heartbeat = worker.context.clone();
-        tokio::select! {
-            biased;
-            last = worker.walk(commands) => Ok(last),
-            () = pacer.drive() => Err(io::ErrorKind::Other.into()),
-            () = heartbeat.measure_loop_lag() => Err(io::ErrorKind::Other.into()),
-        }
+        let (pacer, context) = (worker.context.pacer.clone(), worker.context.clone());
+        // Tasks of their own: waking the runtime's main future costs two system calls each time.
+        let mut helpers = JoinSet::new();
+        helpers.spawn_local(async move { pacer.drive().await });
+        helpers.spawn_local(async move { context.measure_loop_lag().await });
+        let last = tokio::task::spawn_local(worker.walk(commands)).await;
+        helpers.abort_all();
+        last.map_err(io::Error::other)
     }
 
     async fn walk(mut self, mut commands: mpsc::Receiver<Command>) -> Snapshot {

@@ -55,11 +55,16 @@ impl Recorder {
 
     /// Records a duration in nanoseconds that ended at `end`.
     pub fn record(&self, slot: TrendSlot, nanos: u64, end: Instant) {
-        if let Some(trend) = self.trends.get(slot.index()) {
-            trend.borrow_mut().record(nanos);
-        }
+        self.record_n(slot, nanos, end, 1);
+    }
+
+    /// Records `count` equal durations.
+    pub fn record_n(&self, slot: TrendSlot, nanos: u64, end: Instant, count: u64) {
+        self.observe_n(slot, nanos, count);
         if let Some(samples) = &self.samples {
-            samples.borrow_mut().push(Sample { slot, at: end.nanos_since(self.epoch), nanos });
+            let sample = Sample { slot, at: end.nanos_since(self.epoch), nanos };
+            let mut samples = samples.borrow_mut();
+            (0..count).for_each(|_| samples.push(sample));
         }
     }
 
