@@ -6,6 +6,7 @@
 pub mod connect;
 pub mod dial;
 pub mod failure;
+pub mod outbox;
 pub mod resolve;
 pub mod tls;
 pub mod transport;

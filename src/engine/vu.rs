@@ -2,8 +2,6 @@
 
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
-use tokio_tungstenite::tungstenite::Utf8Bytes;
-
 use crate::{
     clock::Instant,
     config::template::Values,
@@ -15,10 +13,7 @@ use crate::{
         session::SiteContext,
         worker::WorkerContext,
     },
-    plan::{
-        ScenarioPlan,
-        program::{Op, Program},
-    },
+    plan::{ScenarioPlan, program::Program},
 };
 
 /// What the VUs of one scenario on one worker share.
@@ -30,8 +25,6 @@ pub struct Scenario {
     pub slots: ScenarioSlots,
     /// What its connections share, by site.
     pub sites: Vec<Rc<SiteContext>>,
-    /// Messages without placeholders, by the place of their operation.
-    pub constants: Vec<Option<Utf8Bytes>>,
 }
 
 impl Scenario {
@@ -45,16 +38,7 @@ impl Scenario {
             pacer: worker.pacer.clone(),
             timeouts: site.timeouts,
         });
-        let constants = plan.program.ops.iter().map(|op| match op {
-            Op::Send { message, .. } => message.constant().map(|text| Utf8Bytes::from(text.to_owned())),
-            _ => None,
-        });
-        Self {
-            program: plan.program.clone(),
-            slots: slots.clone(),
-            sites: sites.map(Rc::new).collect(),
-            constants: constants.collect(),
-        }
+        Self { program: plan.program.clone(), slots: slots.clone(), sites: sites.map(Rc::new).collect() }
     }
 }
 

@@ -26,7 +26,6 @@ use crate::{
         control::Phase,
         failure_log::FailureLog,
         instruments::{GeneratorSlots, Instruments},
-        iteration::TextBuffer,
         pacer::Pacer,
         vu::{Scenario, Vu},
     },
@@ -100,7 +99,7 @@ pub struct WorkerContext {
     /// Opens connections.
     pub connector: Connector,
     /// Renders messages.
-    pub text: RefCell<TextBuffer>,
+    pub text: RefCell<String>,
     /// Pauses and backoff.
     pub random: RefCell<SmallRng>,
     /// For placeholders with wall time.
