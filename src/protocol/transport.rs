@@ -170,9 +170,9 @@ fn unix_nanos(time: TimeSpec) -> i128 {
 /// TCP, or TLS over TCP.
 #[derive(Debug)]
 pub enum Transport {
-    /// `ws://`
+    /// `ws://`, `http://`
     Plain(Socket),
-    /// `wss://`
+    /// `wss://`, `https://`
     Tls(Box<TlsTransport>),
 }
 
@@ -191,6 +191,12 @@ impl Transport {
     #[must_use]
     pub fn tls(connection: ClientConnection, socket: Socket) -> Self {
         Self::Tls(Box::new(TlsTransport { stream: StreamOwned::new(connection, socket), taken: 0, accepted: 0 }))
+    }
+
+    /// Whether TLS is between us and TCP.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Tls(_))
     }
 
     fn socket(&self) -> &Socket {
