@@ -194,7 +194,7 @@ fn expect(node: &Node<'_>) -> Option<ResponseExpect> {
     let mut fields = node.fields("for example `expect: { status: 200, contains: ok }`")?;
     let status = fields.take("status").map(|node| statuses(&node));
     let contains = fields.take("contains").map(|node| contained(&node));
-    if status.is_none() && contains.is_none() {
+    if matches!(node.tree, Tree::Map(entries) if entries.is_empty()) {
         fields.missing(&["status", "contains"], "status: 200");
     }
     fields.finish(&["header", "headers", "regex", "pointer", "latency", "duration", "capture"], &BTreeMap::new());
