@@ -124,19 +124,23 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.drained {
-            // Clears tokio's readiness without a system call; epoll is edge-triggered, so what
-            // arrives from now on is announced again. An end of stream stays ready regardless.
-            self.drained = false;
-            let cleared = self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
-            debug_assert!(cleared.is_err());
+        if std::mem::take(&mut self.drained) {
             return Err(self.would_block(Blocked::Read));
         }
         match self.receive(buffer) {
             Ok((count, stamp)) => {
                 self.note_arrival(stamp);
                 self.probe.recorder.add(self.probe.received, count as u64);
-                self.drained = count > 0 && count < buffer.len();
+                if count > 0 && count < buffer.len() {
+                    // Clears tokio's readiness without a system call; epoll is edge-triggered, so
+                    // what arrives from now on is announced again. Not later: the task may give
+                    // others their turn before it reads again, and an announcement made meanwhile
+                    // would be lost. An end of stream stays ready regardless.
+                    let cleared =
+                        self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+                    debug_assert!(cleared.is_err());
+                    self.drained = true;
+                }
                 Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(self.would_block(Blocked::Read)),
@@ -289,5 +293,53 @@ impl Write for Transport {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        catalogue::Family,
+        metrics::series::{Series, SeriesTable},
+        units::tags::Tags,
+    };
+    use std::{future::poll_fn, sync::Arc};
+    use tokio::io::AsyncWriteExt as _;
+
+    fn probe() -> Probe {
+        let mut table = SeriesTable::new(Tags::new(), &[]);
+        let series = |family| Series { family, labels: Tags::new(), hidden: Tags::new(), always: true };
+        let (sent, received) = (table.counter(series(Family::DataSent)), table.counter(series(Family::DataReceived)));
+        let read_lag = table.trend(series(Family::ReadLag));
+        let recorder = Rc::new(Recorder::new(&Arc::new(table), Instant::now(), None));
+        Probe { recorder, sent, received, read_lag, stamps: Some(Rc::default()) }
+    }
+
+    async fn read(socket: &mut Socket, buffer: &mut [u8]) -> usize {
+        loop {
+            match socket.read(buffer) {
+                Ok(count) => return count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll_fn(|cx| socket.poll_unblocked(cx)).await.unwrap();
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_arrives_between_a_short_read_and_the_next_one_is_not_lost() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, server) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (mut socket, (mut peer, _)) = (Socket::new(client.unwrap(), probe()), server.unwrap());
+        let mut buffer = [0; 64];
+        peer.write_all(b"first").await.unwrap();
+        assert_eq!(read(&mut socket, &mut buffer).await, 5);
+        peer.write_all(b"second").await.unwrap();
+        // The runtime looks at its sockets while this task waits for another one, and learns of the second write.
+        let _other = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let second = tokio::time::timeout(std::time::Duration::from_secs(5), read(&mut socket, &mut buffer));
+        assert_eq!(second.await, Ok(6));
     }
 }
