@@ -1,6 +1,8 @@
 # `make` lists the targets. Each is one script or one cargo command, so that people and CI run the same.
 .DEFAULT_GOAL := help
-.PHONY: help deps test lint fmt doc deny demo bench bench-held k6 picture clean
+# Most tests wait for a run to end: six at once take 20 s in place of 55 on two cores.
+TEST_THREADS ?= 6
+.PHONY: help deps test lint fmt doc deny demo bench bench-held bench-speed k6 picture clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -9,7 +11,7 @@ deps: ## what the tests need, as packages (nothing to do when it is there)
 	@scripts/install-test-tools
 
 test: deps ## every test; installs what they need first
-	cargo test --all-targets --locked
+	RUST_TEST_THREADS=$(TEST_THREADS) cargo test --locked
 
 lint: ## formatting, clippy and rustdoc with warnings as errors, shellcheck if it is there
 	@scripts/lint
@@ -29,10 +31,13 @@ bench: ## the seed's ramp side by side with k6, on two cores; rewrites docs/benc
 bench-held: ## 18,000 held connections: memory of each
 	@scripts/bench held
 
+bench-speed: ## messages and connections per core beside bare epoll and k6
+	@scripts/bench speed
+
 k6: ## build k6 and Grafana's reader of its formats from their Go modules; check our files with it (needs Go)
 	@scripts/k6
 
-picture: ## docs/demo.svg: the terminal of a real run
+picture: ## docs/images: the terminal of a real run
 	@scripts/picture
 
 clean: ## remove what the targets above made

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod control;
 pub mod crew;
 pub mod facts;
+pub mod health;
 pub mod live;
 pub mod run;
 pub mod scrapers;

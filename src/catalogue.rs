@@ -66,10 +66,10 @@ families! {
     WsMsgsReceived = Counter "ws_msgs_received_total" [] "Data messages received (k6: ws_msgs_received).";
     WsMsgRtt = Trend "ws_msg_rtt_seconds" [] "Time from the intended send of a message to its matching reply.";
     WsRepliesExpected = Counter "ws_msg_replies_expected_total" [] "Sent messages whose reply is awaited; equals matched + timed out + lost + in flight.";
-    WsMsgsTimedOut = Counter "ws_msg_replies_timed_out_total" [] "Awaited replies that did not come within replyTimeout.";
+    WsMsgsTimedOut = Counter "ws_msg_replies_timed_out_total" [] "Awaited replies that did not come within timeouts.reply.";
     WsMsgsLost = Counter "ws_msg_replies_lost_total" [] "Awaited replies lost because the connection ended.";
     WsMsgsInFlight = Gauge "ws_msg_replies_in_flight" [] "Awaited replies that may still come.";
-    WsMsgsLate = Counter "ws_msgs_late_total" [] "Replies that came after replyTimeout; not in ws_msg_rtt.";
+    WsMsgsLate = Counter "ws_msgs_late_total" [] "Replies that came after timeouts.reply; not in ws_msg_rtt.";
     WsMsgsUnsolicited = Counter "ws_msgs_unsolicited_total" [] "Received messages that answer nothing.";
     WsMsgService = Trend "ws_msg_service_seconds" [] "Time from the moment the kernel accepted a message to its matching reply.";
     WsPing = Trend "ws_ping_seconds" [] "Time from a ping to its pong (k6: ws_ping).";

@@ -23,6 +23,7 @@ pub mod run;
     max_term_width = 100,
     after_long_help = "Exit codes:\n  \
         0    every threshold passed\n  \
+        96   the run is invalid: the generator was the limit, not the target (see --on-invalid)\n  \
         99   a threshold was crossed\n  \
         103  stopped through the API\n  \
         104  bad profile or options; nothing was sent\n  \

@@ -24,6 +24,8 @@ pub mod template;
 pub mod threshold;
 
 #[cfg(test)]
+mod documentation;
+#[cfg(test)]
 mod tests;
 
 use crate::config::{

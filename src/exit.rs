@@ -7,6 +7,8 @@ pub enum Exit {
     Passed,
     /// Anything that no other code names.
     Failed,
+    /// The generator was the limit: what was measured says little about the target, whatever the thresholds say.
+    RunInvalid,
     /// A threshold was crossed.
     ThresholdCrossed,
     /// The run was stopped through the API.
@@ -28,6 +30,7 @@ impl Exit {
         match self {
             Exit::Passed => 0,
             Exit::Failed => 1,
+            Exit::RunInvalid => 96,
             Exit::ThresholdCrossed => 99,
             Exit::StoppedByApi => 103,
             Exit::BadConfiguration => 104,

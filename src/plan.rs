@@ -97,6 +97,16 @@ impl Plan {
         self.scenarios.iter().map(|scenario| scenario.vus_at(time)).sum()
     }
 
+    /// Most VUs planned at any one time from `from` until before `to`.
+    #[must_use]
+    pub fn peak_between(&self, from: Duration, to: Duration) -> u32 {
+        // Targets are straight lines between the ends of stages, so the highest is at one of them or at an end.
+        let last = to.saturating_sub(Duration::from_nanos(1)).max(from);
+        let corners = self.scenarios.iter().flat_map(|scenario| scenario.stages.iter().copied());
+        let inside = corners.filter(|corner| (from..to).contains(corner));
+        inside.chain([from, last]).map(|time| self.vus_at(time)).max().unwrap_or(0)
+    }
+
     /// Most VUs that can be in an iteration at one time, those being stopped gracefully included.
     #[must_use]
     pub fn peak_vus(&self) -> u32 {

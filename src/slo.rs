@@ -1,4 +1,6 @@
-//! Judging a run: thresholds on a view of its metrics, and what they say together.
+//! Judging a run: thresholds on a view of its metrics, what they say together, and whether the
+//! run can be judged at all.
 
 pub mod evaluate;
+pub mod validity;
 pub mod verdict;

@@ -9,16 +9,20 @@ use crate::{
         admin::pages::{Page, Publisher, Requests},
         crew::Crew,
         facts,
+        health::{Health, window::Counts},
         live::Live,
-        run::{Error, Options},
+        run::{Error, OnInvalid, Options},
         signals::Signals,
-        stopping::Stopping,
+        stopping::{Stopping, exit},
         telling,
     },
+    catalogue::Family,
     clock::{Instant, WallClock},
     config::profile::Profile,
     engine::{
+        failure_log::FailureLog,
         instruments::Instruments,
+        limits::{Offer, RESERVED_FILES},
         worker::{self, WorkerSpec},
     },
     exit::Exit,
@@ -33,7 +37,7 @@ use crate::{
     },
     plan::Plan,
     protocol::tls,
-    slo::{evaluate::limit_nanos, verdict::Verdict},
+    slo::{evaluate::limit_nanos, validity::Level, verdict::Verdict},
     units::tags::Tags,
 };
 
@@ -49,6 +53,8 @@ pub struct Control {
     instruments: Arc<Instruments>,
     facts: RunFacts,
     live: Live,
+    health: Health,
+    workers_lost: u64,
     wall: WallClock,
     json: Vec<NdjsonOutput>,
     publisher: Publisher,
@@ -77,7 +83,8 @@ impl Control {
             .map(|path| NdjsonOutput::open(path, &instruments.table, &profile.thresholds, wall.unix_nanos(start)))
             .collect::<Result<_, _>>()?;
         let facts = facts::waiting(profile);
-        Ok(Self { plan, instruments, facts, live, wall, json, publisher, generation: 0 })
+        let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
+        Ok(Self { plan, instruments, facts, live, health, workers_lost: 0, wall, json, publisher, generation: 0 })
     }
 
     /// Starts the workers; the load begins at `live.start`.
@@ -88,6 +95,9 @@ impl Control {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let workers = options.workers.map_or(cores, NonZeroU32::get).min(self.plan.peak_vus().max(1));
         let seed = profile.timing.seed.unwrap_or_else(rand::random);
+        let failures = Arc::<FailureLog>::default();
+        // The embedded target has the other end of every socket in this process too.
+        let files = Offer::of_this_machine().files / if options.echo { 2 } else { 1 };
         let mut handles = Vec::new();
         for index in 0..workers {
             handles.push(worker::spawn(WorkerSpec {
@@ -98,6 +108,8 @@ impl Control {
                 tls: tls::client_config(&profile.tls)?,
                 start: self.live.start,
                 wall: self.wall,
+                failures: failures.clone(),
+                sockets: files.saturating_sub(RESERVED_FILES) / u64::from(workers),
                 timing: profile.timing,
                 seed,
                 samples: self.json.first().map(NdjsonOutput::sender),
@@ -126,6 +138,7 @@ impl Control {
         let mut rates = telling::Rates::default();
         let mut notes = Vec::new();
         loop {
+            self.health.ready(Instant::now());
             tokio::select! {
                 biased;
                 name = signals.next() => {
@@ -141,10 +154,16 @@ impl Control {
                     if let Err(lost) = finished {
                         tracing::error!("{lost}");
                         notes.push(lost.to_string());
+                        self.workers_lost += 1;
                         stopping.stop(&crew, Ended::Failed);
                         continue;
                     }
                     break;
+                }
+                () = tokio::time::sleep_until(tokio::time::Instant::from_std(self.health.next_beat().to_std())) => {
+                    if let Some(gap) = self.health.beat(Instant::now()) {
+                        tracing::warn!(?gap, "The process stood still: stopped, paused with its machine, or without a core.");
+                    }
                 }
                 Some(request) = requests.recv() => {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
@@ -160,6 +179,7 @@ impl Control {
                         self.live.state = RunState::Stopping;
                         stopping.stop(&crew, Ended::Aborted);
                     }
+                    self.health.tick(&self.live.snapshot, self.counts(now), now);
                     self.write_ticks(now);
                     self.publish(false)?;
                     progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
@@ -167,6 +187,7 @@ impl Control {
                 () = tokio::time::sleep_until(stopping.deadline()) => {
                     if stopping.give_up(&crew) {
                         tracing::error!("Workers do not end; their last counts are used.");
+                        self.workers_lost += 1;
                         notes.push("workers did not end in time: the last counts are used".to_owned());
                         break;
                     }
@@ -176,6 +197,7 @@ impl Control {
         let snapshot = crew.last();
         let now = Instant::now();
         self.live.end(snapshot, now);
+        self.health.end(&self.live.snapshot, self.counts(now), now);
         progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
         Ok((stopping.ended, notes))
     }
@@ -200,24 +222,18 @@ impl Control {
                 }
             }
         }
-        if self.live.snapshot.samples_dropped() > 0 {
-            notes.push(format!(
-                "{} samples are missing from the JSON output: the disk was slower than the load",
-                self.live.snapshot.samples_dropped()
-            ));
-        }
         let mut verdict = Verdict::at_end(&self.live.thresholds, &self.live.evaluations);
         if let Verdict::Crossed { aborted, .. } = &mut verdict {
             *aborted = ended == Ended::Aborted;
         }
-        let exit = match (ended, verdict.passed()) {
-            (Ended::Failed, _) => Exit::Failed,
-            (Ended::Interrupted, _) => Exit::Interrupted,
-            (Ended::Stopped, _) => Exit::StoppedByApi,
-            (Ended::Aborted, _) | (Ended::Completed, false) => Exit::ThresholdCrossed,
-            (Ended::Completed, true) if written => Exit::Passed,
-            (Ended::Completed, true) => Exit::Failed,
-        };
+        let judgement = &self.health.validity().judgement;
+        let invalid = judgement.level == Level::Invalid && options.on_invalid == OnInvalid::Fail;
+        let exit = exit(ended, invalid, verdict.passed(), written);
+        match (judgement.level, judgement.message()) {
+            (Level::Invalid, Some(message)) => tracing::error!("{message}"),
+            (_, Some(message)) => tracing::warn!("{message}"),
+            (_, None) => {}
+        }
         // An abort has been said when it happened.
         if let (Some(message), true) = (verdict.message(), ended != Ended::Aborted) {
             tracing::error!("{message}");
@@ -233,12 +249,24 @@ impl Control {
             thresholds: self.live.thresholds.clone(),
             evaluations: self.live.evaluations.clone(),
             verdict,
+            validity: self.health.validity().clone(),
+            invalid_fails: options.on_invalid == OnInvalid::Fail,
             trend_stats: profile.summary_trend_stats.clone(),
             ended,
             exit_code: exit.code(),
             notes,
         };
         (report, exit)
+    }
+
+    fn counts(&self, now: Instant) -> Counts {
+        let view = self.live.view(now);
+        let has_slots = self.instruments.table.counters.iter().any(|series| series.family == Family::DroppedIterations);
+        Counts {
+            dropped_slots: has_slots.then(|| view.sum(Family::DroppedIterations, |_| true)),
+            samples_dropped: (!self.json.is_empty()).then(|| self.live.snapshot.samples_dropped()),
+            workers_lost: self.workers_lost,
+        }
     }
 
     fn write_ticks(&self, now: Instant) {
@@ -259,7 +287,7 @@ impl Control {
     }
 
     fn page(&mut self, is_final: bool) -> Result<Page, Error> {
-        let facts = facts::present(&self.facts, &self.live, &self.plan, &self.wall, Instant::now());
+        let facts = facts::present(&self.facts, &self.live, &self.health, &self.plan, &self.wall, Instant::now());
         let text = exposition::render(&self.instruments.table, &self.live.snapshot, &facts)?;
         self.generation += 1;
         Ok(Page { text: text.into(), generation: self.generation, is_final })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    agent::live::Live,
+    agent::{health::Health, live::Live},
     clock::{Instant, WallClock},
     config::{profile::Profile, threshold::Threshold},
     metrics::{
@@ -41,7 +41,7 @@ pub fn waiting(profile: &Profile) -> RunFacts {
 
 /// The facts at `now`, or at the end of the load.
 #[must_use]
-pub fn present(base: &RunFacts, live: &Live, plan: &Plan, wall: &WallClock, now: Instant) -> RunFacts {
+pub fn present(base: &RunFacts, live: &Live, health: &Health, plan: &Plan, wall: &WallClock, now: Instant) -> RunFacts {
     let since = |end: Instant| end.since(live.start);
     let elapsed = since(live.ended.unwrap_or(now));
     let thresholds = live.thresholds.iter().enumerate();
@@ -53,6 +53,7 @@ pub fn present(base: &RunFacts, live: &Live, plan: &Plan, wall: &WallClock, now:
         stages: stages(plan, wall, live.start),
         planned_vus: planned(plan, if live.state == RunState::Running { Some(elapsed) } else { None }),
         thresholds: thresholds.map(|(index, threshold)| fact(threshold, live.evaluations.get(index))).collect(),
+        validity: health.facts(),
         process: ProcessStats::read(),
         ..base.clone()
     }

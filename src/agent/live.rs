@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     catalogue::{Family, FamilyKind},
     clock::Instant,
-    config::threshold::Threshold,
+    config::threshold::{Method, Operator, Threshold},
     metrics::{
         exposition::run::RunState,
         series::SeriesTable,
@@ -93,11 +93,15 @@ impl Live {
         Verdict::at_end(&self.thresholds, &self.evaluations)
     }
 
-    /// Metrics whose thresholds are crossed at present.
+    /// Metrics whose thresholds are crossed at present. A sum that is still to grow above its limit is not.
     #[must_use]
     pub fn crossed(&self) -> Vec<String> {
+        let undecided = |threshold: &Threshold| {
+            threshold.expression.method == Method::Count
+                && matches!(threshold.expression.operator, Operator::Greater | Operator::GreaterOrEqual)
+        };
         let judged = self.thresholds.iter().zip(&self.evaluations);
-        let crossed = judged.filter(|(_, evaluation)| evaluation.crossed_during_run());
+        let crossed = judged.filter(|(threshold, evaluation)| evaluation.crossed_during_run() && !undecided(threshold));
         crossed.map(|(threshold, _)| threshold.name.clone()).collect()
     }
 

@@ -38,8 +38,20 @@ pub struct Options {
     pub force: bool,
     /// The embedded target's sockets are in this process too.
     pub echo: bool,
+    /// Whether an invalid run has an exit code of its own, or that of its thresholds.
+    pub on_invalid: OnInvalid,
     /// Threads; as many as the process may use cores if not given.
     pub workers: Option<NonZeroU32>,
+}
+
+/// What an invalid run ends with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnInvalid {
+    /// [`Exit::RunInvalid`].
+    #[default]
+    Fail,
+    /// What its thresholds say, as if it were valid.
+    Warn,
 }
 
 /// Why a run did not happen, or not to its end.

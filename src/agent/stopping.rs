@@ -1,8 +1,9 @@
-//! The end of a run: when it comes by itself, how it is brought about, and when waiting for it is over.
+//! The end of a run: when it comes by itself, how it is brought about, when waiting for it is over,
+//! and which code tells it.
 
 use std::time::Duration;
 
-use crate::{agent::crew::Crew, clock::Instant, outputs::report::Ended, plan::Plan};
+use crate::{agent::crew::Crew, clock::Instant, exit::Exit, outputs::report::Ended, plan::Plan};
 
 /// After an interrupt, iterations that do not hold may go on so long before they are cut.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(1);
@@ -54,5 +55,45 @@ impl Stopping {
         }
         self.stop(crew, Ended::Failed);
         false
+    }
+}
+
+/// The code that tells how a run ended. What stopped it comes first; a verdict that an overloaded generator has measured is
+/// none; a run that passed but could not be `written` has failed.
+#[must_use]
+pub fn exit(ended: Ended, invalid: bool, passed: bool, written: bool) -> Exit {
+    match ended {
+        Ended::Failed => Exit::Failed,
+        Ended::Interrupted => Exit::Interrupted,
+        Ended::Stopped => Exit::StoppedByApi,
+        Ended::Aborted | Ended::Completed if invalid => Exit::RunInvalid,
+        Ended::Aborted => Exit::ThresholdCrossed,
+        Ended::Completed if !passed => Exit::ThresholdCrossed,
+        Ended::Completed if !written => Exit::Failed,
+        Ended::Completed => Exit::Passed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stopped_a_run_comes_before_validity_and_validity_before_the_verdict() {
+        for (ended, invalid, passed, written, code) in [
+            (Ended::Completed, false, true, true, 0),
+            (Ended::Completed, false, true, false, 1),
+            (Ended::Completed, false, false, true, 99),
+            (Ended::Aborted, false, false, true, 99),
+            (Ended::Completed, true, true, true, 96),
+            (Ended::Completed, true, true, false, 96),
+            (Ended::Completed, true, false, true, 96),
+            (Ended::Aborted, true, false, true, 96),
+            (Ended::Interrupted, true, false, true, 105),
+            (Ended::Stopped, true, false, true, 103),
+            (Ended::Failed, true, false, true, 1),
+        ] {
+            assert_eq!(exit(ended, invalid, passed, written).code(), code, "{ended:?} {invalid} {passed} {written}");
+        }
     }
 }

@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "0", help_heading = "Faults")]
     pub delay: Duration,
     /// Answer every upgrade with this status instead of 101
-    #[arg(long, value_name = "STATUS", help_heading = "Faults", value_parser = clap::value_parser!(u16).range(200..600))]
+    #[arg(long, value_name = "STATUS", help_heading = "Faults", value_parser = clap::value_parser!(u16).range(300..600))]
     pub refuse_status: Option<u16>,
     /// Never answer an upgrade
     #[arg(long, help_heading = "Faults")]

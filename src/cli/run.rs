@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::{
     agent::{self, run::Options},
@@ -69,9 +69,21 @@ pub struct How {
     /// Run although the machine seems to have too few files or ports
     #[arg(long)]
     pub force: bool,
+    /// What to do when the generator itself was the limit: end with code 96, or with the thresholds' code
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnInvalid::Fail)]
+    pub on_invalid: OnInvalid,
     /// Threads that drive the load; by default one for each core that the process may use
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroU32>,
+}
+
+/// What to do when the run is invalid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnInvalid {
+    /// End with code 96
+    Fail,
+    /// Say so, and end with the code of the thresholds
+    Warn,
 }
 
 fn json_output(text: &str) -> Result<PathBuf, String> {
@@ -128,6 +140,10 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         quiet: how.quiet,
         force: how.force,
         echo: echo.is_some(),
+        on_invalid: match how.on_invalid {
+            OnInvalid::Fail => agent::run::OnInvalid::Fail,
+            OnInvalid::Warn => agent::run::OnInvalid::Warn,
+        },
         workers: how.workers,
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -1,15 +1,15 @@
 //! Says the first failure of each kind in full; the rest is in the counters. A refusing server
 //! must not fill a disk.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::protocol::failure::{ConnectError, request::RequestError};
 
-/// One worker's memory of what it has said.
+/// A run's memory of what it has said. Shared by the workers: failures are no hot path, and said once means once.
 #[derive(Debug, Default)]
 pub struct FailureLog {
-    connections: Cell<u64>,
-    requests: Cell<u64>,
+    connections: AtomicU64,
+    requests: AtomicU64,
 }
 
 impl FailureLog {
@@ -40,8 +40,7 @@ impl FailureLog {
     }
 }
 
-fn is_first(said: &Cell<u64>, reason: usize) -> bool {
-    let before = said.get();
-    said.set(before | 1 << reason);
-    said.get() != before
+fn is_first(said: &AtomicU64, reason: usize) -> bool {
+    let bit = 1 << reason;
+    said.fetch_or(bit, Ordering::Relaxed) & bit == 0
 }

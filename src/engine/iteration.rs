@@ -168,6 +168,7 @@ impl Walk<'_> {
         let probe = self.worker.probe(&scenario.slots);
         recorder.gauge_add(slots.connecting_now, 1);
         let dialled = Instant::now();
+        self.values.now_ms = (self.worker.wall.unix_nanos(dialled) / 1_000_000) as u64;
         // Boxed: its several KiB of handshake state go when the connection is open.
         let opening = Box::pin(self.worker.connector.open(target, &self.values, probe));
         let opened = tokio::select! {

@@ -11,7 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::plan::Plan;
 
 /// Files beside the sockets of the load: listener, scrapers, outputs, runtimes.
-const RESERVED_FILES: u64 = 128;
+pub const RESERVED_FILES: u64 = 128;
 
 /// What a run needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

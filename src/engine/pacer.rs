@@ -63,6 +63,8 @@ pub struct Pacer {
     waiting: RefCell<BinaryHeap<Reverse<Entry>>>,
     timer: AsyncFd<Timer>,
     armed: Cell<Option<Instant>>,
+    /// The timer is about to be set anew.
+    gathering: Cell<bool>,
     precision: Precision,
     driver: RefCell<Option<Waker>>,
 }
@@ -79,7 +81,14 @@ impl Pacer {
             reason = "its successor is `unsafe fn` and asks that the descriptor stays open: Timer owns it and never gives it away"
         )]
         let timer = AsyncFd::new(Timer(timer))?;
-        Ok(Self { waiting: RefCell::default(), timer, armed: Cell::new(None), precision, driver: RefCell::default() })
+        Ok(Self {
+            waiting: RefCell::default(),
+            timer,
+            armed: Cell::new(None),
+            gathering: Cell::new(false),
+            precision,
+            driver: RefCell::default(),
+        })
     }
 
     /// Wakes the task at `at`. Waking it earlier for other reasons is harmless; the entry then wakes it once more.
@@ -87,7 +96,7 @@ impl Pacer {
         self.waiting.borrow_mut().push(Reverse(Entry { at, waker: waker.clone() }));
         match self.precision {
             Precision::Timer => {
-                if self.armed.get().is_none_or(|armed| at < armed) {
+                if !self.gathering.get() && self.armed.get().is_none_or(|armed| at < armed) {
                     self.arm(at);
                 }
             }
@@ -125,8 +134,14 @@ impl Pacer {
     async fn drive_timer(&self) {
         loop {
             poll_fn(|cx| self.poll_expired(cx)).await;
+            // Those who are woken mostly ask for their next time at once: it is set once, after them.
+            self.gathering.set(true);
+            self.wake_due();
+            tokio::task::yield_now().await;
+            self.gathering.set(false);
             self.armed.set(None);
-            if let Some(next) = self.wake_due() {
+            let next = self.waiting.borrow().peek().map(|Reverse(next)| next.at);
+            if let Some(next) = next {
                 self.arm(next);
             }
         }
@@ -158,7 +173,9 @@ impl Pacer {
                 let mut count = [0; 8];
                 nix::unistd::read(&timer.get_ref().0, &mut count).map_err(io::Error::from)
             });
-            if read.is_ok() {
+            if matches!(read, Ok(Ok(_))) {
+                // The count is read; the next expiry is announced anew. Saves the read that finds nothing.
+                ready.clear_ready();
                 return Poll::Ready(());
             }
         }

@@ -73,6 +73,14 @@ struct Frame {
     awaits_reply: bool,
 }
 
+/// Replies to messages of one burst that came with one read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    /// When the messages were to be sent, were sent, and their replies arrived.
+    times: Option<(Instant, Instant, Instant)>,
+    count: u64,
+}
+
 /// How a connection is ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
@@ -117,6 +125,8 @@ pub struct Session {
     /// Set by the server's close frame: TCP is to end by then.
     end_deadline: Option<Instant>,
     unclaimed: u64,
+    /// Replies that have arrived and are not recorded yet: those of one read and one burst are alike.
+    run: Run,
     timer: LazyTimer,
     ending: Ending,
     counted: bool,
@@ -140,6 +150,7 @@ impl Session {
             write_deadline: None,
             end_deadline: None,
             unclaimed: 0,
+            run: Run::default(),
             timer: LazyTimer::default(),
             ending: Ending::Open,
             counted: false,
@@ -271,7 +282,12 @@ impl Session {
 
     /// Writes and reads as much as there is. `Ok(true)`: nothing is queued any more.
     fn pump(&mut self, cx: &mut Context<'_>) -> Result<bool, Wait> {
-        self.poll_write(cx)?;
+        let pumped = self.poll_write(cx).and_then(|()| self.poll_read(cx));
+        self.record_run();
+        pumped
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<bool, Wait> {
         for _ in 0..TURN {
             match self.connection.poll_next(cx) {
                 Poll::Pending => return Ok(!self.unflushed),
@@ -290,8 +306,10 @@ impl Session {
         if !self.unflushed {
             return Ok(());
         }
+        // Before the call: over loopback the reply may be there before the call returns.
+        let handed_over = Instant::now();
         let written = self.connection.poll_flush(cx);
-        self.credit();
+        self.credit(handed_over);
         match written {
             Poll::Ready(Ok(())) => {
                 self.unflushed = false;
@@ -311,8 +329,8 @@ impl Session {
         }
     }
 
-    /// Counts the frames that the kernel has accepted as sent.
-    fn credit(&mut self) {
+    /// Counts the frames that the kernel has accepted as sent, with the call that began at `handed_over`.
+    fn credit(&mut self, handed_over: Instant) {
         let accepted = self.connection.accepted();
         let mut credited = self.credited;
         let whole = |frame: &&Frame| {
@@ -323,16 +341,15 @@ impl Session {
         if sent == 0 {
             return;
         }
-        let now = Instant::now();
         let mut expected = 0;
         // Frames of one burst have one intention: one record for all of them.
         for burst in self.frames[..sent].chunk_by(|one, next| one.intended == next.intended) {
-            let lag = now.nanos_since(burst[0].intended);
+            let lag = handed_over.nanos_since(burst[0].intended);
             self.site.recorder.observe_n(self.site.generator.send_lag, lag, burst.len() as u64);
             self.credited += burst.iter().map(|frame| u64::from(frame.length)).sum::<u64>();
             expected += burst.iter().filter(|frame| frame.awaits_reply).count() as u64;
         }
-        self.replies.sent(expected, now);
+        self.replies.sent(expected, handed_over);
         self.site.recorder.add(self.site.slots.sent, sent as u64);
         self.site.recorder.add(self.site.slots.expected, expected);
         self.site.recorder.gauge_add(self.site.slots.in_flight, expected as i64);
@@ -351,10 +368,12 @@ impl Session {
                 self.site.recorder.add(self.site.slots.received, 1);
                 match self.replies.arrive() {
                     Arrival::Matched { intended, sent } => {
-                        let arrived = self.connection.arrived_at();
-                        self.site.recorder.record(self.site.slots.rtt, arrived.nanos_since(intended), arrived);
-                        self.site.recorder.record(self.site.slots.service, arrived.nanos_since(sent), arrived);
-                        self.site.recorder.gauge_add(self.site.slots.in_flight, -1);
+                        let times = Some((intended, sent, self.connection.arrived_at()));
+                        if self.run.times != times {
+                            self.record_run();
+                            self.run.times = times;
+                        }
+                        self.run.count += 1;
                     }
                     Arrival::Late => self.site.recorder.add(self.site.slots.late, 1),
                     Arrival::Unsolicited => self.site.recorder.add(self.site.slots.unsolicited, 1),
@@ -377,6 +396,15 @@ impl Session {
                 Err(Wait::Lost)
             }
         }
+    }
+
+    /// Records the replies of the run.
+    fn record_run(&mut self) {
+        let Run { times: Some((intended, sent, arrived)), count } = std::mem::take(&mut self.run) else { return };
+        let SiteContext { recorder, slots, .. } = &*self.site;
+        recorder.record_n(slots.rtt, arrived.nanos_since(intended), arrived, count);
+        recorder.record_n(slots.service, arrived.nanos_since(sent), arrived, count);
+        recorder.gauge_add(slots.in_flight, -(count as i64));
     }
 
     /// Waits for awaited replies, says goodbye with `code`, and waits for the server's goodbye and
@@ -427,7 +455,7 @@ impl Session {
 
     fn lost(&mut self, reason: Disconnect) {
         // Frames that the kernel took before the error were sent.
-        self.credit();
+        self.credit(Instant::now());
         self.end(Some(reason));
     }
 

@@ -32,7 +32,7 @@ use crate::{
     },
     metrics::{recorder::Recorder, samples::SampleSender, snapshot::Snapshot},
     plan::{Plan, VuChange, VuEvent},
-    protocol::{connect::Connector, http::Scratch, resolve::Resolver, transport::Probe},
+    protocol::{connect::Connector, http::Scratch, transport::Probe},
 };
 
 /// 50 wake-ups a second are about 0.03 % of a core.
@@ -57,6 +57,10 @@ pub struct WorkerSpec {
     pub start: Instant,
     /// For placeholders with wall time.
     pub wall: WallClock,
+    /// Says the first failure of each kind.
+    pub failures: Arc<FailureLog>,
+    /// Sockets this worker may have open, so that files are left for the listener and the outputs.
+    pub sockets: u64,
     /// How time is kept.
     pub timing: Timing,
     /// Of pauses and arrivals; the same for all workers of a run.
@@ -104,7 +108,7 @@ pub struct WorkerContext {
     /// For placeholders with wall time.
     pub wall: WallClock,
     /// Says the first failure of each kind.
-    pub failures: FailureLog,
+    pub failures: Arc<FailureLog>,
     /// Where the generator's own delays are counted.
     pub generator: GeneratorSlots,
     /// Wakes at exact times.
@@ -198,12 +202,12 @@ impl Worker {
         }
         let context = Rc::new(WorkerContext {
             recorder,
-            connector: Connector { resolver: Rc::new(Resolver::default()), tls: spec.tls },
+            connector: Connector::new(spec.tls, spec.sockets),
             scratch: Scratch::default(),
             text: RefCell::default(),
             random: RefCell::new(SmallRng::seed_from_u64(spec.seed ^ u64::from(spec.index))),
             wall: spec.wall,
-            failures: FailureLog::default(),
+            failures: spec.failures,
             generator: spec.instruments.generator,
             pacer: Rc::new(pacer),
             seed: spec.seed,
@@ -227,14 +231,14 @@ impl Worker {
             tracing::debug!(%error, "The timer slack stays as it is.");
         }
         let worker = Self::new(spec)?;
-        let pacer = worker.context.pacer.clone();
-        let heartbeat = worker.context.clone();
-        tokio::select! {
-            biased;
-            last = worker.walk(commands) => Ok(last),
-            () = pacer.drive() => Err(io::ErrorKind::Other.into()),
-            () = heartbeat.measure_loop_lag() => Err(io::ErrorKind::Other.into()),
-        }
+        let (pacer, context) = (worker.context.pacer.clone(), worker.context.clone());
+        // Tasks of their own: waking the runtime's main future costs two system calls each time.
+        let mut helpers = JoinSet::new();
+        helpers.spawn_local(async move { pacer.drive().await });
+        helpers.spawn_local(async move { context.measure_loop_lag().await });
+        let last = tokio::task::spawn_local(worker.walk(commands)).await;
+        helpers.abort_all();
+        last.map_err(io::Error::other)
     }
 
     async fn walk(mut self, mut commands: mpsc::Receiver<Command>) -> Snapshot {

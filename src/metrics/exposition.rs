@@ -21,8 +21,11 @@ use crate::{
     units::tags::Tags,
 };
 
+#[cfg(test)]
+mod documentation;
 pub mod families;
 pub mod run;
+pub mod validity;
 
 /// Value of `Content-Type`; Prometheus 3 fails a scrape without a known one.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -128,28 +131,42 @@ fn metric(kind: Kind, labels: &Tags, value: &Value) -> proto::Metric {
     metric
 }
 
-/// Writes `le="1.0"` where the encoder wrote `le="1"`. Prometheus 2 keeps the text of a bound as a
-/// label value and 3 normalises it to the form with a point, so that a query for one of the two
-/// finds nothing on the other. The encoder always puts `le` last and escapes quotes in values.
+/// Writes bounds as Prometheus 3 does: `le="1.0"` where the encoder wrote `le="1"`, `1e-05` for
+/// `0.00001`. Prometheus 2 keeps the text of a bound as a label value and 3 normalises it, so that a
+/// query for one form would find nothing on the other. The encoder always puts `le` last and escapes quotes in values.
 fn with_float_bounds(text: &str) -> String {
     const LABEL: &str = "le=\"";
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for line in text.split_inclusive('\n') {
-        let bound = line.rfind(LABEL).filter(|at| line.contains("_bucket{") && line[..*at].ends_with(['{', ',']));
-        let end = bound.and_then(|at| {
+        let label = line.rfind(LABEL).filter(|at| line.contains("_bucket{") && line[..*at].ends_with(['{', ',']));
+        let bound = label.and_then(|at| {
             let start = at + LABEL.len();
-            let length = line[start..].find('"')?;
-            let whole = length > 0 && line[start..start + length].bytes().all(|byte| byte.is_ascii_digit());
-            whole.then_some(start + length)
+            let end = start + line[start..].find('"')?;
+            Some((start, end, line[start..end].parse::<f64>().ok().filter(|bound| bound.is_finite())?))
         });
-        let (head, tail) = line.split_at(end.unwrap_or(line.len()));
-        out.push_str(head);
-        if end.is_some() {
-            out.push_str(".0");
+        match bound {
+            Some((start, end, bound)) => {
+                out.push_str(&line[..start]);
+                out.push_str(&float(bound));
+                out.push_str(&line[end..]);
+            }
+            None => out.push_str(line),
         }
-        out.push_str(tail);
     }
     out
+}
+
+/// A boundary as Go and so Prometheus 3 writes it: `1.0`, `0.25`, `1e-05`.
+fn float(bound: f64) -> String {
+    if bound != 0.0 && bound < 1e-4 {
+        let text = format!("{bound:e}");
+        return match text.split_once("e-") {
+            Some((digits, exponent)) => format!("{digits}e-{exponent:0>2}"),
+            None => text,
+        };
+    }
+    let text = bound.to_string();
+    if text.contains('.') { text } else { format!("{text}.0") }
 }
 
 #[cfg(test)]
@@ -161,7 +178,10 @@ mod tests {
         catalogue::{Contains, Family, FamilyKind},
         clock::Instant,
         metrics::{
-            exposition::run::{RunState, StageStart, ThresholdFact},
+            exposition::{
+                run::{RunState, StageStart, ThresholdFact},
+                validity::ValidityFacts,
+            },
             recorder::Recorder,
             series::Series,
         },
@@ -260,6 +280,8 @@ mod tests {
             ("a_bucket{le=\"1\"} 1\n", "a_bucket{le=\"1.0\"} 1\n"),
             ("a_bucket{x=\"1\",le=\"30\"} 1\n", "a_bucket{x=\"1\",le=\"30.0\"} 1\n"),
             ("a_bucket{le=\"0.5\"} 1\n", "a_bucket{le=\"0.5\"} 1\n"),
+            ("a_bucket{le=\"0.000075\"} 1\n", "a_bucket{le=\"7.5e-05\"} 1\n"),
+            ("a_bucket{le=\"0.0001\"} 1\n", "a_bucket{le=\"0.0001\"} 1\n"),
             ("a_bucket{le=\"+Inf\"} 1\n", "a_bucket{le=\"+Inf\"} 1\n"),
             ("a_count{x=\",le=\"} 1\n", "a_count{x=\",le=\"} 1\n"),
             ("a_bucket{title=\"1\"} 1\n", "a_bucket{title=\"1\"} 1\n"),
@@ -290,6 +312,13 @@ mod tests {
                 threshold("ws_connecting", Contains::Time, 200.0, Some(12.5), Some(true)),
                 threshold("ws_msgs_sent", Contains::Default, 10_000.0, None, None),
             ],
+            validity: ValidityFacts {
+                reasons: vec![("send_lag", false), ("clock_gap", true)],
+                states: vec![("valid", false), ("suspect", true)],
+                run_queue_wait: Some(Duration::from_millis(250)),
+                clock_gaps: Some(2),
+                ..ValidityFacts::default()
+            },
             ..RunFacts::default()
         };
         let text = render(&table, &Snapshot::empty(&table), &facts).unwrap();
@@ -307,9 +336,15 @@ mod tests {
             format!("rampd_threshold_passed{{metric=\"ws_connecting\",{run},threshold=\"p(99)<200\"}} 1\n"),
             format!("rampd_threshold_limit{{metric=\"ws_msgs_sent\",{run},threshold=\"p(99)<200\"}} 10000\n"),
             format!("rampd_json_samples_dropped_total{{{run}}} 0\n"),
+            format!("rampd_validity{{reason=\"clock_gap\",{run}}} 1\n"),
+            format!("rampd_validity{{reason=\"send_lag\",{run}}} 0\n"),
+            format!("rampd_validity_state{{state=\"suspect\",{run}}} 1\n"),
+            format!("rampd_run_queue_wait_seconds_total{{{run}}} 0.25\n"),
+            format!("rampd_clock_gaps_total{{{run}}} 2\n"),
         ] {
             assert!(text.contains(&line), "{line}{text}");
         }
+        assert!(!text.contains("rampd_cpu_throttled_seconds"), "no quota is not a quota that cost nothing");
         assert!(!text.contains("rampd_run_end_timestamp_seconds"), "1970 is not the end of the run");
         assert!(!text.contains("rampd_threshold_passed{metric=\"ws_msgs_sent\""), "not judged yet");
     }

@@ -55,11 +55,16 @@ impl Recorder {
 
     /// Records a duration in nanoseconds that ended at `end`.
     pub fn record(&self, slot: TrendSlot, nanos: u64, end: Instant) {
-        if let Some(trend) = self.trends.get(slot.index()) {
-            trend.borrow_mut().record(nanos);
-        }
+        self.record_n(slot, nanos, end, 1);
+    }
+
+    /// Records `count` equal durations.
+    pub fn record_n(&self, slot: TrendSlot, nanos: u64, end: Instant, count: u64) {
+        self.observe_n(slot, nanos, count);
         if let Some(samples) = &self.samples {
-            samples.borrow_mut().push(Sample { slot, at: end.nanos_since(self.epoch), nanos });
+            let sample = Sample { slot, at: end.nanos_since(self.epoch), nanos };
+            let mut samples = samples.borrow_mut();
+            (0..count).for_each(|_| samples.push(sample));
         }
     }
 
@@ -92,4 +97,15 @@ impl Recorder {
             samples_dropped,
         }
     }
+}
+
+/// A recorder with one slot of each kind, for tests of modules that only count into slots given to them.
+#[cfg(test)]
+pub(crate) fn with_a_slot_of_each_kind() -> (std::rc::Rc<Recorder>, CounterSlot, GaugeSlot, TrendSlot) {
+    use crate::{catalogue::Family, metrics::series::Series, units::tags::Tags};
+    let mut table = SeriesTable::new(Tags::new(), &[]);
+    let series = |family| Series { family, labels: Tags::new(), hidden: Tags::new(), always: true };
+    let counter = table.counter(series(Family::DataSent));
+    let (gauge, trend) = (table.gauge(series(Family::Vus)), table.trend(series(Family::ReadLag)));
+    (std::rc::Rc::new(Recorder::new(&Arc::new(table), Instant::now(), None)), counter, gauge, trend)
 }

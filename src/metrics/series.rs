@@ -109,9 +109,20 @@ impl SeriesTable {
         self.limits.get(&family).cloned().unwrap_or_else(|| Arc::from([]))
     }
 
+    /// Selectors may name the run's tags too; a series' own tag of the same name wins.
+    fn with_run_tags(&self, mut series: Series) -> Series {
+        for (name, value) in &self.run_tags {
+            if !series.labels.contains_key(name) {
+                series.hidden.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        series
+    }
+
     /// Adds a counter.
     pub fn counter(&mut self, series: Series) -> CounterSlot {
         debug_assert_eq!(series.family.kind(), FamilyKind::Counter);
+        let series = self.with_run_tags(series);
         self.counters.push(series);
         CounterSlot(self.counters.len() as u32 - 1)
     }
@@ -137,6 +148,7 @@ impl SeriesTable {
     /// Adds a gauge.
     pub fn gauge(&mut self, series: Series) -> GaugeSlot {
         debug_assert_eq!(series.family.kind(), FamilyKind::Gauge);
+        let series = self.with_run_tags(series);
         self.gauges.push(series);
         GaugeSlot(self.gauges.len() as u32 - 1)
     }
@@ -144,7 +156,26 @@ impl SeriesTable {
     /// Adds a trend.
     pub fn trend(&mut self, series: Series) -> TrendSlot {
         debug_assert_eq!(series.family.kind(), FamilyKind::Trend);
+        let series = self.with_run_tags(series);
         self.trends.push(series);
         TrendSlot(self.trends.len() as u32 - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_may_name_tags_of_the_run_and_a_series_own_tag_wins() {
+        let tags = |pairs: &[(&str, &str)]| -> Tags {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let mut table = SeriesTable::new(tags(&[("testid", "t"), ("team", "run")]), &[]);
+        let labels = tags(&[("team", "own"), ("scenario", "s")]);
+        table.counter(Series { family: Family::WsMsgsSent, labels, hidden: Tags::new(), always: true });
+        let matches = |name: &str, value: &str| table.counters[0].matches(&[(name.to_owned(), value.to_owned())]);
+        assert!(matches("testid", "t") && matches("team", "own") && matches("scenario", "s"));
+        assert!(!matches("team", "run") && !matches("testid", "u") && !matches("none", ""));
     }
 }

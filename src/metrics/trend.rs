@@ -13,7 +13,7 @@ const RESOLUTION: u64 = 64;
 const LONGEST: u64 = 3_600_000_000_000;
 const DIGITS: u8 = 3;
 
-/// One distribution. About 200 KiB once it has values; merging is exact when the boundaries are equal.
+/// One distribution. 16 KiB, growing with the longest duration to 120 KiB at 1 s and 210 KiB at 1 h; merging is exact when the boundaries are equal.
 #[derive(Debug, Clone)]
 pub struct Trend {
     histogram: Histogram<u64>,
@@ -35,8 +35,10 @@ impl Trend {
     #[must_use]
     pub fn new(bounds: Arc<[u64]>) -> Self {
         #[expect(clippy::expect_used, reason = "constant arguments that a test constructs")]
-        let histogram =
-            Histogram::new_with_bounds(RESOLUTION, LONGEST, DIGITS).expect("constant histogram bounds are valid");
+        let mut histogram = Histogram::new_with_bounds(RESOLUTION, 2 * RESOLUTION, DIGITS)
+            .expect("constant histogram bounds are valid");
+        // Grows to the longest duration met, at most 26 times in a run, so that most trends stay small.
+        histogram.auto(true);
         let buckets = vec![0; bounds.len() + 1].into_boxed_slice();
         Self { histogram, bounds, buckets, zeros: 0, sum: 0, min: u64::MAX, max: 0 }
     }
@@ -48,7 +50,8 @@ impl Trend {
 
     /// Counts `count` equal durations in nanoseconds; at least one.
     pub fn record_n(&mut self, nanos: u64, count: u64) {
-        self.histogram.saturating_record_n(nanos.max(1), count);
+        let recorded = self.histogram.record_n(nanos.clamp(1, LONGEST), count);
+        debug_assert!(recorded.is_ok(), "the histogram grows up to LONGEST");
         let bucket = self.bounds.partition_point(|bound| *bound < nanos);
         if let Some(bucket) = self.buckets.get_mut(bucket) {
             *bucket += count;
@@ -74,6 +77,32 @@ impl Trend {
         self.sum += other.sum;
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
+    }
+
+    /// What was recorded after `earlier`, a past state of this distribution; none if it is not that. Minimum and maximum
+    /// are known to the histogram's three digits only.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Option<Self> {
+        if self.bounds != earlier.bounds || self.count() < earlier.count() {
+            return None;
+        }
+        let mut histogram = self.histogram.clone();
+        histogram.subtract(&earlier.histogram).ok()?;
+        let buckets = self.buckets.iter().zip(&earlier.buckets).map(|(now, then)| now.checked_sub(*then));
+        let mut since = Self {
+            bounds: self.bounds.clone(),
+            buckets: buckets.collect::<Option<_>>()?,
+            zeros: self.zeros.checked_sub(earlier.zeros)?,
+            sum: self.sum.checked_sub(earlier.sum)?,
+            min: u64::MAX,
+            max: 0,
+            histogram,
+        };
+        if since.count() > 0 {
+            since.min = since.histogram.min().max(self.min);
+            since.max = since.histogram.max().min(self.max);
+        }
+        Some(since)
     }
 
     /// Number of durations.
@@ -209,6 +238,21 @@ mod tests {
             prop_assert_eq!((merged.min(), merged.max()), (together.min(), together.max()));
             prop_assert_eq!(merged.cumulative().collect::<Vec<_>>(), together.cumulative().collect::<Vec<_>>());
             prop_assert_eq!(merged.percentile(95.0), together.percentile(95.0));
+        }
+
+        #[test]
+        fn the_difference_to_an_earlier_state_is_what_came_after_it(
+            before in prop::collection::vec(0u64..10_000_000_000, 0..100),
+            after in prop::collection::vec(0u64..10_000_000_000, 0..100),
+        ) {
+            let (earlier, oracle) = (trend(&before), trend(&after));
+            let since = trend(&[before, after].concat()).since(&earlier).unwrap();
+            prop_assert_eq!((since.count(), since.sum()), (oracle.count(), oracle.sum()));
+            prop_assert_eq!(since.cumulative().collect::<Vec<_>>(), oracle.cumulative().collect::<Vec<_>>());
+            for percent in [0.0, 50.0, 99.0, 100.0] {
+                let (got, exact) = (since.percentile(percent), oracle.percentile(percent));
+                prop_assert!(got.abs_diff(exact) <= (exact / 1000).max(RESOLUTION), "{} against {}", got, exact);
+            }
         }
 
         #[test]

@@ -6,7 +6,7 @@ use crate::{
     catalogue::{self, Family, FamilyKind},
     clock::Instant,
     config::{
-        profile::TrendStat,
+        profile::{LatencyClock, TrendStat},
         threshold::{self, Threshold},
     },
     metrics::{
@@ -17,7 +17,15 @@ use crate::{
         view::{Extremes, View},
     },
     outputs::report::{Ended, RunReport},
-    slo::{evaluate, verdict::Verdict},
+    slo::{
+        evaluate,
+        validity::{
+            judge,
+            run::{RunValidity, StageValidity},
+            signals::{Events, Lag, Signals, Throttled},
+        },
+        verdict::Verdict,
+    },
     units::tags::Tags,
 };
 
@@ -182,6 +190,59 @@ pub(crate) fn report() -> RunReport {
     finished(table, snapshot, extremes, thresholds(), notes)
 }
 
+/// Signals of a generator with time to spare, on a kernel that offers no quota and nothing else that may be missing.
+pub(crate) fn calm() -> Signals {
+    let lag = |micros, samples| {
+        Some(Lag { p99: Duration::from_micros(micros), samples, longest: Duration::from_micros(micros) })
+    };
+    Signals {
+        send_lag: lag(1_120, 1800),
+        read_lag: lag(85, 1796),
+        run_queue: Some(0.003),
+        cpu_pressure: Some(0.02),
+        clock_gaps: Some(Events::default()),
+        clock_steps: Some(Events::default()),
+        samples_dropped: Some(0),
+        workers_lost: Some(0),
+        ..Signals::default()
+    }
+}
+
+/// Signals of a generator with every kind of trouble that does not keep it from ending as planned.
+pub(crate) fn troubled() -> Signals {
+    let lag = |millis, samples| {
+        Some(Lag { p99: Duration::from_millis(millis), samples, longest: Duration::from_millis(millis) })
+    };
+    let event = |millis| Some(Events { count: 1, largest: Duration::from_millis(millis) });
+    Signals {
+        send_lag: lag(251, 18_000),
+        read_lag: lag(120, 17_960),
+        loop_lag: lag(12, 40_000),
+        run_queue: Some(0.231),
+        throttled: Some(Throttled { periods: 0.3, time: Duration::from_millis(900) }),
+        dropped_slots: Some(7),
+        clock_gaps: event(498),
+        clock_steps: event(3_600_000),
+        samples_dropped: Some(3),
+        ..calm()
+    }
+}
+
+/// A run of stages of two seconds each; the whole is as the last one.
+pub(crate) fn validity(stages: &[Signals]) -> RunValidity {
+    let judged = |signals: &Signals| judge(signals, LatencyClock::Kernel);
+    let spans = (0..).step_by(2).map(Duration::from_secs);
+    let stages = spans.zip(stages).map(|(from, signals)| StageValidity {
+        from,
+        to: from + Duration::from_secs(2),
+        signals: *signals,
+        judgement: judged(signals),
+    });
+    let stages: Vec<_> = stages.collect();
+    let whole = stages.last().map(|stage| stage.signals).unwrap_or_default();
+    RunValidity::of(whole, judged(&whole), stages)
+}
+
 /// A run that recorded nothing.
 pub(crate) fn empty_report() -> RunReport {
     let (table, _) = table();
@@ -204,6 +265,8 @@ fn finished(
         testid: "t1".to_owned(),
         exit_code: if verdict.passed() { 0 } else { 99 },
         verdict,
+        validity: validity(&[calm(), calm()]),
+        invalid_fails: true,
         table,
         snapshot,
         extremes,

@@ -54,7 +54,8 @@ pub struct Progress {
 }
 
 enum View {
-    Bar(ProgressBar),
+    /// With the stream whose line the bar occupies.
+    Bar(ProgressBar, Box<dyn Write + Send>),
     Plain(Box<dyn Write + Send>),
     Quiet,
 }
@@ -62,7 +63,7 @@ enum View {
 impl std::fmt::Debug for Progress {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let view = match &self.view {
-            View::Bar(_) => "bar",
+            View::Bar(..) => "bar",
             View::Plain(_) => "plain",
             View::Quiet => "quiet",
         };
@@ -75,7 +76,7 @@ impl Progress {
     #[must_use]
     pub fn new(mode: Mode) -> Self {
         let view = match mode {
-            Mode::Bar => View::Bar(bar(ProgressDrawTarget::stdout())),
+            Mode::Bar => View::Bar(bar(ProgressDrawTarget::stdout()), Box::new(io::stdout())),
             Mode::Plain => View::Plain(Box::new(io::stdout())),
             Mode::Quiet => View::Quiet,
         };
@@ -93,7 +94,7 @@ impl Progress {
     pub fn log_writer(&self) -> LogWriter {
         LogWriter {
             bar: match &self.view {
-                View::Bar(bar) => Some(bar.clone()),
+                View::Bar(bar, _) => Some(bar.clone()),
                 View::Plain(_) | View::Quiet => None,
             },
         }
@@ -102,10 +103,10 @@ impl Progress {
     /// Shows the present state; call it about once a second and at changes of state.
     pub fn tick(&mut self, tick: Tick) {
         match &mut self.view {
-            View::Bar(bar) => {
+            View::Bar(bar, _) => {
                 bar.set_position((tick.share() * STEPS as f64) as u64);
                 bar.set_prefix(tick.state.clone());
-                bar.set_message(line::status(&tick));
+                bar.set_message(line::beside_bar(&tick));
             }
             View::Plain(target) => {
                 if is_due(self.shown_at, self.last.as_ref(), &tick) {
@@ -121,9 +122,13 @@ impl Progress {
     /// Leaves the last state where it stands, so that the summary comes below it.
     pub fn finish(&mut self) {
         match (&mut self.view, &self.last) {
-            (View::Bar(bar), Some(_)) => bar.abandon(),
+            (View::Bar(bar, target), Some(_)) => {
+                bar.abandon();
+                // The bar leaves the cursor at its end.
+                let _unread = writeln!(target).and_then(|()| target.flush());
+            }
             (View::Plain(target), Some(last)) if self.shown_at != Some(last.elapsed) => show(target, last),
-            (View::Bar(_) | View::Plain(_) | View::Quiet, _) => {}
+            (View::Bar(..) | View::Plain(_) | View::Quiet, _) => {}
         }
     }
 }
@@ -154,11 +159,11 @@ pub struct LogWriter {
 }
 
 impl LogWriter {
-    /// Does `write` while no bar is on the screen.
+    /// Does `write` while no bar is on the screen. A finished one has been left above and is not drawn again.
     pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.bar {
-            Some(bar) => bar.suspend(write),
-            None => write(),
+            Some(bar) if !bar.is_finished() => bar.suspend(write),
+            Some(_) | None => write(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         trend::Trend,
         view::{Extremes, Value, View},
     },
-    slo::{evaluate::Evaluation, verdict::Verdict},
+    slo::{evaluate::Evaluation, validity::run::RunValidity, verdict::Verdict},
 };
 
 /// How a run came to its end.
@@ -65,13 +65,17 @@ pub struct RunReport {
     pub evaluations: Vec<Evaluation>,
     /// What they say together.
     pub verdict: Verdict,
+    /// Whether the figures are the target's or the generator's own.
+    pub validity: RunValidity,
+    /// Whether an invalid run has an exit code of its own, so that the thresholds' verdict does not count.
+    pub invalid_fails: bool,
     /// Columns of trends.
     pub trend_stats: Vec<TrendStat>,
     /// How the run ended.
     pub ended: Ended,
     /// Exit code of the command.
     pub exit_code: u8,
-    /// Lines for people: warnings about the run's validity, what was cut, where files are.
+    /// Lines for people: what was cut, where files are.
     pub notes: Vec<String>,
 }
 

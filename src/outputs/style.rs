@@ -35,6 +35,12 @@ impl Style {
         self.paint("31", text)
     }
 
+    /// What may be wrong.
+    #[must_use]
+    pub fn doubtful(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
     /// Measured values.
     #[must_use]
     pub fn value(self, text: &str) -> String {

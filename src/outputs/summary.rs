@@ -1,5 +1,5 @@
-//! The summary at the end of a run, in the compact form of k6 v2: THRESHOLDS, then TOTAL RESULTS
-//! by section, then notes.
+//! The summary at the end of a run: VALIDITY, then in the compact form of k6 v2 THRESHOLDS and
+//! TOTAL RESULTS by section, then notes.
 //!
 //! Different on purpose: a rate or trend without samples says `no samples` where k6 prints zeros
 //! that nobody measured, failed connects and closes are broken down by reason and code, and lines
@@ -8,6 +8,7 @@
 mod results;
 mod table;
 mod thresholds;
+mod validity;
 
 use crate::outputs::{
     format,
@@ -23,6 +24,9 @@ const NO_SAMPLES: &str = "no samples";
 #[must_use]
 pub fn render(report: &RunReport, style: Style) -> String {
     let mut lines = vec![String::new()];
+    title(&mut lines, "VALIDITY", style);
+    lines.extend(validity::lines(report, style));
+    lines.extend([String::new(), String::new()]);
     if !report.thresholds.is_empty() {
         title(&mut lines, "THRESHOLDS", style);
         lines.extend(thresholds::lines(report, style));
@@ -59,7 +63,10 @@ fn notes(report: &RunReport) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outputs::fixture;
+    use crate::{
+        outputs::fixture,
+        slo::validity::{run::RunValidity, signals::Signals},
+    };
 
     #[test]
     fn full_summary_of_a_run_with_every_kind_of_line() {
@@ -77,6 +84,33 @@ mod tests {
         parts.for_each(|part| plain.push_str(part.split_once('m').unwrap().1));
         let plain: String = plain.lines().map(|line| format!("{}\n", line.trim_end())).collect();
         assert_eq!(plain, render(&report, Style::new(false)));
+    }
+
+    #[test]
+    fn a_run_that_is_not_valid_says_why_and_what_to_do() {
+        let block = |validity: RunValidity, ended, invalid_fails| {
+            let report = RunReport { validity, ended, invalid_fails, ..fixture::report() };
+            let summary = render(&report, Style::new(false));
+            summary.split("  █ ").nth(1).unwrap_or_default().trim_end().to_owned()
+        };
+        let (calm, troubled) = (fixture::calm(), fixture::troubled());
+        let gap = Signals { clock_gaps: troubled.clock_gaps, ..calm };
+        insta::assert_snapshot!(
+            [
+                block(fixture::validity(&[Signals { run_queue: Some(0.2), ..calm }, calm]), Ended::Completed, true),
+                block(fixture::validity(&[calm, gap]), Ended::Completed, true),
+                block(fixture::validity(&[troubled, calm]), Ended::Completed, true),
+                block(fixture::validity(&[calm, troubled]), Ended::Completed, true),
+                block(fixture::validity(&[calm, troubled]), Ended::Aborted, false),
+                block(fixture::validity(&[gap; 9]), Ended::Completed, true),
+                block(
+                    fixture::validity(&[Signals { workers_lost: Some(1), ..Signals::default() }]),
+                    Ended::Failed,
+                    true
+                ),
+            ]
+            .join("\n\n--------\n\n")
+        );
     }
 
     #[test]

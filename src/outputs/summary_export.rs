@@ -1,10 +1,12 @@
-//! `--summary-export FILE`: the end summary as JSON in the shape of k6's export, with three additions
+//! `--summary-export FILE`: the end summary as JSON in the shape of k6's export, with four additions
 //! and one difference.
 //!
 //! - `metrics.NAME.thresholds.EXPRESSION` is `true` when the threshold PASSED. k6 writes `false`
 //!   there. `rampd.thresholds_true_means` says which it is.
 //! - `rampd` tells the run: version, profile, testid, verdict, exit code, duration and every
 //!   threshold with its measured value.
+//! - `rampd.validity` tells whether the figures are the target's or the generator's own, for the run
+//!   and for each of its stages, with the signals that say so.
 //! - `rampd.series` has the totals of `/metrics` by family and label, in its units (seconds).
 //!
 //! A rate or trend without samples has k6's zeros under `metrics`; `rampd.thresholds[].empty` tells
@@ -16,6 +18,7 @@ use serde::Serialize as _;
 use serde_json::{Map, Value as Json, json, ser::PrettyFormatter};
 
 mod series;
+mod validity;
 
 use crate::{
     metrics::view::{Check, Value},
@@ -99,6 +102,7 @@ fn run(report: &RunReport) -> Json {
         "profile": report.profile,
         "testid": report.testid,
         "verdict": if report.verdict.passed() { "passed" } else { "crossed" },
+        "validity": validity::of(&report.validity),
         "ended": report.ended.name(),
         "exit_code": report.exit_code,
         "duration_ms": number(report.elapsed.as_secs_f64() * 1e3),
@@ -157,6 +161,17 @@ mod tests {
         assert_eq!(connecting["max"], json!(151.35));
         assert_eq!(document["rampd"]["thresholds_true_means"], "passed");
         assert_eq!(document["rampd"]["exit_code"], 99);
+    }
+
+    #[test]
+    fn validity_is_told_with_what_was_measured_and_what_is_not_available() {
+        let report = |stages| RunReport { validity: fixture::validity(stages), ..fixture::report() };
+        let stages = [fixture::calm(), fixture::troubled()];
+        let validity = document(&report(&stages))["rampd"]["validity"].clone();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&validity).unwrap());
+        let unknown = document(&report(&[Default::default()]))["rampd"]["validity"]["signals"].clone();
+        let unknown = unknown.as_object().unwrap();
+        assert!(unknown.len() == 11 && unknown.values().all(|signal| signal == "not available"), "{unknown:?}");
     }
 
     #[test]

@@ -22,12 +22,14 @@ use crate::{
 };
 
 /// What all connections of a worker share.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Connector {
-    /// The worker's names.
-    pub resolver: Rc<Resolver>,
-    /// The worker's TLS settings, with its cache of sessions.
-    pub tls: Arc<ClientConfig>,
+    resolver: Resolver,
+    /// Settings with a cache of sessions.
+    tls: Arc<ClientConfig>,
+    /// Counts the sockets that live, by its clones.
+    permit: Rc<()>,
+    sockets: usize,
 }
 
 /// A transport with the instants of its opening.
@@ -42,6 +44,12 @@ pub struct Dialled {
 }
 
 impl Connector {
+    /// For a worker that may have `sockets` open.
+    #[must_use]
+    pub fn new(tls: Arc<ClientConfig>, sockets: u64) -> Self {
+        Self { resolver: Resolver::default(), tls, permit: Rc::new(()), sockets: sockets as usize }
+    }
+
     /// Opens a WebSocket: name, TCP and TLS within `timeouts.connect`, the upgrade within `timeouts.upgrade`.
     ///
     /// # Errors
@@ -62,9 +70,14 @@ impl Connector {
     /// # Errors
     /// The counted reason, with a text for the debug log.
     pub async fn dial(&self, target: &Target, limit: Duration, probe: Probe) -> Result<Dialled, ConnectError> {
+        if Rc::strong_count(&self.permit) > self.sockets {
+            let detail = format!("{} sockets are open, more would leave no files for the listener", self.sockets);
+            return Err(ConnectError::new(ConnectFailure::FdLimit, detail));
+        }
+        let permit = self.permit.clone();
         let deadline = Instant::now() + limit;
         let stream = dial::tcp(&self.resolver, &target.host, target.port, limit).await?;
-        let socket = Socket::new(stream, probe);
+        let socket = Socket::new(stream, probe, permit);
         let connected_at = Instant::now();
         if !target.secure {
             return Ok(Dialled { transport: Transport::Plain(socket), connected_at, secured_at: connected_at });

@@ -212,6 +212,18 @@ mod tests {
     }
 
     #[test]
+    fn every_reason_is_explained_in_the_documentation() {
+        let page = std::fs::read_to_string("docs/metrics.md").unwrap();
+        let failures = ConnectFailure::ALL.iter().map(|reason| ("ws_connect_failures_total", reason.label()));
+        let disconnects = Disconnect::ALL.iter().map(|reason| ("ws_disconnects_total", reason.label()));
+        for (family, label) in failures.chain(disconnects) {
+            let (_, explained) = page.split_once(&format!("\n### `reason` of `{family}`\n")).unwrap();
+            let explained = explained.split("\n#").next().unwrap();
+            assert!(explained.contains(&format!("\n- `{label}`: ")), "{family}: {label}");
+        }
+    }
+
+    #[test]
     fn the_generators_own_limits_are_told_from_the_servers() {
         for (errno, reason) in [
             (Errno::ECONNREFUSED, ConnectFailure::Refused),

@@ -61,18 +61,27 @@ pub struct Socket {
     drained: bool,
     arrived_at: Instant,
     accepted: u64,
+    _permit: Rc<()>,
 }
 
 impl Socket {
-    /// Wraps an established connection.
+    /// Wraps an established connection; `permit` is given back when it ends.
     #[must_use]
-    pub fn new(stream: TcpStream, mut probe: Probe) -> Self {
+    pub fn new(stream: TcpStream, mut probe: Probe, permit: Rc<()>) -> Self {
         let flags = TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE | TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE;
         // A kernel or sandbox without time stamps is no reason not to measure.
         if probe.stamps.is_some() && setsockopt(&stream, sockopt::Timestamping, &flags).is_err() {
             probe.stamps = None;
         }
-        Self { stream, probe, blocked: Blocked::Read, drained: false, arrived_at: Instant::now(), accepted: 0 }
+        Self {
+            stream,
+            probe,
+            blocked: Blocked::Read,
+            drained: false,
+            arrived_at: Instant::now(),
+            accepted: 0,
+            _permit: permit,
+        }
     }
 
     /// One read, with the kernel's stamp if there is one.
@@ -299,21 +308,13 @@ impl Write for Transport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        catalogue::Family,
-        metrics::series::{Series, SeriesTable},
-        units::tags::Tags,
-    };
-    use std::{future::poll_fn, sync::Arc};
+    use crate::metrics::recorder::with_a_slot_of_each_kind;
+    use std::future::poll_fn;
     use tokio::io::AsyncWriteExt as _;
 
     fn probe() -> Probe {
-        let mut table = SeriesTable::new(Tags::new(), &[]);
-        let series = |family| Series { family, labels: Tags::new(), hidden: Tags::new(), always: true };
-        let (sent, received) = (table.counter(series(Family::DataSent)), table.counter(series(Family::DataReceived)));
-        let read_lag = table.trend(series(Family::ReadLag));
-        let recorder = Rc::new(Recorder::new(&Arc::new(table), Instant::now(), None));
-        Probe { recorder, sent, received, read_lag, stamps: Some(Rc::default()) }
+        let (recorder, counter, _, read_lag) = with_a_slot_of_each_kind();
+        Probe { recorder, sent: counter, received: counter, read_lag, stamps: Some(Rc::default()) }
     }
 
     async fn read(socket: &mut Socket, buffer: &mut [u8]) -> usize {
@@ -332,7 +333,7 @@ mod tests {
     async fn what_arrives_between_a_short_read_and_the_next_one_is_not_lost() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (client, server) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-        let (mut socket, (mut peer, _)) = (Socket::new(client.unwrap(), probe()), server.unwrap());
+        let (mut socket, (mut peer, _)) = (Socket::new(client.unwrap(), probe(), Rc::new(())), server.unwrap());
         let mut buffer = [0; 64];
         peer.write_all(b"first").await.unwrap();
         assert_eq!(read(&mut socket, &mut buffer).await, 5);

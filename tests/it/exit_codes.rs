@@ -14,7 +14,7 @@ use crate::support::{
     target::{Counters, Library, Target},
 };
 
-/// One message each from ten connections that stay.
+/// One message each from ten connections that stay for two seconds.
 const HOLD: &str = r#"
 scenarios:
   held:
@@ -29,6 +29,11 @@ scenarios:
             - send: { text: hello, reply: fifo }
             - hold: {}
 "#;
+
+/// As [`HOLD`], until somebody ends it.
+fn hold_on() -> String {
+    HOLD.replace("duration: 2s", "duration: 50s")
+}
 
 fn hold_with(thresholds: &str) -> Ended {
     let scratch = Scratch::new();
@@ -55,9 +60,9 @@ fn abort_on_fail_ends_the_run_early() {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
     let thresholds = "thresholds:\n  ws_sessions: [{ threshold: 'count<1', abortOnFail: true }]\n";
-    let profile = scratch.write("profile.yaml", &format!("{HOLD}{thresholds}"));
+    let profile = scratch.write("profile.yaml", &format!("{}{thresholds}", hold_on()));
     let start = Instant::now();
-    let ended = run(&profile).args(["-e", &format!("TARGET={}", target.url()), "--duration", "40s"]).finish();
+    let ended = run(&profile).args(["-e", &format!("TARGET={}", target.url())]).finish();
     ended.assert_code(99);
     assert!(Instant::now().since(start) < Duration::from_secs(15), "{}", ended.describe());
 }
@@ -92,8 +97,8 @@ fn interrupt(signal: Signal) -> (Counters, Summary, Points) {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
     let (summary, points) = (scratch.path("summary.json"), scratch.path("points.json"));
-    let mut agent = run(&scratch.write("profile.yaml", HOLD))
-        .args(["-e", &format!("TARGET={}", target.url()), "--duration", "50s"])
+    let mut agent = run(&scratch.write("profile.yaml", &hold_on()))
+        .args(["-e", &format!("TARGET={}", target.url())])
         .args(["--summary-export", summary.to_str().expect("UTF-8")])
         .args(["--out", &format!("json={}", points.display())])
         .start();
@@ -126,11 +131,11 @@ fn a_second_signal_ends_the_run_at_once() {
     // The server never answers a Close, so the first signal's drain takes as long as gracefulStop lets it.
     let server = FaultyServer::start(Fault::NeverCloses);
     let scratch = Scratch::new();
-    let patient = HOLD
+    let patient = hold_on()
         .replace("gracefulStop: 3s", "gracefulStop: 30s")
         .replace("          steps:", "          timeouts: { close: 30s }\n          steps:");
     let profile = scratch.write("profile.yaml", &patient);
-    let mut agent = run(&profile).args(["-e", &format!("TARGET={}", server.url()), "--duration", "50s"]).start();
+    let mut agent = run(&profile).args(["-e", &format!("TARGET={}", server.url())]).start();
     agent.scrape_until("ten sockets", |page| page.sum("ws_open_connections", &[]) == 10.0);
     agent.signal(Signal::SIGTERM);
     std::thread::sleep(Duration::from_millis(500));
@@ -157,9 +162,8 @@ fn a_taken_port_ends_with_106_and_sends_no_load() {
 fn too_few_files_end_with_107_the_numbers_and_the_remedy() {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
-    let profile = scratch.write("profile.yaml", HOLD);
-    let command = || run(&profile).args(["-e", &format!("TARGET={}", target.url()), "--vus", "1000"]).file_limit(128);
-    let ended = command().finish();
+    let profile = scratch.write("profile.yaml", &HOLD.replace("vus: 10", "vus: 1000"));
+    let ended = run(&profile).args(["-e", &format!("TARGET={}", target.url())]).file_limit(128).finish();
     ended.assert_code(107);
     for part in ["128", "1000", "--force"] {
         assert!(ended.stderr.replace(',', "").contains(part), "{part}: {}", ended.describe());
@@ -171,11 +175,8 @@ fn too_few_files_end_with_107_the_numbers_and_the_remedy() {
 fn with_force_the_run_goes_on_without_the_files_and_counts_them() {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
-    let profile = scratch.write("profile.yaml", HOLD);
-    let mut agent = run(&profile)
-        .args(["-e", &format!("TARGET={}", target.url()), "--vus", "200", "--force"])
-        .file_limit(128)
-        .start();
+    let profile = scratch.write("profile.yaml", &HOLD.replace("vus: 10", "vus: 200"));
+    let mut agent = run(&profile).args(["-e", &format!("TARGET={}", target.url()), "--force"]).file_limit(128).start();
     // The listener keeps files for itself: it still answers.
     agent.scrape_until("a socket refused for want of files", |page| {
         page.sum_or_zero("ws_connect_failures_total", &[("reason", "fd_limit")]) > 0.0

@@ -34,6 +34,10 @@ scenarios:
                   - sleep: 20ms
 "#;
 
+fn busy_for_a_second() -> String {
+    BUSY.replace("duration: 4s", "duration: 1s")
+}
+
 const COUNTERS: [(&str, &str); 5] = [
     ("ws_sessions", "ws_sessions_total"),
     ("ws_msgs_sent", "ws_msgs_sent_total"),
@@ -71,8 +75,8 @@ fn without_a_scraper_the_agent_exits_at_once() {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
     let start = Instant::now();
-    let ended = run_lingering(&scratch.write("profile.yaml", BUSY))
-        .args(["-e", &format!("TARGET={}", target.url()), "--duration", "1s"])
+    let ended = run_lingering(&scratch.write("profile.yaml", &busy_for_a_second()))
+        .args(["-e", &format!("TARGET={}", target.url())])
         .finish();
     ended.assert_code(0);
     let elapsed = Instant::now().since(start);
@@ -84,8 +88,8 @@ fn a_reader_that_is_no_scraper_is_not_waited_for() {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
     let start = Instant::now();
-    let mut agent = run_lingering(&scratch.write("profile.yaml", BUSY))
-        .args(["-e", &format!("TARGET={}", target.url()), "--duration", "1s"])
+    let mut agent = run_lingering(&scratch.write("profile.yaml", &busy_for_a_second()))
+        .args(["-e", &format!("TARGET={}", target.url())])
         .start();
     // As curl would.
     agent.scrape();
@@ -99,8 +103,8 @@ fn the_wait_for_a_scraper_that_went_away_is_bounded_by_linger() {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
     let start = Instant::now();
-    let mut agent = run_lingering(&scratch.write("profile.yaml", BUSY))
-        .args(["-e", &format!("TARGET={}", target.url()), "--duration", "1s", "--linger", "2s"])
+    let mut agent = run_lingering(&scratch.write("profile.yaml", &busy_for_a_second()))
+        .args(["-e", &format!("TARGET={}", target.url()), "--linger", "2s"])
         .start();
     for _ in 0..2 {
         agent.get("/metrics", &HEADERS).expect("served");
@@ -132,10 +136,12 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", directory.join("tsdb").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let server = Self { process: Process::start(command), port };
-        let ready = poll(Duration::from_secs(20), || {
-            http::get(([127, 0, 0, 1], port).into(), "/-/ready", &[]).ok().filter(|answer| answer.status == 200)
+        // A new target waits up to 5 s for its first scrape; nobody is there yet, so that one fails.
+        let tried = poll(Duration::from_secs(30), || {
+            let answer = http::get(([127, 0, 0, 1], port).into(), "/api/v1/targets", &[]).ok()?;
+            answer.body.contains("\"health\":\"down\"").then_some(())
         });
-        assert!(ready.is_some(), "Prometheus is not ready\n{}", server.process.describe());
+        assert!(tried.is_some(), "Prometheus does not scrape\n{}", server.process.describe());
         server
     }
 

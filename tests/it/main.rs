@@ -18,4 +18,5 @@ mod linger;
 mod metrics_page;
 mod readme;
 mod support;
+mod truth;
 mod websocket;

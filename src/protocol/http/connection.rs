@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Parts of a response taken before other tasks of the worker get their turn.
-const TURN: usize = 64;
+const TURN: usize = 16;
 
 /// A complete response.
 #[derive(Debug)]

@@ -16,6 +16,10 @@ use crate::{clock::Instant, protocol::transport::Transport};
 /// could read into; a copy of what really came costs less than filling it with zeros first.
 const SCRATCH: usize = 64 * 1024;
 
+/// Reads in a row before other tasks get their turn: hyper goes on reading as long as there is
+/// something, and a server that never ends its headers or interim responses always has something.
+const READS: u32 = 16;
+
 /// One worker's room for reads.
 #[derive(Debug, Clone)]
 pub struct Scratch(Rc<RefCell<Box<[u8]>>>);
@@ -160,17 +164,24 @@ pub(super) struct Stream {
     timeline: Rc<Timeline>,
     scratch: Scratch,
     unflushed: bool,
+    reads: u32,
 }
 
 impl Stream {
     pub(super) fn new(transport: Transport, timeline: Rc<Timeline>, scratch: Scratch) -> Self {
-        Self { transport, timeline, scratch, unflushed: false }
+        Self { transport, timeline, scratch, unflushed: false, reads: 0 }
     }
 }
 
 impl Read for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.reads += 1;
+        if this.reads > READS {
+            this.reads = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             let mut scratch = this.scratch.0.borrow_mut();
             let room = buffer.remaining().min(scratch.len());
@@ -183,6 +194,7 @@ impl Read for Stream {
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    this.reads = 0;
                     ready!(this.transport.poll_unblocked(cx))?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

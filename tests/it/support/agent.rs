@@ -37,9 +37,15 @@ pub(crate) fn run(profile: &Path) -> AgentCommand {
     run_lingering(profile).args(["--linger", "0"])
 }
 
-/// `rampd run` on a free port that waits for scrapers at the end as it does by default.
+/// `rampd run` on a free port that waits for scrapers at the end as it does by default. The machine
+/// runs many tests at once, so that an invalid run is not what these are about.
 pub(crate) fn run_lingering(profile: &Path) -> AgentCommand {
-    rampd(["run"]).arg(profile).args(["--listen", "127.0.0.1:0"])
+    rampd(["run"]).arg(profile).args(["--listen", "127.0.0.1:0", "--on-invalid", "warn"])
+}
+
+/// `rampd run` on a free port that ends with 96 when it was the limit itself.
+pub(crate) fn run_judging_itself(profile: &Path) -> AgentCommand {
+    rampd(["run"]).arg(profile).args(["--listen", "127.0.0.1:0", "--linger", "0"])
 }
 
 impl AgentCommand {

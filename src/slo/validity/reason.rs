@@ -1,0 +1,79 @@
+//! Why a run is not valid: a closed set, whose names are label values.
+
+/// See the module. In the order in which they are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// Messages went out later than intended.
+    SendLag,
+    /// Messages were read later than they arrived.
+    ReadLag,
+    /// The workers' events were late.
+    LoopLag,
+    /// The workers waited for a core.
+    RunQueue,
+    /// Someone waited for a core.
+    CpuPressure,
+    /// The CPU quota was used up.
+    Throttled,
+    /// Iterations could not be started.
+    DroppedSlots,
+    /// The process stood still.
+    ClockGap,
+    /// The wall clock was set.
+    ClockStep,
+    /// The JSON output is not whole.
+    SamplesDropped,
+    /// A worker was lost with what it had counted last.
+    WorkerLost,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 11] = [
+        Self::SendLag,
+        Self::ReadLag,
+        Self::LoopLag,
+        Self::RunQueue,
+        Self::CpuPressure,
+        Self::Throttled,
+        Self::DroppedSlots,
+        Self::ClockGap,
+        Self::ClockStep,
+        Self::SamplesDropped,
+        Self::WorkerLost,
+    ];
+
+    /// Value of the label `reason`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SendLag => "send_lag",
+            Self::ReadLag => "read_lag",
+            Self::LoopLag => "loop_lag",
+            Self::RunQueue => "run_queue",
+            Self::CpuPressure => "cpu_pressure",
+            Self::Throttled => "throttled",
+            Self::DroppedSlots => "dropped_slots",
+            Self::ClockGap => "clock_gap",
+            Self::ClockStep => "clock_step",
+            Self::SamplesDropped => "samples_dropped",
+            Self::WorkerLost => "worker_lost",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::SendLag | Self::ReadLag | Self::LoopLag | Self::RunQueue | Self::CpuPressure => {
+                "use more cores or pods, lower the rate, or keep other work off the machine"
+            }
+            Self::Throttled => "raise the container's CPU limit, use more pods, or lower the rate",
+            Self::DroppedSlots => "allow more VUs, or lower the rate",
+            Self::ClockGap => "run again where the process is not stopped and the machine not paused",
+            Self::ClockStep => "run again when the machine's clock is in step",
+            Self::SamplesDropped => "write to a faster disk; the metrics are complete",
+            Self::WorkerLost => "report this as a bug of rampd",
+        }
+    }
+}

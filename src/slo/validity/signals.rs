@@ -1,0 +1,93 @@
+//! What is known of the generator in one window of time.
+
+use std::time::Duration;
+
+use crate::metrics::trend::Trend;
+
+/// See the module. `None` is not available: the kernel does not offer it, or there was no sample.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Signals {
+    /// Intended send to the kernel's acceptance.
+    pub send_lag: Option<Lag>,
+    /// The kernel's receive stamp to our read.
+    pub read_lag: Option<Lag>,
+    /// Lateness of the workers' events.
+    pub loop_lag: Option<Lag>,
+    /// Share of the time that the average worker thread waited for a core.
+    pub run_queue: Option<f64>,
+    /// Share of the time in which any task of the container (or else of the machine) waited for a core.
+    pub cpu_pressure: Option<f64>,
+    /// What the container's CPU quota cost.
+    pub throttled: Option<Throttled>,
+    /// Iterations that could not be started.
+    pub dropped_slots: Option<u64>,
+    /// Times that the process stood still.
+    pub clock_gaps: Option<Events>,
+    /// Steps of the wall clock.
+    pub clock_steps: Option<Events>,
+    /// Samples missing from the JSON output.
+    pub samples_dropped: Option<u64>,
+    /// Workers that ended without their last counts.
+    pub workers_lost: Option<u64>,
+}
+
+/// A distribution of the generator's own delay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// 99th percentile.
+    pub p99: Duration,
+    /// Of how many.
+    pub samples: u64,
+    /// The longest one; of a window it may be one before it.
+    pub longest: Duration,
+}
+
+impl Lag {
+    /// None if nothing was recorded.
+    #[must_use]
+    pub fn of(trend: &Trend) -> Option<Self> {
+        let samples = trend.count();
+        (samples > 0).then(|| Self {
+            p99: Duration::from_nanos(trend.percentile(99.0)),
+            samples,
+            longest: Duration::from_nanos(trend.max()),
+        })
+    }
+}
+
+/// What the CPU quota cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Throttled {
+    /// Share of the quota's periods that ended early.
+    pub periods: f64,
+    /// Time that it took, added up over the cores.
+    pub time: Duration,
+}
+
+/// Events of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Events {
+    /// How many.
+    pub count: u64,
+    /// The largest one.
+    pub largest: Duration,
+}
+
+impl Events {
+    /// Adds one.
+    pub fn note(&mut self, size: Duration) {
+        self.count += 1;
+        self.largest = self.largest.max(size);
+    }
+}
+
+/// A value with its unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Figure {
+    /// A duration.
+    Time(Duration),
+    /// Of 1.
+    Share(f64),
+    /// A number.
+    Count(u64),
+}

@@ -1,0 +1,160 @@
+//! Numbers that stay true: against closed forms, known delays, and while the agent itself is starved.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{
+    agent::{rampd, run, run_judging_itself},
+    exact::ExactTarget,
+    results::Summary,
+    scratch::Scratch,
+};
+
+const TREND_STATS: &str = "summaryTrendStats: [avg, min, med, max, count, p(99), p(99.9)]";
+
+/// Coordinated omission, in closed form: at a fixed rate for T, with one stall S of the target,
+/// p_q = max(0, S − (1 − q)·T) of the response times from the intended sends. A tool that waits
+/// for its own sends reports microseconds here, and sends less.
+#[test]
+fn a_target_frozen_for_a_second_reads_as_the_closed_form_says() {
+    let scratch = Scratch::new();
+    let summary = scratch.path("summary.json");
+    let (total, stall) = (10.0, 1.0);
+    let profile = format!(
+        "
+vus: 10
+duration: 12s
+{TREND_STATS}
+flow:
+  - websocket:
+      url: ${{TARGET}}
+      steps:
+        - every: {{ rate: 100, for: 10s, steps: [ {{ send: {{ text: hello, reply: fifo }} }} ] }}
+        - hold: {{}}
+"
+    );
+    let mut echo = rampd(["echo", "--listen", "127.0.0.1:0", "--freeze-at", "4s", "--freeze-length", "1s"]).start();
+    let url = format!("ws://{}/", echo.address());
+    run(&scratch.write("profile.yaml", &profile))
+        .env("TARGET", &url)
+        .args(["--summary-export", summary.to_str().expect("UTF-8")])
+        .finish()
+        .assert_code(0);
+    let summary = Summary::read(&summary);
+
+    assert_eq!(summary.count("ws_msgs_sent"), 10_000, "a stall must not reduce what is sent");
+    assert_eq!(summary.count("ws_msgs_received"), 10_000);
+    // HDR precision, the measured pacing lag, and the time the echo needs for the thousand messages that waited.
+    let tolerance = 30.0 + summary.value("rampd_send_lag", "p(99.9)");
+    for (quantile, key) in [(0.99, "p(99)"), (0.999, "p(99.9)")] {
+        let oracle = 1000.0 * f64::max(0.0, stall - (1.0 - quantile) * total);
+        let measured = summary.value("ws_msg_rtt", key);
+        assert!(
+            (measured - oracle).abs() <= tolerance,
+            "{key}: {measured} ms, closed form {oracle} ms ± {tolerance} ms"
+        );
+    }
+}
+
+#[test]
+fn a_known_delay_of_the_target_is_measured_to_a_fifth_of_a_millisecond() {
+    for delay in [1, 10, 100] {
+        let target = ExactTarget::start(Duration::from_millis(delay));
+        let scratch = Scratch::new();
+        let summary = scratch.path("summary.json");
+        let profile = format!(
+            "
+vus: 1
+duration: 4s
+flow:
+  - websocket:
+      url: {}
+      steps:
+        - every: {{ rate: 8, for: 3s, steps: [ {{ send: {{ text: hello, reply: fifo }} }}, expect: 1 ] }}
+",
+            target.url()
+        );
+        run(&scratch.write("profile.yaml", &profile))
+            .args(["--summary-export", summary.to_str().expect("UTF-8")])
+            .finish()
+            .assert_code(0);
+        // From the kernel's acceptance to the kernel's arrival stamp: neither end has the agent's delay.
+        let median = Summary::read(&summary).value("ws_msg_service", "med");
+        let added = median - delay as f64;
+        assert!((0.0..=0.2).contains(&added), "delay {delay} ms measured as {median} ms");
+    }
+}
+
+/// Twenty sockets, each with a message every 60 ms whose reply takes 30 ms, evenly spread; the agent is stopped for half a second in the middle.
+fn starved(clock: &str) -> (Summary, String) {
+    let scratch = Scratch::new();
+    let summary = scratch.path("summary.json");
+    let profile = format!(
+        "
+vus: 20
+duration: 4s
+latencyClock: {clock}
+{TREND_STATS}
+flow:
+  - websocket:
+      url: ${{TARGET}}
+      steps:
+        - every: {{ rate: 16, for: 3s, steps: [ {{ send: {{ text: hello, reply: fifo }} }}, expect: 1 ] }}
+"
+    );
+    let mut echo = rampd(["echo", "--listen", "127.0.0.1:0", "--delay", "30ms"]).start();
+    let url = format!("ws://{}/", echo.address());
+    let mut agent = run(&scratch.write("profile.yaml", &profile))
+        .env("TARGET", &url)
+        .args(["--summary-export", summary.to_str().expect("UTF-8")])
+        .start();
+    agent.scrape_until("messages to flow", |page| page.sum("ws_msgs_received_total", &[]) > 100.0);
+    agent.signal(Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_millis(500));
+    agent.signal(Signal::SIGCONT);
+    let ended = agent.wait();
+    ended.assert_code(0);
+    (Summary::read(&summary), ended.describe())
+}
+
+#[test]
+fn a_stopped_agent_does_not_charge_its_pause_to_the_server() {
+    let (kernel, said) = starved("kernel");
+    // About half of the sockets had a reply under way: without the kernel's stamps those are half a second long.
+    let worst = kernel.value("ws_msg_service", "max");
+    assert!(worst < 250.0, "the server was charged {worst} ms\n{said}");
+    let read_lag = kernel.value("rampd_read_lag", "max");
+    assert!(read_lag > 400.0, "the pause is the generator's read lag, not {read_lag} ms\n{said}");
+    assert!(said.contains("suspect") || said.contains("invalid"), "the run says that it was starved\n{said}");
+
+    let (user, _) = starved("user");
+    assert!(user.value("ws_msg_service", "max") > 400.0, "without the kernel's stamps the pause is in the latency");
+}
+
+#[test]
+fn a_run_that_was_the_limit_itself_ends_with_96_although_its_thresholds_hold() {
+    let scratch = Scratch::new();
+    let profile = "
+vus: 5
+duration: 5s
+flow:
+  - websocket:
+      url: ${TARGET}
+      steps:
+        - every: { rate: 40, steps: [ { send: { text: hello, reply: fifo } } ] }
+thresholds:
+  ws_msgs_sent: ['count>100']
+";
+    let mut echo = rampd(["echo", "--listen", "127.0.0.1:0"]).start();
+    let url = format!("ws://{}/", echo.address());
+    let mut agent = run_judging_itself(&scratch.write("profile.yaml", profile)).env("TARGET", &url).start();
+    agent.scrape_until("messages to flow", |page| page.sum("ws_msgs_received_total", &[]) > 100.0);
+    // A fifth of the messages leaves up to a second late.
+    agent.signal(Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(1));
+    agent.signal(Signal::SIGCONT);
+    let ended = agent.wait();
+    ended.assert_code(96);
+    assert!(ended.stdout.contains("send_lag") && ended.stdout.contains("✓ 'count>100'"), "{}", ended.describe());
+}
