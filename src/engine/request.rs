@@ -1,5 +1,6 @@
 //! `http` steps: sends requests over the VU's own connections and counts what became of each,
-//! exactly once: with a response by its status, without one by the reason, cut ones apart.
+//! exactly once: with a response by its status, without one by the reason, cut ones apart. Each
+//! redirect is a request.
 
 use std::{future::poll_fn, pin::pin, task::Poll};
 
@@ -13,7 +14,7 @@ use crate::{
     metrics::recorder::Recorder,
     protocol::{
         failure::request::{RequestError, RequestFailure},
-        http::{Client, Prepared, Response, Surroundings},
+        http::{Client, Phases, Prepared, Response, Surroundings},
     },
 };
 
@@ -86,47 +87,78 @@ impl Requests {
                 return Ended::Cut;
             }
         }
-        let (recorder, slots) = (&*worker.recorder, &context.slots);
-        let waited = match &context.prepared {
-            Ok(prepared) => self.exchange(worker, vu, request, prepared, slots, values).await,
-            Err(error) => Waited::Answer(Err(RequestError::new(error.reason, error.detail.clone()))),
-        };
-        let error = match waited {
-            Waited::Answer(Ok(response)) => {
-                self.count_answer(worker, request, slots, values, &response);
-                return Ended::Counted;
+        let slots = &context.slots;
+        let deadline = Instant::now() + request.timeout;
+        let mut hop: Option<Prepared> = None;
+        let mut left = request.redirects;
+        loop {
+            let prepared = match (&hop, &context.prepared) {
+                (Some(prepared), _) | (None, Ok(prepared)) => prepared,
+                (None, Err(error)) => {
+                    let error = RequestError::new(error.reason, error.detail.clone());
+                    self.fail(worker, request, slots, None, &error);
+                    return Ended::Counted;
+                }
+            };
+            match self.exchange(worker, vu, prepared, slots, values, deadline).await {
+                Waited::Answer(Ok(response)) => {
+                    self.count_answer(&worker.recorder, request, slots, &response);
+                    let next = if left > 0 { prepared.redirected(values, &response) } else { None };
+                    if next.is_none() {
+                        check(&worker.recorder, request, slots, values, &response);
+                        return Ended::Counted;
+                    }
+                    hop = next;
+                    left -= 1;
+                }
+                Waited::Cut => {
+                    worker.recorder.add(slots.interrupted, 1);
+                    return Ended::Cut;
+                }
+                Waited::Answer(Err(error)) => {
+                    let phases = self.client.phases(Some(Instant::now()));
+                    self.fail(worker, request, slots, phases, &error);
+                    return Ended::Counted;
+                }
+                Waited::TimedOut => {
+                    let detail = format!("no response within {:?}", request.timeout);
+                    let phases = self.client.phases(Some(Instant::now()));
+                    self.fail(worker, request, slots, phases, &RequestError::new(RequestFailure::Timeout, detail));
+                    return Ended::Counted;
+                }
             }
-            Waited::Cut => {
-                recorder.add(slots.interrupted, 1);
-                return Ended::Cut;
-            }
-            Waited::Answer(Err(error)) => error,
-            Waited::TimedOut => {
-                RequestError::new(RequestFailure::Timeout, format!("no response within {:?}", request.timeout))
-            }
-        };
+        }
+    }
+
+    /// Counts a request without a response. One that never had a connection has no times; k6's 0 ms
+    /// for it would make a dead server look fast.
+    fn fail(
+        &mut self,
+        worker: &WorkerContext,
+        request: &Http,
+        slots: &RequestSlots,
+        phases: Option<Phases>,
+        error: &RequestError,
+    ) {
+        let recorder = &worker.recorder;
         self.unanswered += 1;
         slots.failed(recorder, error.reason);
-        // One that never had a connection has no times; k6's 0 ms for it would make a dead server look fast.
-        if error.reason != RequestFailure::BadRequest
-            && let Some(phases) = self.client.phases(Some(Instant::now()))
-        {
+        if let Some(phases) = phases {
             slots.record(recorder, &phases, false);
         }
         slots.check_status(recorder, false);
         slots.check_contains(recorder, false);
-        worker.failures.log_request(&request.url.display, &error);
-        Ended::Counted
+        worker.failures.log_request(&request.url.display, error);
     }
 
     async fn exchange(
         &mut self,
         worker: &WorkerContext,
         vu: &Vu,
-        request: &Http,
         prepared: &Prepared,
         slots: &RequestSlots,
         values: &Values,
+        deadline: Instant,
     ) -> Waited {
         let probe = || worker.probe(&vu.scenario.slots);
         let surroundings = Surroundings {
@@ -136,7 +168,6 @@ impl Requests {
             probe: &probe,
             slots: slots.connections,
         };
-        let deadline = Instant::now() + request.timeout;
         let mut exchange = pin!(self.client.send(prepared, values, &surroundings));
         poll_fn(|cx| {
             if let Poll::Ready(answer) = exchange.as_mut().poll(cx) {
@@ -150,28 +181,22 @@ impl Requests {
         .await
     }
 
-    fn count_answer(
-        &self,
-        worker: &WorkerContext,
-        request: &Http,
-        slots: &RequestSlots,
-        values: &Values,
-        response: &Response,
-    ) {
-        let recorder: &Recorder = &worker.recorder;
+    fn count_answer(&self, recorder: &Recorder, request: &Http, slots: &RequestSlots, response: &Response) {
         let expected = request.expected.contains(response.status);
         slots.answered(recorder, response.status, expected);
         if let Some(phases) = self.client.phases(None) {
             slots.record(recorder, &phases, expected);
-            recorder.observe(worker.generator.send_lag, phases.sending);
         }
-        if let Some(statuses) = &request.expect.status {
-            slots.check_status(recorder, statuses.contains(response.status));
-        }
-        if let Some(contained) = &request.expect.contains {
-            let mut text = String::new();
-            contained.text.render(values, &mut text);
-            slots.check_contains(recorder, memchr::memmem::find(&response.body, text.as_bytes()).is_some());
-        }
+    }
+}
+
+fn check(recorder: &Recorder, request: &Http, slots: &RequestSlots, values: &Values, response: &Response) {
+    if let Some(statuses) = &request.expect.status {
+        slots.check_status(recorder, statuses.contains(response.status));
+    }
+    if let Some(contained) = &request.expect.contains {
+        let mut text = String::new();
+        contained.text.render(values, &mut text);
+        slots.check_contains(recorder, memchr::memmem::find(&response.body, text.as_bytes()).is_some());
     }
 }

@@ -2,6 +2,7 @@
 
 mod connection;
 pub mod message;
+mod redirect;
 mod stream;
 
 use std::{rc::Rc, time::Duration};
@@ -39,7 +40,6 @@ const KEPT: usize = 64;
 pub struct Prepared {
     target: Target,
     message: Message,
-    idempotent: bool,
     connect_timeout: Duration,
     /// Bytes of the body that are kept for `expect`.
     keep: usize,
@@ -54,10 +54,19 @@ impl Prepared {
         Ok(Self {
             target: request.url.clone(),
             message: Message::new(request)?,
-            idempotent: request.method.is_idempotent(),
             connect_timeout: request.connect_timeout,
             keep: if request.expect.contains.is_some() { request.max_body_size } else { 0 },
         })
+    }
+
+    /// The request that follows a redirection; none if `response` is none, or leads nowhere that HTTP can go.
+    #[must_use]
+    pub fn redirected(&self, values: &Values, response: &Response) -> Option<Self> {
+        let location = response.location.as_ref()?.to_str().ok()?;
+        let target = redirect::resolve(&self.target, &self.message.path(values), location)?;
+        let same_origin = redirect::same_origin(&self.target, &target);
+        let message = self.message.redirected(values, response.status, &target, same_origin).ok()?;
+        Some(Self { target, message, connect_timeout: self.connect_timeout, keep: self.keep })
     }
 }
 
@@ -140,7 +149,7 @@ impl Client {
                     self.keep(kept);
                     return Ok(response);
                 }
-                Err(_) if !timeline.is_answered() && (request.idempotent || !timeline.is_written()) => {
+                Err(_) if !timeline.is_answered() && (request.message.is_idempotent() || !timeline.is_written()) => {
                     around.recorder.add(around.slots.retries, 1);
                     timeline.disconnect();
                     message = request.message.render(values)?;

@@ -131,6 +131,50 @@ fn a_server_that_closes_after_some_requests_is_dialled_again() {
 }
 
 #[test]
+fn redirects_are_followed_and_each_is_a_request() {
+    let server = "keepalive_requests 1000000;
+        location = /ok { return 200 hello; }
+        location = /old { return 302 /ok?a=b; }
+        location = /moved { return 307 /take; }
+        location = /take { return 200 taken; }
+        location = /round { return 301 /round; }
+        location = /away { return 302 ftp://h/; }";
+    let flow = r#"
+  - http: { url: "${TARGET}/old", expect: { status: 200, contains: hello } }
+  - http: { url: "${TARGET}/old", redirects: 0, expect: { status: 302 } }
+  - http: { url: "${TARGET}/moved", method: POST, body: abc, expect: { contains: taken } }
+  - http: { url: "${TARGET}/round", redirects: 3, expect: { status: 301 } }
+  - http: { url: "${TARGET}/away", expect: { status: 302 } }
+  - sleep: 2ms
+"#;
+    let outcome = run(Nginx::start(server, &[]), flow);
+    outcome.assert_accounts();
+    let of = |path: &str| outcome.log.iter().filter(|access| access.path == path).count() as u64;
+    let rounds = outcome.summary.count("iterations");
+    let counts = [of("/old"), of("/ok"), of("/moved"), of("/take"), of("/round"), of("/away")];
+    assert_eq!(counts, [2, 1, 1, 1, 4, 1].map(|each| each * rounds));
+    assert_eq!(outcome.last().sum("checks_total", &[("result", "fail")]), 0.0);
+    assert!(outcome.log.iter().filter(|access| access.path == "/take").all(|access| access.body == 3));
+}
+
+#[test]
+fn nginx_lets_the_right_credentials_in() {
+    let server = "auth_basic users; auth_basic_user_file www/users; location = /ok { try_files /page =404; }
+        location = /bearer { auth_basic off; if ($http_authorization = 'Bearer t0ken') { return 200 in; } return 403 out; }";
+    let users = "me:{PLAIN}p@ss word~\n";
+    let flow = r#"
+  - http: { url: "${TARGET}/ok", auth: { basic: { user: me, password: "p@ss word~" } } }
+  - http: { url: "${TARGET}/ok", auth: { basic: { user: me, password: wrong } } }
+  - http: { url: "${TARGET}/bearer", auth: { bearer: t0ken } }
+  - sleep: 2ms
+"#;
+    let outcome = run(Nginx::start(server, &[("users", users.as_bytes()), ("page", b"hello")]), flow);
+    outcome.assert_accounts();
+    let rounds = outcome.summary.count("iterations");
+    assert_eq!(by_status(&outcome.log), BTreeMap::from([(200, 2 * rounds), (401, rounds)]));
+}
+
+#[test]
 fn a_body_that_trickles_is_given_up_in_time() {
     let server = "location / { limit_rate 1000; }";
     let nginx = Nginx::start(server, &[("slow", &[b'x'; 100_000])]);

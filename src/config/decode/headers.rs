@@ -8,6 +8,7 @@ use crate::config::{
     node::Node,
     problem::shown,
     profile::Header,
+    template::Template,
     tree::Tree,
 };
 
@@ -65,7 +66,8 @@ pub(crate) fn headers(node: &Node<'_>, reserved: &Reserved) -> Option<Vec<Header
     }))
 }
 
-fn header_value(node: &Node<'_>) -> Option<crate::config::template::Template> {
+/// Printable text with placeholders.
+pub(crate) fn header_value(node: &Node<'_>) -> Option<Template> {
     let text = node.scalar()?;
     if !text.value.chars().all(|char| char == '\t' || char == ' ' || char.is_ascii_graphic()) {
         let hint = "use printable ASCII without line breaks; `${file:PATH}` drops the last line break of a file";

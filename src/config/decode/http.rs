@@ -2,24 +2,27 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use crate::config::{
-    decode::{
-        address::{self, component_encoded},
-        all, headers, message, name, tags, template,
+use crate::{
+    config::{
+        decode::{
+            address::{self, component_encoded},
+            all, headers, message, name, tags, template,
+        },
+        node::{Fields, Later, Node, quoted},
+        problem::{did_you_mean, shown},
+        profile::{
+            Header,
+            http::{Body, ContainedText, Http, Method, ResponseExpect, Statuses},
+        },
+        template::Template,
+        tree::{Text, Tree},
     },
-    node::{Fields, Later, Node, quoted},
-    problem::{did_you_mean, shown},
-    profile::{
-        Header,
-        http::{Body, ContainedText, Http, Method, ResponseExpect, Statuses},
-    },
-    template::Template,
-    tree::{Text, Tree},
+    units::base64,
 };
 
 const EXAMPLE: &str = "for example `http: { url: \"https://example.com/api\", method: POST, json: { name: x } }`";
-const LATER: Later =
-    &["followRedirects", "redirects", "auth", "compression", "cookies", "capture", "file", "binary", "responseType"];
+const LATER: Later = &["compression", "cookies", "capture", "file", "binary", "responseType"];
+const MOST_REDIRECTS: u64 = 100;
 /// Largest limit on a body: it bounds what one server can make the agent hold for one request.
 const LARGEST_BODY: u64 = 1 << 30;
 
@@ -42,9 +45,11 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
     let name = fields.take("name").map(|node| name(&node));
     let tags = fields.take("tags").map(|node| tags(&node)).unwrap_or_default();
     let own = fields.take("headers").map_or(Some(Vec::new()), |node| headers::headers(&node, &headers::REQUEST));
+    let authorization = fields.take("auth").map(|node| authorization(&node));
     let body = body(&mut fields);
     let timeout = fields.take("timeout").map(|node| node.positive_duration());
     let connect = fields.take("connectTimeout").map(|node| node.positive_duration());
+    let redirects = fields.take("redirects").map(|node| node.whole(&(0..=MOST_REDIRECTS)));
     let expected = fields.take("expectedStatuses").map(|node| statuses(&node));
     let expect = fields.take("expect").map(|node| expect(&node));
     let size = fields.take("maxBodySize").map(|node| node.size(&(1..=LARGEST_BODY)));
@@ -52,6 +57,8 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
         LATER,
         &BTreeMap::from([
             ("params", "did you mean `query`, or one of the keys beside `url`?"),
+            ("followRedirects", "did you mean `redirects: 10`? `0` follows none"),
+            ("maxRedirects", "did you mean `redirects: 10`? `0` follows none"),
             ("data", "did you mean `body`, `json` or `form`?"),
             ("status", "did you mean `expect: { status: 200 }` or `expectedStatuses`?"),
             ("timeouts", "did you mean `timeout` and `connectTimeout`?"),
@@ -62,6 +69,14 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
     set(&mut request.name, name)?;
     request.tags = tags;
     request.headers = own?;
+    if let Some(value) = authorization {
+        if request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("authorization")) {
+            let message = "`auth` and the header `Authorization` exclude each other";
+            node.problem(message, "remove one of the two".to_owned());
+            return None;
+        }
+        request.headers.push(Header { name: "Authorization".to_owned(), value: value? });
+    }
     if let Some((body, content_type)) = body? {
         let typed = request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("content-type"));
         if let Some(content_type) = content_type.filter(|_| !typed) {
@@ -74,6 +89,9 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
     set(&mut request.connect_timeout, connect)?;
     set(&mut request.expected, expected)?;
     set(&mut request.expect, expect)?;
+    if let Some(redirects) = redirects {
+        request.redirects = u32::try_from(redirects?).ok()?;
+    }
     if let Some(size) = size {
         request.max_body_size = usize::try_from(size?).ok()?;
     }
@@ -99,6 +117,54 @@ fn method(node: &Node<'_>) -> Option<Method> {
         return node.bad_text(text, "a method", &format!("unknown method `{}`", shown(&text.value)), hint);
     }
     found
+}
+
+/// `{ basic: { user, password } }` or `{ bearer: token }` → the value of `Authorization`.
+fn authorization(node: &Node<'_>) -> Option<Template> {
+    let mut fields = node.fields("for example `auth: { basic: { user: me, password: \"${PASSWORD}\" } }`")?;
+    let basic = fields.take("basic").map(|node| basic(&node));
+    let bearer = fields.take("bearer").map(|node| bearer(&node));
+    let value = match (basic, bearer) {
+        (Some(value), None) | (None, Some(value)) => value,
+        (Some(_), Some(_)) => {
+            node.problem("`basic` and `bearer` exclude each other", "remove one of the two".to_owned());
+            None
+        }
+        (None, None) => {
+            fields.missing(&["basic", "bearer"], "bearer: \"${TOKEN}\"");
+            None
+        }
+    };
+    fields.finish(&["digest", "ntlm"], &BTreeMap::new());
+    value
+}
+
+fn bearer(node: &Node<'_>) -> Option<Template> {
+    let mut value = Template::literal("Bearer ");
+    value.push_mapped(headers::header_value(node)?, str::to_owned);
+    Some(value)
+}
+
+/// RFC 7617. The two are encoded together, once, so that they have no placeholders.
+fn basic(node: &Node<'_>) -> Option<Template> {
+    let mut fields = node.fields("for example `basic: { user: me, password: \"${PASSWORD}\" }`")?;
+    let user = fields.require(&["user"], "user: me").map(|node| credential(&node, true));
+    let password = fields.require(&["password"], "password: \"${PASSWORD}\"").map(|node| credential(&node, false));
+    fields.finish(&[], &BTreeMap::new());
+    let credentials = format!("{}:{}", user??, password??);
+    Some(Template::literal(&format!("Basic {}", base64::encode(credentials.as_bytes()))))
+}
+
+fn credential(node: &Node<'_>, is_user: bool) -> Option<String> {
+    let text = node.scalar()?;
+    if is_user && text.value.contains(':') {
+        return node.bad_text(&text, "a user's name", "a user's name has no `:` in basic authentication", None);
+    }
+    if text.value.contains("{{") {
+        let hint = "use `${NAME}`, or a header `Authorization` of your own".to_owned();
+        return node.bad_text(&text, "a constant", "a placeholder in basic authentication", hint);
+    }
+    Some(text.value)
 }
 
 /// What is sent, with its type; `Some(None)` for none, `None` after a problem.

@@ -29,6 +29,8 @@ pub struct Http {
     pub timeout: Duration,
     /// Name look-up, TCP and TLS. 10 s by default.
     pub connect_timeout: Duration,
+    /// Redirects that are followed; the response after that many is the last. 10 by default, as in k6.
+    pub redirects: u32,
     /// Statuses that do not count as failed. 200 to 399 by default, as in k6.
     pub expected: Statuses,
     /// Checks of the response.
@@ -50,6 +52,7 @@ impl Http {
             body: None,
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
+            redirects: 10,
             expected: Statuses::successful(),
             expect: ResponseExpect::default(),
             max_body_size: 1 << 20,
@@ -96,12 +99,6 @@ impl Method {
             Self::Options => "OPTIONS",
             Self::Trace => "TRACE",
         }
-    }
-
-    /// Whether sending it twice has the effect of sending it once (RFC 9110, 9.2.2).
-    #[must_use]
-    pub const fn is_idempotent(self) -> bool {
-        !matches!(self, Self::Post | Self::Patch)
     }
 }
 

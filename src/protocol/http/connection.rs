@@ -14,6 +14,8 @@ use hyper::{
     Request,
     body::{Body as _, Incoming},
     client::conn::http1,
+    header::{HeaderValue, LOCATION},
+    http::response::Parts,
 };
 
 use crate::{
@@ -34,6 +36,8 @@ pub struct Response {
     pub status: u16,
     /// The body, if it was to be kept.
     pub body: Bytes,
+    /// Where a redirection leads to.
+    pub location: Option<HeaderValue>,
 }
 
 /// Counts an open connection as long as it lives.
@@ -112,7 +116,7 @@ impl Connection {
                 let step = match &mut receiving {
                     None => head.as_mut().poll(&mut quiet).map(|answer| {
                         let (head, body) = answer.map_err(|error| request_error(&error, false))?.into_parts();
-                        receiving = Some(Receiving { status: head.status.as_u16(), body, kept: BytesMut::new() });
+                        receiving = Some(Receiving::new(&head, body));
                         Ok(None)
                     }),
                     Some(receiving) => receiving.poll_part(&mut quiet, keep),
@@ -161,11 +165,18 @@ impl Connection {
 /// A response whose head has been read.
 struct Receiving {
     status: u16,
+    location: Option<HeaderValue>,
     body: Incoming,
     kept: BytesMut,
 }
 
 impl Receiving {
+    fn new(head: &Parts, body: Incoming) -> Self {
+        let status = head.status.as_u16();
+        let location = matches!(status, 301 | 302 | 303 | 307 | 308).then(|| head.headers.get(LOCATION).cloned());
+        Self { status, location: location.flatten(), body, kept: BytesMut::new() }
+    }
+
     /// Takes the next part; the response when it was the last.
     fn poll_part(&mut self, cx: &mut Context<'_>, keep: usize) -> Poll<Result<Option<Response>, RequestError>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
@@ -183,7 +194,7 @@ impl Receiving {
             Poll::Ready(Some(Err(error))) => Poll::Ready(Err(request_error(&error, true))),
             Poll::Ready(None) => {
                 let body = std::mem::take(&mut self.kept).freeze();
-                Poll::Ready(Ok(Some(Response { status: self.status, body })))
+                Poll::Ready(Ok(Some(Response { status: self.status, body, location: self.location.take() })))
             }
         }
     }

@@ -114,6 +114,59 @@ impl Message {
     }
 }
 
+impl Message {
+    /// Path and query with the values of this moment.
+    pub(super) fn path(&self, values: &Values) -> String {
+        match &self.uri {
+            Part::Constant(uri) => uri.to_string(),
+            Part::Template(template) => {
+                let mut text = String::new();
+                template.render(values, &mut text);
+                text
+            }
+        }
+    }
+
+    /// What is sent to `target` after a redirection with `status`, as browsers do: 303 becomes a GET, 301 and 302
+    /// too unless it was one; credentials do not go to another origin.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub(super) fn redirected(
+        &self,
+        values: &Values,
+        status: u16,
+        target: &Target,
+        same_origin: bool,
+    ) -> Result<Self, RequestError> {
+        let (mut parts, _) = self.render(values)?.into_parts();
+        let body = match &self.body {
+            Part::Constant(bytes) => Part::Constant(bytes.clone()),
+            Part::Template(template) => Part::Template(template.clone()),
+        };
+        let keeps_method = matches!(status, 307 | 308) || matches!(parts.method, Method::GET | Method::HEAD);
+        let (method, body) =
+            if keeps_method { (parts.method, body) } else { (Method::GET, Part::Constant(Bytes::new())) };
+        if !keeps_method {
+            parts.headers.remove(header::CONTENT_TYPE);
+        }
+        if !same_origin {
+            let authority = HeaderValue::from_str(&authority(target)).map_err(|_| bad_request("host"))?;
+            parts.headers.insert(header::HOST, authority);
+            for name in [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION] {
+                parts.headers.remove(name);
+            }
+        }
+        let uri = Part::new(&target.path_and_query, |text| text.parse().ok());
+        Ok(Self { method, uri, headers: parts.headers, rendered: Vec::new(), body })
+    }
+
+    /// Whether sending it twice has the effect of sending it once (RFC 9110, 9.2.2).
+    pub(super) fn is_idempotent(&self) -> bool {
+        self.method.is_idempotent()
+    }
+}
+
 /// The value may be a secret, so the error names the header only.
 fn header_value(name: &HeaderName, text: &str) -> Result<HeaderValue, RequestError> {
     let invalid = |_| bad_request(format!("invalid characters in the value of header {name}"));
@@ -155,6 +208,26 @@ mod tests {
         assert_eq!([of("host"), of("x-vu"), of("x-constant"), of("user-agent")], ["h:8080", "vu 7", "1", "me"]);
         let body = format!("{:?}", sent.body());
         assert!(body.contains("n=3"), "{body}");
+    }
+
+    #[test]
+    fn a_redirection_keeps_the_request_as_far_as_browsers_do() {
+        let mut request = Http::get(target("h", 80, "/{{ vu }}"));
+        request.method = crate::config::profile::http::Method::Post;
+        request.headers = vec![header("Authorization", "Bearer x"), header("Content-Type", "text/plain")];
+        request.body = Some(Body(Template::literal("body")));
+        let message = Message::new(&request).unwrap();
+        let other = target("other", 81, "/there");
+        let hop = |status, same_origin| {
+            let hop = message.redirected(&Values::default(), status, &other, same_origin).unwrap();
+            let sent = hop.render(&Values::default()).unwrap();
+            let has = |name: &str| sent.headers().contains_key(name);
+            let body = format!("{:?}", sent.body()).contains("body\"");
+            (sent.method().clone(), has("authorization"), has("content-type"), body, sent.uri().to_string())
+        };
+        assert_eq!(hop(302, true), (Method::GET, true, false, false, "/there".to_owned()));
+        assert_eq!(hop(307, true), (Method::POST, true, true, true, "/there".to_owned()));
+        assert_eq!(hop(308, false), (Method::POST, false, true, true, "/there".to_owned()));
     }
 
     #[test]
