@@ -73,6 +73,19 @@ families! {
     WsMsgsUnsolicited = Counter "ws_msgs_unsolicited_total" [] "Received messages that answer nothing.";
     WsMsgService = Trend "ws_msg_service_seconds" [] "Time from the moment the kernel accepted a message to its matching reply.";
     WsPing = Trend "ws_ping_seconds" [] "Time from a ping to its pong (k6: ws_ping).";
+    HttpReqs = Counter "http_reqs_total" ["method", "status", "name"] "HTTP requests by status of the response, 0 without a complete one; each redirect counts (k6: http_reqs).";
+    HttpReqFailures = Counter "http_req_failures_total" ["reason"] "HTTP requests without a complete response, or with a status that was not expected, by reason.";
+    HttpReqDuration = Trend "http_req_duration_seconds" ["expected_response"] "Sending, waiting and receiving of HTTP requests, without connecting; those that never got a connection are left out (k6: http_req_duration).";
+    HttpReqBlocked = Trend "http_req_blocked_seconds" [] "Time from the start of a request until it had a connection (k6: http_req_blocked).";
+    HttpReqConnecting = Trend "http_req_connecting_seconds" [] "Name look-up and TCP of a request's connection, 0 for one that was open already (k6: http_req_connecting).";
+    HttpReqTlsHandshaking = Trend "http_req_tls_handshaking_seconds" [] "TLS handshake of a request's connection, 0 for one that was open already (k6: http_req_tls_handshaking).";
+    HttpReqSending = Trend "http_req_sending_seconds" [] "Time until the kernel had accepted the whole request (k6: http_req_sending).";
+    HttpReqWaiting = Trend "http_req_waiting_seconds" [] "Time from the sent request to the arrival of the response's first byte (k6: http_req_waiting).";
+    HttpReqReceiving = Trend "http_req_receiving_seconds" [] "Time from the arrival of the response's first byte to that of its last (k6: http_req_receiving).";
+    HttpReqRetries = Counter "http_req_retries_total" [] "HTTP requests sent again because the server had closed a kept connection before it answered; each counts once in http_reqs_total.";
+    HttpReqsInterrupted = Counter "http_reqs_interrupted_total" [] "HTTP requests cut because the iteration's time was up; not in http_reqs_total.";
+    HttpConnections = Counter "http_connections_total" [] "HTTP connections opened.";
+    HttpOpen = Gauge "http_open_connections" [] "HTTP connections open now, idle ones included.";
     Checks = Counter "checks_total" ["check", "result"] "Checks by result (k6: checks).";
     Iterations = Counter "iterations_total" [] "Iterations that ran to their end, failed ones included (k6: iterations).";
     IterationsFailed = Counter "iterations_failed_total" ["reason"] "Iterations that a failing step ended early.";
@@ -117,7 +130,7 @@ pub enum Contains {
 pub enum Source {
     /// One family, taken as it is.
     Family(Family),
-    /// Samples of `hits` over samples of `total`; `only` restricts the hits to one label value.
+    /// Samples of `hits` over samples of `total`; `only` restricts the hits to one value of a tag.
     Ratio {
         /// What counts as true.
         hits: Family,
@@ -173,6 +186,30 @@ pub const METRICS: &[Metric] = &[
         source: Source::Ratio { hits: Family::Checks, only: Some(("result", "pass")), total: Family::Checks },
         section: Section::Checks,
     },
+    metric("http_connections", MetricKind::Counter, Contains::Default, Family::HttpConnections, Section::Http),
+    metric("http_open", MetricKind::Gauge, Contains::Default, Family::HttpOpen, Section::Http),
+    metric("http_req_blocked", MetricKind::Trend, Contains::Time, Family::HttpReqBlocked, Section::Http),
+    metric("http_req_connecting", MetricKind::Trend, Contains::Time, Family::HttpReqConnecting, Section::Http),
+    metric("http_req_duration", MetricKind::Trend, Contains::Time, Family::HttpReqDuration, Section::Http),
+    Metric {
+        name: "http_req_failed",
+        kind: MetricKind::Rate,
+        contains: Contains::Default,
+        // From the requests themselves, so that a selector such as `status` or `name` holds for hits and total alike.
+        source: Source::Ratio {
+            hits: Family::HttpReqs,
+            only: Some(("expected_response", "false")),
+            total: Family::HttpReqs,
+        },
+        section: Section::Http,
+    },
+    metric("http_req_receiving", MetricKind::Trend, Contains::Time, Family::HttpReqReceiving, Section::Http),
+    metric("http_req_retries", MetricKind::Counter, Contains::Default, Family::HttpReqRetries, Section::Http),
+    metric("http_req_sending", MetricKind::Trend, Contains::Time, Family::HttpReqSending, Section::Http),
+    metric("http_req_tls_handshaking", MetricKind::Trend, Contains::Time, Family::HttpReqTlsHandshaking, Section::Http),
+    metric("http_req_waiting", MetricKind::Trend, Contains::Time, Family::HttpReqWaiting, Section::Http),
+    metric("http_reqs", MetricKind::Counter, Contains::Default, Family::HttpReqs, Section::Http),
+    metric("http_reqs_interrupted", MetricKind::Counter, Contains::Default, Family::HttpReqsInterrupted, Section::Http),
     metric("dropped_iterations", MetricKind::Counter, Contains::Default, Family::DroppedIterations, Section::Execution),
     metric("iteration_duration", MetricKind::Trend, Contains::Time, Family::IterationDuration, Section::Execution),
     metric("iterations", MetricKind::Counter, Contains::Default, Family::Iterations, Section::Execution),

@@ -1,7 +1,7 @@
 //! The load itself: one thread per core, each walking its share of the plan.
 //!
 //! A [`worker`] starts and stops its [`vu`]s as the plan says; a VU walks the program of its
-//! scenario, opening [`session`]s. Workers share nothing; they answer commands with snapshots.
+//! scenario, opening [`session`]s and sending [`request`]s. Workers share nothing; they answer commands with snapshots.
 
 pub mod backoff;
 pub mod control;
@@ -12,6 +12,7 @@ pub mod lazy_timer;
 pub mod limits;
 pub mod pacer;
 pub mod replies;
+pub mod request;
 pub mod session;
 pub mod vu;
 pub mod worker;

@@ -110,24 +110,30 @@ impl Plan {
     /// Most VUs that can be in an iteration at one time, those being stopped gracefully included.
     #[must_use]
     pub fn peak_vus(&self) -> u32 {
-        self.peak(|_| true)
+        u32::try_from(self.peak(|_| 1)).unwrap_or(u32::MAX)
     }
 
-    /// Most sockets open at one time.
+    /// Most sockets open at one time: a VU has at most one WebSocket, and keeps one connection to
+    /// each origin that it has sent a request to.
     #[must_use]
-    pub fn peak_sockets(&self) -> u32 {
-        self.peak(|scenario| !scenario.program.sites.is_empty())
+    pub fn peak_sockets(&self) -> u64 {
+        self.peak(|scenario| scenario.program.origins().len() as u64 + u64::from(!scenario.program.sites.is_empty()))
+    }
+
+    /// Most WebSockets among them.
+    #[must_use]
+    pub fn peak_websockets(&self) -> u64 {
+        self.peak(|scenario| u64::from(!scenario.program.sites.is_empty()))
     }
 
     /// Scenarios whose windows overlap add up; within its window a scenario counts with its highest
     /// target, because VUs that are being stopped may live as long as gracefulStop allows.
-    fn peak(&self, counts: impl Fn(&ScenarioPlan) -> bool) -> u32 {
-        let counted: Vec<_> = self.scenarios.iter().filter(|scenario| counts(scenario)).collect();
+    fn peak(&self, each: impl Fn(&ScenarioPlan) -> u64) -> u64 {
         let overlapping = |instant: Duration| {
-            let inside = counted.iter().filter(move |other| other.start <= instant && instant < other.hard_end);
-            inside.map(|other| other.ramp.max()).sum()
+            let inside = self.scenarios.iter().filter(|other| other.start <= instant && instant < other.hard_end);
+            inside.map(|other| each(other) * u64::from(other.ramp.max())).sum()
         };
-        counted.iter().map(|scenario| overlapping(scenario.start)).max().unwrap_or(0)
+        self.scenarios.iter().map(|scenario| overlapping(scenario.start)).max().unwrap_or(0)
     }
 
     /// Changes of the VUs that worker `worker` of `workers` drives, in the order of time. VU n belongs to

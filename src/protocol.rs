@@ -1,4 +1,4 @@
-//! Connections: name look-up, TCP, TLS, the WebSocket upgrade and the WebSocket itself.
+//! Connections: name look-up, TCP, TLS, the WebSocket upgrade and the WebSocket itself, HTTP requests.
 //!
 //! Everything here runs on one worker's thread. A connection is driven by polling: reads and
 //! writes never block, and say which readiness they wait for.
@@ -6,6 +6,7 @@
 pub mod connect;
 pub mod dial;
 pub mod failure;
+pub mod http;
 pub mod outbox;
 pub mod resolve;
 pub mod tls;

@@ -55,6 +55,9 @@ pub fn describe(profile: &Profile, plan: &Plan, needs: &Needs, offer: Offer) -> 
         for site in &scenario.program.sites {
             let _infallible = writeln!(text, "    connects to {}", site.url.display);
         }
+        for request in &scenario.program.requests {
+            let _infallible = writeln!(text, "    requests {} {}", request.method.name(), request.url.display);
+        }
     }
     text.push('\n');
     let mut line = |name: &str, value: String| {
@@ -71,7 +74,10 @@ pub fn describe(profile: &Profile, plan: &Plan, needs: &Needs, offer: Offer) -> 
         line("local ports", format!("{sockets} needed to {target}, {} available", offer.ports));
     }
     for scenario in plan.scenarios.iter().filter(|scenario| scenario.program.messages() > 0) {
-        line("messages", messages(scenario));
+        line("messages", total(scenario, scenario.program.messages()));
+    }
+    for scenario in plan.scenarios.iter().filter(|scenario| scenario.program.requests_each() > 0) {
+        line("requests", total(scenario, scenario.program.requests_each()));
     }
     for threshold in &profile.thresholds {
         let aborts = if threshold.abort_on_fail { ", ends the run when crossed" } else { "" };
@@ -81,8 +87,7 @@ pub fn describe(profile: &Profile, plan: &Plan, needs: &Needs, offer: Offer) -> 
 }
 
 /// A flow that holds runs once for each start of a VU; any other as often as the server lets it.
-fn messages(scenario: &crate::plan::ScenarioPlan) -> String {
-    let each = scenario.program.messages();
+fn total(scenario: &crate::plan::ScenarioPlan, each: u64) -> String {
     if scenario.program.holds() {
         let starts = scenario.starts();
         format!("{} ({starts} iterations of {each}, scenario {})", starts * each, scenario.name)

@@ -113,6 +113,12 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         match Echo::bind((Ipv4Addr::LOCALHOST, 0).into(), &Default::default()) {
             Ok(echo) => {
                 tracing::info!(target_url = %format!("ws://{}", echo.addr()), "The embedded echo target answers instead of the profile's own.");
+                for target in profile.http_targets() {
+                    tracing::warn!(
+                        target_url = target,
+                        "The echo target speaks WebSocket only: this http step goes to the profile's own target."
+                    );
+                }
                 profile = profile.redirected(echo.addr());
                 Some(echo)
             }

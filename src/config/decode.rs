@@ -4,6 +4,7 @@
 mod address;
 mod flow;
 mod headers;
+mod http;
 mod message;
 mod scenarios;
 mod socket;

@@ -4,9 +4,11 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    config::{template::Template, threshold::Threshold},
+    config::{profile::http::Http, template::Template, threshold::Threshold},
     units::tags::Tags,
 };
+
+pub mod http;
 
 /// A validated profile.
 #[derive(Debug, Clone)]
@@ -127,6 +129,8 @@ pub struct Stage {
 pub enum Step {
     /// Opens a connection, does its steps, closes it.
     WebSocket(Box<WebSocket>),
+    /// Sends a request and reads its response.
+    Http(Box<Http>),
     /// Waits.
     Sleep(Sleep),
     /// Does its steps several times.
@@ -168,10 +172,10 @@ pub struct WebSocket {
     pub steps: Vec<SocketStep>,
 }
 
-/// A WebSocket address, checked and split.
+/// The address of a WebSocket or of a request, checked and split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Whether the connection is encrypted (`wss`).
+    /// Whether the connection is encrypted (`wss`, `https`).
     pub secure: bool,
     /// Name or address; IPv6 without brackets.
     pub host: String,
@@ -181,6 +185,14 @@ pub struct Target {
     pub path_and_query: Template,
     /// The URL without userinfo and query, for people and tags.
     pub display: String,
+}
+
+impl Target {
+    /// `host:port`
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
 }
 
 /// A request header. The value may hold a secret: it is in no `Debug` text.

@@ -1,11 +1,12 @@
 //! `--echo`: the same profile against another address.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use crate::config::profile::{Profile, Step, Target};
 
 impl Profile {
-    /// The profile with every connection going to `address` over plain TCP; paths and queries stay.
+    /// The profile with every WebSocket going to `address` over plain TCP; paths and queries stay.
+    /// HTTP requests keep their targets: the embedded target speaks WebSocket only.
     #[must_use]
     pub fn redirected(&self, address: SocketAddr) -> Self {
         let mut profile = self.clone();
@@ -15,6 +16,26 @@ impl Profile {
             scenario.flow = Arc::from(flow);
         }
         profile
+    }
+
+    /// Targets of the `http` steps, without their queries, each once.
+    #[must_use]
+    pub fn http_targets(&self) -> BTreeSet<&str> {
+        let mut targets = BTreeSet::new();
+        self.scenarios.iter().for_each(|scenario| collect(&scenario.flow, &mut targets));
+        targets
+    }
+}
+
+fn collect<'p>(flow: &'p [Step], targets: &mut BTreeSet<&'p str>) {
+    for step in flow {
+        match step {
+            Step::Http(request) => {
+                targets.insert(&request.url.display);
+            }
+            Step::Repeat { steps, .. } => collect(steps, targets),
+            Step::WebSocket(_) | Step::Sleep(_) => {}
+        }
     }
 }
 
@@ -37,7 +58,7 @@ fn steps(flow: &mut [Step], address: SocketAddr) {
                 }
             }
             Step::Repeat { steps: inner, .. } => steps(inner, address),
-            Step::Sleep(_) => {}
+            Step::Http(_) | Step::Sleep(_) => {}
         }
     }
 }

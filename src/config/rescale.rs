@@ -111,6 +111,7 @@ impl Speed {
             Step::WebSocket(socket) => self.socket_steps(&mut socket.steps),
             Step::Sleep(sleep) => self.sleep(sleep),
             Step::Repeat { steps, .. } => self.steps(steps),
+            Step::Http(_) => Ok(()),
         })
     }
 

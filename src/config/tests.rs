@@ -14,6 +14,8 @@ use crate::config::{
     template::Values,
 };
 
+mod http;
+
 fn load_text(text: &str, overrides: &Overrides) -> Result<Profile, Report> {
     let source = Source::from_bytes("p.yaml", text.as_bytes().to_vec())?;
     load(&source, &Environment::default(), overrides)

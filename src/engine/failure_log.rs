@@ -3,27 +3,44 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::protocol::failure::ConnectError;
+use crate::protocol::failure::{ConnectError, request::RequestError};
 
 /// A run's memory of what it has said. Shared by the workers: failures are no hot path, and said once means once.
 #[derive(Debug, Default)]
 pub struct FailureLog {
-    said: AtomicU64,
+    connections: AtomicU64,
+    requests: AtomicU64,
 }
 
 impl FailureLog {
     /// Logs `error` unless one with its reason has been logged.
     pub fn log(&self, target: &str, error: &ConnectError) {
-        let bit = 1 << error.reason.index();
-        if self.said.fetch_or(bit, Ordering::Relaxed) & bit != 0 {
-            return;
+        if is_first(&self.connections, error.reason.index()) {
+            let (reason, detail) = (error.reason.label(), &error.detail);
+            tracing::warn!(
+                target_url = target,
+                reason,
+                detail,
+                "A connection failed; later ones of this kind are only counted."
+            );
         }
-        let (reason, detail) = (error.reason.label(), &error.detail);
-        tracing::warn!(
-            target_url = target,
-            reason,
-            detail,
-            "A connection failed; later ones of this kind are only counted."
-        );
     }
+
+    /// Logs `error` unless one with its reason has been logged.
+    pub fn log_request(&self, target: &str, error: &RequestError) {
+        if is_first(&self.requests, error.reason.index()) {
+            let (reason, detail) = (error.reason.label(), &error.detail);
+            tracing::warn!(
+                target_url = target,
+                reason,
+                detail,
+                "A request failed; later ones of this kind are only counted."
+            );
+        }
+    }
+}
+
+fn is_first(said: &AtomicU64, reason: usize) -> bool {
+    let bit = 1 << reason;
+    said.fetch_or(bit, Ordering::Relaxed) & bit == 0
 }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use crate::{
     catalogue::Family,
     config::profile::WebSocket,
+    engine::instruments::requests::RequestSlots,
     metrics::series::{CounterSlot, GaugeSlot, Series, SeriesTable, TrendSlot},
     plan::{Plan, ScenarioPlan},
     protocol::failure::{ConnectFailure, Disconnect},
     units::tags::Tags,
 };
+
+pub mod requests;
 
 /// Label values of `status`: no response, and the statuses of RFC 9110 and its registry that an
 /// upgrade can meet; any other counts as `other`.
@@ -92,6 +95,8 @@ pub struct ScenarioSlots {
     pub data_received: CounterSlot,
     /// By the site's place in the program.
     pub sites: Vec<SiteSlots>,
+    /// By the request's place in the program.
+    pub requests: Vec<RequestSlots>,
 }
 
 /// Slots of one `websocket` step.
@@ -211,6 +216,7 @@ fn scenario_slots(table: &mut SeriesTable, scenario: &ScenarioPlan) -> ScenarioS
         data_sent: table.counter(series(Family::DataSent)),
         data_received: table.counter(series(Family::DataReceived)),
         sites: scenario.program.sites.iter().map(|site| site_slots(table, &labels, site)).collect(),
+        requests: scenario.program.requests.iter().map(|request| RequestSlots::new(table, &labels, request)).collect(),
     }
 }
 

@@ -14,15 +14,13 @@ use crate::{
         control::{Control, Phase},
         instruments::IterationFailure,
         lazy_timer::LazyTimer,
+        request::{Ended, Requests},
         session::{Goal, Session, Wait},
         vu::Vu,
         worker::WorkerContext,
     },
     plan::{pace::Slots, program::Op},
-    protocol::{
-        failure::{ConnectError, ConnectFailure},
-        transport::Probe,
-    },
+    protocol::failure::{ConnectError, ConnectFailure},
 };
 
 /// How an iteration ended.
@@ -30,6 +28,8 @@ use crate::{
 pub enum Outcome {
     /// Every step was done.
     Completed,
+    /// The same, but a request had no response: the VU pauses as after a failure.
+    Unanswered,
     /// A step failed and the rest was left out.
     Failed(IterationFailure),
     /// Its time was up.
@@ -44,11 +44,13 @@ enum Stop {
 }
 
 /// Runs one iteration of `vu`.
-pub async fn run(worker: &WorkerContext, vu: &Vu) -> Outcome {
-    let mut walk = Walk { worker, vu, session: None, values: vu.values(), rounds: Vec::new() };
+pub async fn run(worker: &WorkerContext, vu: &Vu, requests: &mut Requests) -> Outcome {
+    requests.begin_iteration();
+    let mut walk = Walk { worker, vu, requests, session: None, values: vu.values(), rounds: Vec::new() };
     let stopped = walk.steps().await;
     let session = walk.session.take();
     match (stopped, session) {
+        (Ok(()), _) if walk.requests.unanswered() > 0 => Outcome::Unanswered,
         (Ok(()), _) => Outcome::Completed,
         (Err(stop), session) => {
             if let Some(session) = session {
@@ -65,6 +67,7 @@ pub async fn run(worker: &WorkerContext, vu: &Vu) -> Outcome {
 struct Walk<'w> {
     worker: &'w WorkerContext,
     vu: &'w Vu,
+    requests: &'w mut Requests,
     session: Option<Box<Session>>,
     values: Values,
     /// The loops around the current step, the innermost last.
@@ -120,6 +123,7 @@ impl Walk<'_> {
                     self.values.index = self.index();
                 }
                 Op::Sleep(sleep) => self.sleep(*sleep).await?,
+                Op::Http { request } => self.request(*request).await?,
                 Op::Open { site } => self.open(*site).await?,
                 Op::Send { message, reply } => self.send(message, *reply).await?,
                 Op::Expect(expect) => self.expect(*expect).await?,
@@ -159,13 +163,7 @@ impl Walk<'_> {
         };
         let slots = &context.slots;
         let recorder = &self.worker.recorder;
-        let probe = Probe {
-            recorder: recorder.clone(),
-            sent: scenario.slots.data_sent,
-            received: scenario.slots.data_received,
-            read_lag: self.worker.generator.read_lag,
-            stamps: self.worker.stamps.clone(),
-        };
+        let probe = self.worker.probe(&scenario.slots);
         recorder.gauge_add(slots.connecting_now, 1);
         let dialled = Instant::now();
         self.values.now_ms = (self.worker.wall.unix_nanos(dialled) / 1_000_000) as u64;
@@ -201,6 +199,20 @@ impl Walk<'_> {
         }
     }
 
+    async fn request(&mut self, request: usize) -> Result<(), Stop> {
+        let scenario = &self.vu.scenario;
+        let (Some(profile), Some(context)) = (scenario.program.requests.get(request), scenario.requests.get(request))
+        else {
+            return Ok(());
+        };
+        self.values.seq = self.vu.next_seq();
+        self.values.now_ms = self.worker.now_ms(Instant::now());
+        match self.requests.run(self.worker, self.vu, profile, context, &self.values).await {
+            Ended::Counted => Ok(()),
+            Ended::Cut => Err(Stop::Interrupted),
+        }
+    }
+
     async fn send(&mut self, message: &Template, reply: Option<Reply>) -> Result<(), Stop> {
         let Some(session) = self.session.as_mut() else { return Ok(()) };
         let seq = self.vu.next_seq();
@@ -208,7 +220,7 @@ impl Walk<'_> {
             Some(constant) => session.queue(constant, reply),
             None => {
                 self.values.seq = seq;
-                self.values.now_ms = (self.worker.wall.unix_nanos(session.intended()) / 1_000_000) as u64;
+                self.values.now_ms = self.worker.now_ms(session.intended());
                 let mut text = self.worker.text.borrow_mut();
                 text.clear();
                 message.render(&self.values, &mut *text);

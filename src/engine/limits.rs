@@ -1,7 +1,10 @@
 //! What a plan needs of the machine against what the machine has: files, and local ports towards
 //! each target. A run that cannot be is refused before it sends anything.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -63,13 +66,13 @@ impl Needs {
     /// Counts what `plan` needs; `echo` for the embedded target, which has the other end of every socket.
     #[must_use]
     pub fn of(plan: &Plan, echo: bool) -> Self {
-        let sockets = u64::from(plan.peak_sockets()) * if echo { 2 } else { 1 };
+        let sockets = plan.peak_sockets() + if echo { plan.peak_websockets() } else { 0 };
         let mut ports = BTreeMap::new();
         for scenario in &plan.scenarios {
-            // A VU has one connection at a time, but all VUs may be at the same site.
-            let targets: std::collections::BTreeSet<_> =
-                scenario.program.sites.iter().map(|site| format!("{}:{}", site.url.host, site.url.port)).collect();
-            for target in targets {
+            // A VU has one WebSocket at a time, but all VUs may be at the same site.
+            let sites: BTreeSet<_> = scenario.program.sites.iter().map(|site| site.url.address()).collect();
+            let origins = scenario.program.origins().into_iter().map(|(_, address)| address);
+            for target in sites.into_iter().chain(origins) {
                 *ports.entry(target).or_insert(0) += u64::from(scenario.ramp.max());
             }
         }

@@ -10,6 +10,7 @@ use crate::{
         control::{Control, Phase},
         instruments::ScenarioSlots,
         iteration::{self, Outcome, pause_until},
+        request::{RequestContext, Requests},
         session::SiteContext,
         worker::WorkerContext,
     },
@@ -25,6 +26,8 @@ pub struct Scenario {
     pub slots: ScenarioSlots,
     /// What its connections share, by site.
     pub sites: Vec<Rc<SiteContext>>,
+    /// Its requests, ready to be rendered.
+    pub requests: Vec<RequestContext>,
 }
 
 impl Scenario {
@@ -38,7 +41,12 @@ impl Scenario {
             pacer: worker.pacer.clone(),
             timeouts: site.timeouts,
         });
-        Self { program: plan.program.clone(), slots: slots.clone(), sites: sites.map(Rc::new).collect() }
+        Self {
+            program: plan.program.clone(),
+            slots: slots.clone(),
+            sites: sites.map(Rc::new).collect(),
+            requests: plan.program.requests.iter().zip(&slots.requests).map(RequestContext::new).collect(),
+        }
     }
 }
 
@@ -99,16 +107,17 @@ impl Vu {
         let slots = &self.scenario.slots;
         let recorder = &worker.recorder;
         recorder.gauge_add(slots.vus, 1);
+        let mut requests = Requests::default();
         let mut failures = 0;
         let mut first = true;
         while self.control.phase() == Phase::Active || first && self.control.phase() == Phase::Stopping {
             first = false;
             let begun = Instant::now();
-            let outcome = iteration::run(&worker, &self).await;
+            let outcome = iteration::run(&worker, &self, &mut requests).await;
             self.iteration.set(self.iteration.get() + 1);
             let ended = Instant::now();
             match outcome {
-                Outcome::Completed | Outcome::Failed(_) => {
+                Outcome::Completed | Outcome::Unanswered | Outcome::Failed(_) => {
                     recorder.add(slots.iterations, 1);
                     recorder.record(slots.duration, ended.nanos_since(begun), ended);
                 }
@@ -116,6 +125,8 @@ impl Vu {
             }
             if let Outcome::Failed(reason) = outcome {
                 recorder.add(slots.failed(reason), 1);
+            }
+            if let Outcome::Failed(_) | Outcome::Unanswered = outcome {
                 failures += 1;
                 let pause = backoff::pause(failures, &mut *worker.random.borrow_mut());
                 pause_until(&self.control, ended + pause, Phase::Stopping).await;

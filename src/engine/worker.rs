@@ -25,13 +25,13 @@ use crate::{
     engine::{
         control::Phase,
         failure_log::FailureLog,
-        instruments::{GeneratorSlots, Instruments},
+        instruments::{GeneratorSlots, Instruments, ScenarioSlots},
         pacer::Pacer,
         vu::{Scenario, Vu},
     },
     metrics::{recorder::Recorder, samples::SampleSender, snapshot::Snapshot},
     plan::{Plan, VuChange, VuEvent},
-    protocol::connect::Connector,
+    protocol::{connect::Connector, http::Scratch, transport::Probe},
 };
 
 /// 50 wake-ups a second are about 0.03 % of a core.
@@ -98,6 +98,8 @@ pub struct WorkerContext {
     pub recorder: Rc<Recorder>,
     /// Opens connections.
     pub connector: Connector,
+    /// Room for the reads of HTTP connections.
+    pub scratch: Scratch,
     /// Renders messages.
     pub text: RefCell<String>,
     /// Pauses and backoff.
@@ -142,6 +144,24 @@ pub fn spawn(spec: WorkerSpec) -> io::Result<WorkerHandle> {
 }
 
 impl WorkerContext {
+    /// Where a new connection of a scenario counts its bytes.
+    #[must_use]
+    pub fn probe(&self, slots: &ScenarioSlots) -> Probe {
+        Probe {
+            recorder: self.recorder.clone(),
+            sent: slots.data_sent,
+            received: slots.data_received,
+            read_lag: self.generator.read_lag,
+            stamps: self.stamps.clone(),
+        }
+    }
+
+    /// Milliseconds since 1970 at `instant`.
+    #[must_use]
+    pub fn now_ms(&self, instant: Instant) -> u64 {
+        (self.wall.unix_nanos(instant) / 1_000_000) as u64
+    }
+
     /// Asks to be woken every [`HEARTBEAT`] and records how late that was: what any task of this worker has to wait for
     /// the others.
     async fn measure_loop_lag(&self) {
@@ -182,6 +202,7 @@ impl Worker {
         let context = Rc::new(WorkerContext {
             recorder,
             connector: Connector::new(spec.tls, spec.sockets),
+            scratch: Scratch::default(),
             text: RefCell::default(),
             random: RefCell::new(SmallRng::seed_from_u64(spec.seed ^ u64::from(spec.index))),
             wall: spec.wall,

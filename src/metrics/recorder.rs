@@ -98,3 +98,14 @@ impl Recorder {
         }
     }
 }
+
+/// A recorder with one slot of each kind, for tests of modules that only count into slots given to them.
+#[cfg(test)]
+pub(crate) fn with_a_slot_of_each_kind() -> (std::rc::Rc<Recorder>, CounterSlot, GaugeSlot, TrendSlot) {
+    use crate::{catalogue::Family, metrics::series::Series, units::tags::Tags};
+    let mut table = SeriesTable::new(Tags::new(), &[]);
+    let series = |family| Series { family, labels: Tags::new(), hidden: Tags::new(), always: true };
+    let counter = table.counter(series(Family::DataSent));
+    let (gauge, trend) = (table.gauge(series(Family::Vus)), table.trend(series(Family::ReadLag)));
+    (std::rc::Rc::new(Recorder::new(&Arc::new(table), Instant::now(), None)), counter, gauge, trend)
+}

@@ -25,9 +25,13 @@ impl Series {
     /// Whether every pair of `selector` is among the tags.
     #[must_use]
     pub fn matches(&self, selector: &[(String, String)]) -> bool {
-        selector.iter().all(|(name, value)| {
-            self.labels.get(name).or_else(|| self.hidden.get(name)).is_some_and(|tag| tag == value)
-        })
+        selector.iter().all(|(name, value)| self.has(name, value))
+    }
+
+    /// Whether the tag `name`, shown or hidden, is `value`.
+    #[must_use]
+    pub fn has(&self, name: &str, value: &str) -> bool {
+        self.labels.get(name).or_else(|| self.hidden.get(name)).is_some_and(|tag| tag == value)
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Trend {
     bounds: Arc<[u64]>,
     /// `buckets[i]` counts values in `(bounds[i-1], bounds[i]]`; the last one is above every boundary.
     buckets: Box<[u64]>,
+    /// Durations of zero, which the histogram cannot tell from its finest step.
+    zeros: u64,
     sum: u128,
     min: u64,
     max: u64,
@@ -38,7 +40,7 @@ impl Trend {
         // Grows to the longest duration met, at most 26 times in a run, so that most trends stay small.
         histogram.auto(true);
         let buckets = vec![0; bounds.len() + 1].into_boxed_slice();
-        Self { histogram, bounds, buckets, sum: 0, min: u64::MAX, max: 0 }
+        Self { histogram, bounds, buckets, zeros: 0, sum: 0, min: u64::MAX, max: 0 }
     }
 
     /// Counts one duration in nanoseconds.
@@ -54,6 +56,7 @@ impl Trend {
         if let Some(bucket) = self.buckets.get_mut(bucket) {
             *bucket += count;
         }
+        self.zeros += if nanos == 0 { count } else { 0 };
         self.sum += u128::from(nanos) * u128::from(count);
         self.min = self.min.min(nanos);
         self.max = self.max.max(nanos);
@@ -70,6 +73,7 @@ impl Trend {
         for (mine, theirs) in self.buckets.iter_mut().zip(&other.buckets) {
             *mine += theirs;
         }
+        self.zeros += other.zeros;
         self.sum += other.sum;
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
@@ -88,6 +92,7 @@ impl Trend {
         let mut since = Self {
             bounds: self.bounds.clone(),
             buckets: buckets.collect::<Option<_>>()?,
+            zeros: self.zeros.checked_sub(earlier.zeros)?,
             sum: self.sum.checked_sub(earlier.sum)?,
             min: u64::MAX,
             max: 0,
@@ -135,7 +140,7 @@ impl Trend {
     #[must_use]
     pub fn percentile(&self, percent: f64) -> u64 {
         let rank = rank::nearest_rank(percent, self.count());
-        if rank == 0 {
+        if rank <= self.zeros {
             return 0;
         }
         // The histogram rounds `quantile * count` up; half a sample below the rank survives the float steps.
@@ -185,6 +190,14 @@ mod tests {
         let trend = trend(&[199_999_999, 200_000_000, 200_000_001]);
         assert_eq!(trend.count_at_most(200_000_000), Some(2));
         assert_eq!(trend.count_at_most(123), None);
+    }
+
+    #[test]
+    fn nothing_is_no_finest_step() {
+        let mut left = trend(&[0, 0]);
+        left.merge(&trend(&[0, 1_000_000]));
+        assert_eq!((left.percentile(50.0), left.percentile(75.0)), (0, 0));
+        assert!(left.percentile(76.0).abs_diff(1_000_000) < 1_000);
     }
 
     #[test]

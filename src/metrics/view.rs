@@ -128,8 +128,7 @@ impl View<'_> {
         match (metric.source, metric.kind) {
             (Source::Ratio { hits, only, total }, _) => Value::Rate {
                 passes: self.sum(hits, |series| {
-                    series.matches(selector)
-                        && only.is_none_or(|(name, value)| series.labels.get(name).is_some_and(|tag| tag == value))
+                    series.matches(selector) && only.is_none_or(|(name, value)| series.has(name, value))
                 }),
                 total: self.sum(total, |series| series.matches(selector)),
             },

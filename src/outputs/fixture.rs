@@ -64,6 +64,7 @@ pub(crate) fn thresholds() -> Vec<Threshold> {
         threshold("ws_session_duration{scenario:default}", "avg<5000"),
         threshold("ws_ping", "p(95)<10"),
         threshold("data_sent", "count>1000"),
+        threshold("http_req_failed", "rate<0.5"),
         aborting,
     ]
 }
@@ -85,6 +86,9 @@ pub(crate) fn table() -> (Arc<SeriesTable>, Slots) {
             Family::WsSessions => &[&["101"], &["403"], &["0"]],
             Family::WsConnectFailures => &[&["refused"], &["status"], &["timeout"]],
             Family::WsCloses => &[&["agent", "1000"], &["server", "1011"], &["server", "1006"]],
+            Family::HttpReqs => &[&["GET", "200", "home"], &["GET", "0", "home"], &["GET", "500", "home"]],
+            Family::HttpReqFailures => &[&["timeout"], &["status"]],
+            Family::HttpReqDuration => &[&["true"], &["false"]],
             Family::Checks => {
                 &[&["status is 101", "pass"], &["status is 101", "fail"], &["echo", "pass"], &["echo", "fail"]]
             }
@@ -95,11 +99,14 @@ pub(crate) fn table() -> (Arc<SeriesTable>, Slots) {
             labels.extend(
                 family.labels().iter().zip(*values).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
             );
-            let hidden = if family.name().starts_with("ws_") {
+            let mut hidden = if family.name().starts_with("ws_") {
                 tags(&[("url", "ws://h/ws"), ("name", "ws://h/ws")])
             } else {
                 Tags::new()
             };
+            if *family == Family::HttpReqs {
+                hidden.insert("expected_response".to_owned(), (values[1] == "200").to_string());
+            }
             let always = family.labels().is_empty();
             let series = Series { family: *family, labels, hidden, always };
             match family.kind() {
@@ -110,7 +117,8 @@ pub(crate) fn table() -> (Arc<SeriesTable>, Slots) {
                     slots.gauges.insert(*family, table.gauge(series));
                 }
                 FamilyKind::Trend => {
-                    slots.trends.insert(*family, table.trend(series));
+                    let slot = table.trend(series);
+                    slots.trends.entry(*family).or_insert(slot);
                 }
             }
         }
@@ -132,6 +140,11 @@ pub(crate) fn record(recorder: &Recorder, slots: &Slots, part: u64, at: Instant)
     add(Family::WsRepliesExpected, "", 900);
     add(Family::WsMsgsReceived, "", 898);
     add(Family::WsMsgsLost, "", 2);
+    add(Family::HttpReqs, "GET 200 home", 8);
+    add(Family::HttpReqs, "GET 0 home", part);
+    add(Family::HttpReqs, "GET 500 home", part);
+    add(Family::HttpReqFailures, "timeout", part);
+    add(Family::HttpReqFailures, "status", part);
     add(Family::Checks, "status is 101 pass", 9);
     add(Family::Checks, "status is 101 fail", 1 + part);
     add(Family::Checks, "echo pass", 9);
@@ -147,6 +160,8 @@ pub(crate) fn record(recorder: &Recorder, slots: &Slots, part: u64, at: Instant)
         (Family::WsConnecting, 1_350_000 + part * 150_000_000),
         (Family::WsMsgRtt, 64_128),
         (Family::WsMsgRtt, 80_000),
+        (Family::HttpReqDuration, 751_800),
+        (Family::HttpReqWaiting, 700_000),
         (Family::IterationDuration, 2_500_000_000),
         (Family::WsSessionDuration, 2_501_000_000),
     ] {

@@ -109,7 +109,8 @@ impl RunReport {
         self.thresholds.iter().zip(&self.evaluations)
     }
 
-    /// Metrics that have samples or a threshold, each followed by the parts that thresholds name, by name.
+    /// Metrics that have samples or a threshold, each followed by the parts that thresholds name, by
+    /// name. As in k6, the duration of expected responses alone is always one of the parts.
     #[must_use]
     pub fn measured(&self) -> Vec<Measured> {
         let view = self.view();
@@ -121,14 +122,18 @@ impl RunReport {
             if view.records(metric) && !value.is_empty() || !judged.is_empty() {
                 measured.push(Measured { name: metric.name.to_owned(), metric, selector: Vec::new(), value });
             }
-            let parts: BTreeMap<_, _> = judged
+            let mut parts: BTreeMap<_, _> = judged
                 .iter()
                 .filter(|part| !part.selector.is_empty())
-                .map(|part| (&part.name, &part.selector))
+                .map(|part| (part.name.clone(), part.selector.clone()))
                 .collect();
+            if metric.name == "http_req_duration" && measured.last().is_some_and(|last| last.metric == metric) {
+                let expected = ("expected_response".to_owned(), "true".to_owned());
+                parts.insert(format!("{}{{expected_response:true}}", metric.name), vec![expected]);
+            }
             for (name, selector) in parts {
-                let value = view.value(metric, selector);
-                measured.push(Measured { name: name.clone(), metric, selector: selector.clone(), value });
+                let value = view.value(metric, &selector);
+                measured.push(Measured { name, metric, selector, value });
             }
         }
         measured.sort_by(|left, right| (left.metric.name, &left.name).cmp(&(right.metric.name, &right.name)));

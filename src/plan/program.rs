@@ -1,10 +1,10 @@
 //! The flow of an iteration as a flat list of operations. Nested steps become jumps, so that the
 //! engine walks an array without recursion, and an iteration allocates nothing for its control flow.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::config::{
-    profile::{Expect, Pace, Reply, Sleep, SocketStep, Step, WebSocket},
+    profile::{Expect, Pace, Reply, Sleep, SocketStep, Step, WebSocket, http::Http},
     template::Template,
 };
 
@@ -34,6 +34,11 @@ pub enum Op {
     },
     /// Waits; an open connection is served meanwhile.
     Sleep(Sleep),
+    /// Sends a request and reads its response.
+    Http {
+        /// Place in [`Program::requests`].
+        request: usize,
+    },
     /// Opens the connection `site`.
     Open {
         /// Place in [`Program::sites`].
@@ -73,13 +78,15 @@ pub struct Program {
     pub ops: Vec<Op>,
     /// The connections that [`Op::Open`] names.
     pub sites: Vec<WebSocket>,
+    /// The requests that [`Op::Http`] names.
+    pub requests: Vec<Http>,
 }
 
 impl Program {
     /// Flattens a flow.
     #[must_use]
     pub fn new(flow: &[Step]) -> Self {
-        let mut program = Self { ops: Vec::new(), sites: Vec::new() };
+        let mut program = Self { ops: Vec::new(), sites: Vec::new(), requests: Vec::new() };
         program.steps(flow);
         program
     }
@@ -90,6 +97,10 @@ impl Program {
                 Step::Sleep(sleep) => self.ops.push(Op::Sleep(*sleep)),
                 Step::Repeat { times, steps } => self.repeat(*times, |program| program.steps(steps)),
                 Step::WebSocket(socket) => self.socket(socket),
+                Step::Http(request) => {
+                    self.ops.push(Op::Http { request: self.requests.len() });
+                    self.requests.push((**request).clone());
+                }
             }
         }
     }
@@ -150,6 +161,17 @@ impl Program {
     /// `every` without `for` counts as one round.
     #[must_use]
     pub fn messages(&self) -> u64 {
+        self.count(|op| matches!(op, Op::Send { .. }))
+    }
+
+    /// Requests that one whole iteration sends, redirects not counted.
+    #[must_use]
+    pub fn requests_each(&self) -> u64 {
+        self.count(|op| matches!(op, Op::Http { .. }))
+    }
+
+    /// Times that one whole iteration comes by the operations that are `counted`.
+    fn count(&self, counted: impl Fn(&Op) -> bool) -> u64 {
         let mut factor: Vec<u64> = vec![1];
         let mut total: u64 = 0;
         // A loop's rounds stand at its end, so the walk goes backwards.
@@ -161,11 +183,17 @@ impl Program {
                     factor.pop();
                 }
                 Op::Jump { to } => factor.push(current.saturating_mul(self.slots(*to))),
-                Op::Send { .. } => total = total.saturating_add(current),
+                op if counted(op) => total = total.saturating_add(current),
                 _ => {}
             }
         }
         total
+    }
+
+    /// `host:port` of each target of a request, each once; http and https to one of them are two connections.
+    #[must_use]
+    pub fn origins(&self) -> BTreeSet<(bool, String)> {
+        self.requests.iter().map(|request| (request.url.secure, request.url.address())).collect()
     }
 
     /// Slots of the pace whose [`Op::Slot`] is at `slot`.

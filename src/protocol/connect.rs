@@ -1,13 +1,16 @@
-//! From a site of a profile to an open WebSocket, every wait bounded.
+//! From a target of a profile to an open connection or WebSocket, every wait bounded.
 
-use std::{future::poll_fn, io, rc::Rc, sync::Arc};
+use std::{future::poll_fn, io, rc::Rc, sync::Arc, time::Duration};
 
 use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
 use tokio::time::timeout;
 
 use crate::{
     clock::Instant,
-    config::{profile::WebSocket, template::Values},
+    config::{
+        profile::{Target, WebSocket},
+        template::Values,
+    },
     protocol::{
         dial,
         failure::{ConnectError, ConnectFailure},
@@ -31,6 +34,17 @@ pub struct Connector {
     outboxes: Rc<Outboxes>,
 }
 
+/// A transport with the instants of its opening.
+#[derive(Debug)]
+pub struct Dialled {
+    /// TCP, or TLS over TCP.
+    pub transport: Transport,
+    /// TCP was established.
+    pub connected_at: Instant,
+    /// The server's last part of the TLS handshake had arrived; `connected_at` without TLS.
+    pub secured_at: Instant,
+}
+
 impl Connector {
     /// For a worker that may have `sockets` open.
     #[must_use]
@@ -44,36 +58,45 @@ impl Connector {
         }
     }
 
-    /// Opens a connection: name, TCP and TLS within `timeouts.connect`, the upgrade within `timeouts.upgrade`.
+    /// Opens a WebSocket: name, TCP and TLS within `timeouts.connect`, the upgrade within `timeouts.upgrade`.
     ///
     /// # Errors
     /// The counted reason, with a text for the debug log.
     pub async fn open(&self, site: &WebSocket, values: &Values, probe: Probe) -> Result<Connection, ConnectError> {
         let request = upgrade::request(site, values)?;
+        let dialled = self.dial(&site.url, site.timeouts.connect, probe).await?;
+        let limit = site.timeouts.upgrade;
+        let upgrade = upgrade::upgrade(dialled.transport, request, site);
+        let upgraded = timeout(limit, upgrade).await.unwrap_or_else(|_| {
+            Err(ConnectError::new(ConnectFailure::UpgradeTimeout, format!("no answer to the upgrade within {limit:?}")))
+        })?;
+        Ok(Connection::new(upgraded, self.outboxes.clone()))
+    }
+
+    /// Opens a connection: name, TCP and TLS within `limit`.
+    ///
+    /// # Errors
+    /// The counted reason, with a text for the debug log.
+    pub async fn dial(&self, target: &Target, limit: Duration, probe: Probe) -> Result<Dialled, ConnectError> {
         if Rc::strong_count(&self.permit) > self.sockets {
             let detail = format!("{} sockets are open, more would leave no files for the listener", self.sockets);
             return Err(ConnectError::new(ConnectFailure::FdLimit, detail));
         }
         let permit = self.permit.clone();
-        let limit = site.timeouts.connect;
         let deadline = Instant::now() + limit;
-        let target = &site.url;
         let stream = dial::tcp(&self.resolver, &target.host, target.port, limit).await?;
         let socket = Socket::new(stream, probe, permit);
-        let transport = if target.secure {
-            let left = deadline.since(Instant::now());
-            let handshake = self.tls_handshake(socket, &target.host);
-            timeout(left, handshake).await.unwrap_or_else(|_| {
-                Err(ConnectError::new(ConnectFailure::ConnectTimeout, format!("TCP and TLS took over {limit:?}")))
-            })?
-        } else {
-            Transport::Plain(socket)
-        };
-        let limit = site.timeouts.upgrade;
-        let upgraded = timeout(limit, upgrade::upgrade(transport, request, site)).await.unwrap_or_else(|_| {
-            Err(ConnectError::new(ConnectFailure::UpgradeTimeout, format!("no answer to the upgrade within {limit:?}")))
+        let connected_at = Instant::now();
+        if !target.secure {
+            return Ok(Dialled { transport: Transport::Plain(socket), connected_at, secured_at: connected_at });
+        }
+        let left = deadline.since(Instant::now());
+        let handshake = self.tls_handshake(socket, &target.host);
+        let transport = timeout(left, handshake).await.unwrap_or_else(|_| {
+            Err(ConnectError::new(ConnectFailure::ConnectTimeout, format!("TCP and TLS took over {limit:?}")))
         })?;
-        Ok(Connection::new(upgraded, self.outboxes.clone()))
+        let secured_at = transport.arrived_at().max(connected_at);
+        Ok(Dialled { transport, connected_at, secured_at })
     }
 
     async fn tls_handshake(&self, socket: Socket, host: &str) -> Result<Transport, ConnectError> {

@@ -33,6 +33,8 @@ macro_rules! reasons {
     };
 }
 
+pub mod request;
+
 reasons! {
     /// Why a connection did not open.
     ConnectFailure {
@@ -145,7 +147,7 @@ pub fn connect_failure(error: &io::Error) -> ConnectFailure {
     }
 }
 
-fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+pub(crate) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 

@@ -134,19 +134,23 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.drained {
-            // Clears tokio's readiness without a system call; epoll is edge-triggered, so what
-            // arrives from now on is announced again. An end of stream stays ready regardless.
-            self.drained = false;
-            let cleared = self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
-            debug_assert!(cleared.is_err());
+        if std::mem::take(&mut self.drained) {
             return Err(self.would_block(Blocked::Read));
         }
         match self.receive(buffer) {
             Ok((count, stamp)) => {
                 self.note_arrival(stamp);
                 self.probe.recorder.add(self.probe.received, count as u64);
-                self.drained = count > 0 && count < buffer.len();
+                if count > 0 && count < buffer.len() {
+                    // Clears tokio's readiness without a system call; epoll is edge-triggered, so
+                    // what arrives from now on is announced again. Not later: the task may give
+                    // others their turn before it reads again, and an announcement made meanwhile
+                    // would be lost. An end of stream stays ready regardless.
+                    let cleared =
+                        self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+                    debug_assert!(cleared.is_err());
+                    self.drained = true;
+                }
                 Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(self.would_block(Blocked::Read)),
@@ -179,9 +183,9 @@ fn unix_nanos(time: TimeSpec) -> i128 {
 /// TCP, or TLS over TCP.
 #[derive(Debug)]
 pub enum Transport {
-    /// `ws://`
+    /// `ws://`, `http://`
     Plain(Socket),
-    /// `wss://`
+    /// `wss://`, `https://`
     Tls(Box<StreamOwned<ClientConnection, Socket>>),
 }
 
@@ -190,12 +194,6 @@ impl Transport {
     #[must_use]
     pub fn tls(connection: ClientConnection, socket: Socket) -> Self {
         Self::Tls(Box::new(StreamOwned::new(connection, socket)))
-    }
-
-    /// Whether what this transport takes is in the kernel at once.
-    #[must_use]
-    pub fn is_plain(&self) -> bool {
-        matches!(self, Self::Plain(_))
     }
 
     /// While a data frame has been written in part, `Write` blocks: only [`Self::write_frames`] may go on with it.
@@ -215,6 +213,12 @@ impl Transport {
             Transport::Plain(socket) => socket.write(frames),
             Transport::Tls(tls) => tls.write(frames),
         }
+    }
+
+    /// Whether TLS is between us and TCP.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Tls(_))
     }
 
     fn socket(&self) -> &Socket {
@@ -293,5 +297,45 @@ impl Write for Transport {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::recorder::with_a_slot_of_each_kind;
+    use std::future::poll_fn;
+    use tokio::io::AsyncWriteExt as _;
+
+    fn probe() -> Probe {
+        let (recorder, counter, _, read_lag) = with_a_slot_of_each_kind();
+        Probe { recorder, sent: counter, received: counter, read_lag, stamps: Some(Rc::default()) }
+    }
+
+    async fn read(socket: &mut Socket, buffer: &mut [u8]) -> usize {
+        loop {
+            match socket.read(buffer) {
+                Ok(count) => return count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll_fn(|cx| socket.poll_unblocked(cx)).await.unwrap();
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_arrives_between_a_short_read_and_the_next_one_is_not_lost() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, server) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (mut socket, (mut peer, _)) = (Socket::new(client.unwrap(), probe(), Rc::new(())), server.unwrap());
+        let mut buffer = [0; 64];
+        peer.write_all(b"first").await.unwrap();
+        assert_eq!(read(&mut socket, &mut buffer).await, 5);
+        peer.write_all(b"second").await.unwrap();
+        // The runtime looks at its sockets while this task waits for another one, and learns of the second write.
+        let _other = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let second = tokio::time::timeout(std::time::Duration::from_secs(5), read(&mut socket, &mut buffer));
+        assert_eq!(second.await, Ok(6));
     }
 }

@@ -103,7 +103,7 @@ impl Connection {
                     return Poll::Ready(Ok(()));
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.socket.get_ref().is_plain() {
+                    if !self.socket.get_ref().is_encrypted() {
                         self.accepted = self.queued - self.outbox.unwritten().len() as u64;
                     }
                     if ready!(self.socket.get_ref().poll_writable(cx)).is_err() {

@@ -11,6 +11,8 @@ mod cli;
 mod echo_target;
 mod exit_codes;
 mod faults;
+mod http;
+mod http_faults;
 mod k6_formats;
 mod linger;
 mod metrics_page;

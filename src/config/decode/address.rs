@@ -1,31 +1,57 @@
-//! `url:` of a websocket step.
+//! `url:` of a websocket or http step.
 
 use crate::config::{decode::template, node::Node, problem::shown, profile::Target, template::Template, tree::Text};
 
-const EXAMPLE: &str = "for example `wss://example.com/ws`";
+/// What addresses of a protocol look like.
+pub(crate) struct Scheme {
+    what: &'static str,
+    /// Without TLS, and with it.
+    names: [&'static str; 2],
+    /// Schemes that were probably meant to be those, with the message.
+    mistaken: [(&'static str, &'static str); 2],
+    example: &'static str,
+}
+
+/// `ws://` and `wss://`.
+pub(crate) const WEBSOCKET: Scheme = Scheme {
+    what: "a WebSocket URL",
+    names: ["ws", "wss"],
+    mistaken: [("http", "`http://` is not for WebSockets"), ("https", "`https://` is not for WebSockets")],
+    example: "for example `wss://example.com/ws`",
+};
+
+/// `http://` and `https://`.
+pub(crate) const HTTP: Scheme = Scheme {
+    what: "an HTTP URL",
+    names: ["http", "https"],
+    mistaken: [("ws", "`ws://` is for WebSockets"), ("wss", "`wss://` is for WebSockets")],
+    example: "for example `https://example.com/api`",
+};
 
 /// Splits and checks an address. A part is quoted in a message only if no variable filled it in.
-pub(crate) fn websocket(node: &Node<'_>) -> Option<Target> {
+pub(crate) fn target(node: &Node<'_>, kind: &Scheme) -> Option<Target> {
     let text = node.text()?;
     let url = text.value.trim();
-    let bad = |why: &str, hint: &str| node.bad_text::<Target>(text, "a WebSocket URL", why, hint.to_owned());
+    let bad = |why: &str, hint: &str| node.bad_text::<Target>(text, kind.what, why, hint.to_owned());
     // The URL standard drops line breaks and tabs and reads `\` as `/`; none of that is meant here.
     if url.chars().any(|char| char.is_control() || char == '\\')
         || url.split("{{").any(|part| outside(part).contains(' '))
     {
-        return bad("a URL has no spaces, backslashes or control characters", EXAMPLE);
+        return bad("a URL has no spaces, backslashes or control characters", kind.example);
     }
     let Some((scheme, rest)) = url.split_once("://") else {
-        return bad(&format!("`{}` has no scheme", shown(url)), EXAMPLE);
+        return bad(&format!("`{}` has no scheme", shown(url)), kind.example);
     };
-    let secure = match scheme.to_ascii_lowercase().as_str() {
-        "ws" => false,
-        "wss" => true,
-        "http" => return refuse(node, "`http://` is not for WebSockets", "use `ws://`"),
-        "https" => return refuse(node, "`https://` is not for WebSockets", "use `wss://`"),
-        _ => return bad(&format!("unknown scheme `{}`", shown(scheme)), "use `ws://` or `wss://`"),
-    };
-    let scheme = if secure { "wss" } else { "ws" };
+    let lower = scheme.to_ascii_lowercase();
+    let [plain, encrypted] = kind.names;
+    if let Some(index) = kind.mistaken.iter().position(|(name, _)| *name == lower) {
+        return refuse(node, kind.mistaken[index].1, &format!("use `{}://`", kind.names[index]));
+    }
+    if lower != plain && lower != encrypted {
+        return bad(&format!("unknown scheme `{}`", shown(scheme)), &format!("use `{plain}://` or `{encrypted}://`"));
+    }
+    let secure = lower == encrypted;
+    let scheme = kind.names[usize::from(secure)];
     let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if authority.contains('@') {
         let hint = "send credentials in a header: `headers: { Authorization: \"Basic …\" }`";
@@ -46,14 +72,14 @@ pub(crate) fn websocket(node: &Node<'_>) -> Option<Target> {
         );
     }
     if authority.is_empty() || authority.starts_with(':') {
-        return refuse(node, "the host is missing", EXAMPLE);
+        return refuse(node, "the host is missing", kind.example);
     }
     let parsed = match url::Url::parse(&format!("{scheme}://{authority}/")) {
         Ok(parsed) => parsed,
         Err(url::ParseError::InvalidPort) => {
             return bad(&format!("`{}` has no valid port", shown(authority)), "a port is a number from 1 to 65535");
         }
-        Err(error) => return bad(&format!("`{}` is no valid host: {error}", shown(authority)), EXAMPLE),
+        Err(error) => return bad(&format!("`{}` is no valid host: {error}", shown(authority)), kind.example),
     };
     let port = parsed.port_or_known_default().unwrap_or_default();
     if port == 0 {
@@ -89,6 +115,19 @@ fn path_and_query(node: &Node<'_>, text: &Text, rest: &str) -> Option<(Template,
     let mut encoded = Template::default();
     encoded.push_mapped(compiled, percent_encoded);
     Some((encoded, path))
+}
+
+/// A key or value of a query: only RFC 3986's unreserved characters stay as they are.
+pub(crate) fn component_encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 /// What may not stand in a request line, as a browser encodes it; what is encoded already stays.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::config::{
-    decode::{address, all, headers, name, socket, step, tags},
+    decode::{address, all, headers, http, name, socket, step, tags},
     node::{Later, Node},
     profile::{Sleep, Step, Timeouts, WebSocket},
 };
 
-const KINDS: &[&str] = &["websocket", "sleep", "repeat"];
-const LATER: Later = &["http", "set", "check"];
+const KINDS: &[&str] = &["http", "websocket", "sleep", "repeat"];
+const LATER: Later = &["set", "check"];
 
 /// Largest limit on a message: it bounds what one server can make the agent hold for one connection.
 const LARGEST_MESSAGE: u64 = 1 << 30;
@@ -28,6 +28,7 @@ fn one(node: &Node<'_>) -> Option<Step> {
     let (kind, value) = step(node, KINDS, LATER)?;
     match kind {
         "websocket" => websocket(&value).map(|socket| Step::WebSocket(Box::new(socket))),
+        "http" => http::http(&value).map(|request| Step::Http(Box::new(request))),
         "sleep" => sleep(&value).map(Step::Sleep),
         _ => {
             let (times, steps) = repeat(&value, steps)?;
@@ -69,10 +70,10 @@ pub(crate) fn repeat<T>(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Option<Vec<
 fn websocket(node: &Node<'_>) -> Option<WebSocket> {
     let mut fields = node.fields("for example `websocket: { url: \"wss://example.com/ws\", steps: […] }`")?;
     let url = fields.require(&["url"], "url: wss://example.com/ws");
-    let url = url.and_then(|node| address::websocket(&node));
+    let url = url.and_then(|node| address::target(&node, &address::WEBSOCKET));
     let name = fields.take("name").map(|node| name(&node));
     let tags = fields.take("tags").map(|node| tags(&node)).unwrap_or_default();
-    let headers = fields.take("headers").map_or(Some(Vec::new()), |node| headers::headers(&node));
+    let headers = fields.take("headers").map_or(Some(Vec::new()), |node| headers::headers(&node, &headers::HANDSHAKE));
     let subprotocols = fields.take("subprotocols").map_or(Some(Vec::new()), |node| headers::subprotocols(&node));
     let timeouts = fields.take("timeouts").map_or(Some(Timeouts::default()), |node| timeouts(&node));
     let size = fields.take("maxMessageSize").map_or(Some(1 << 20), |node| node.size(&(1..=LARGEST_MESSAGE)));

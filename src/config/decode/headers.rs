@@ -1,4 +1,4 @@
-//! `headers:` and `subprotocols:` of a websocket step.
+//! `headers:` of a websocket or http step, and `subprotocols:`.
 
 use std::collections::HashSet;
 
@@ -8,21 +8,42 @@ use crate::config::{
     node::Node,
     problem::shown,
     profile::Header,
+    template::Template,
     tree::Tree,
 };
 
+/// Headers that are not the profile's to set, with what to do instead.
+pub(crate) struct Reserved {
+    by: &'static str,
+    names: &'static [(&'static str, &'static str)],
+}
+
 /// Set by the handshake (RFC 6455, 4.1).
-const OWN: [&str; 6] = [
-    "connection",
-    "upgrade",
-    "sec-websocket-key",
-    "sec-websocket-version",
-    "sec-websocket-extensions",
-    "sec-websocket-accept",
-];
+pub(crate) const HANDSHAKE: Reserved = Reserved {
+    by: "the handshake",
+    names: &[
+        ("connection", "remove it"),
+        ("upgrade", "remove it"),
+        ("sec-websocket-key", "remove it"),
+        ("sec-websocket-version", "remove it"),
+        ("sec-websocket-extensions", "remove it"),
+        ("sec-websocket-accept", "remove it"),
+        ("sec-websocket-protocol", "use `subprotocols: […]`"),
+    ],
+};
+
+/// Set by the framing of a request's body (RFC 9112, 6).
+pub(crate) const REQUEST: Reserved = Reserved {
+    by: "the request",
+    names: &[
+        ("content-length", "remove it"),
+        ("transfer-encoding", "remove it"),
+        ("upgrade", "use a `websocket` step"),
+    ],
+};
 
 /// A map of names to values, in the order typed.
-pub(crate) fn headers(node: &Node<'_>) -> Option<Vec<Header>> {
+pub(crate) fn headers(node: &Node<'_>, reserved: &Reserved) -> Option<Vec<Header>> {
     let entries = node.entries("for example `headers: { Authorization: \"Bearer ${TOKEN}\" }`")?;
     let mut hosts = 0;
     all(entries.iter().map(|(name, value)| {
@@ -34,11 +55,8 @@ pub(crate) fn headers(node: &Node<'_>) -> Option<Vec<Header>> {
         if !is_token(name) {
             return refuse(format!("`{}` is no name of a header", shown(name)), "use letters, digits and `-`");
         }
-        if OWN.contains(&lower.as_str()) {
-            return refuse(format!("the handshake sets the header `{name}` itself"), "remove it");
-        }
-        if lower == "sec-websocket-protocol" {
-            return refuse(format!("the handshake sets the header `{name}` itself"), "use `subprotocols: […]`");
+        if let Some((_, hint)) = reserved.names.iter().find(|(own, _)| *own == lower) {
+            return refuse(format!("{} sets the header `{name}` itself", reserved.by), hint);
         }
         hosts += usize::from(lower == "host");
         if lower == "host" && hosts > 1 {
@@ -48,7 +66,8 @@ pub(crate) fn headers(node: &Node<'_>) -> Option<Vec<Header>> {
     }))
 }
 
-fn header_value(node: &Node<'_>) -> Option<crate::config::template::Template> {
+/// Printable text with placeholders.
+pub(crate) fn header_value(node: &Node<'_>) -> Option<Template> {
     let text = node.scalar()?;
     if !text.value.chars().all(|char| char == '\t' || char == ' ' || char.is_ascii_graphic()) {
         let hint = "use printable ASCII without line breaks; `${file:PATH}` drops the last line break of a file";

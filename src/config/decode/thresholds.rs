@@ -33,12 +33,7 @@ fn metric_thresholds(name: &str, node: &Node<'_>) -> Vec<Threshold> {
     let metric = match metric {
         Ok(metric) => metric,
         Err(unknown) => {
-            let later = unknown.starts_with("http_req");
-            let hint = if later {
-                Some("this version measures WebSocket; HTTP comes later".to_owned())
-            } else {
-                did_you_mean(unknown, METRICS.iter().map(|metric| metric.name))
-            };
+            let hint = did_you_mean(unknown, METRICS.iter().map(|metric| metric.name));
             let all = || format!("known: {}", METRICS.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", "));
             refuse(format!("unknown metric `{}`", shown(unknown)), hint.unwrap_or_else(all));
             return Vec::new();

@@ -102,10 +102,11 @@ impl Points {
 /// The rate whose hits a counter is, if any, and what its points are worth.
 fn hit(table: &SeriesTable, series: &Series) -> Option<(Frame, bool)> {
     METRICS.iter().find_map(|metric| match metric.source {
-        // Each series of the family says by a label whether its samples are true; the label is no tag in k6.
+        // Each series of the family says by a tag whether its samples are true; `result` is no tag in k6,
+        // `expected_response` is one.
         Source::Ratio { hits, total, only: Some((label, value)) } if hits == total && hits == series.family => {
-            let is_true = series.labels.get(label).is_some_and(|tag| tag == value);
-            Some((Frame { metric, tags: point_tags(table, series, &[label]) }, is_true))
+            let left_out: &[&str] = if series.labels.contains_key(label) { &[label] } else { &[] };
+            Some((Frame { metric, tags: point_tags(table, series, left_out) }, series.has(label, value)))
         }
         Source::Ratio { hits, total, only: None } if hits != total && hits == series.family => {
             Some((Frame { metric, tags: point_tags(table, series, &[]) }, true))

@@ -26,8 +26,21 @@ const SECTIONS: [(Section, &str); 5] = [
     (Section::Generator, "GENERATOR"),
 ];
 
+/// Left out unless a threshold names them, as in k6's compact summary; the export has them.
+const DETAILS: [&str; 8] = [
+    "http_connections",
+    "http_open",
+    "http_req_blocked",
+    "http_req_connecting",
+    "http_req_receiving",
+    "http_req_sending",
+    "http_req_tls_handshaking",
+    "http_req_waiting",
+];
+
 /// Metrics whose labels say what happened: broken down below their line. The last item is what goes without saying.
-const BREAKDOWNS: [(&str, Family, &[&str]); 3] = [
+const BREAKDOWNS: [(&str, Family, &[&str]); 4] = [
+    ("http_req_failed", Family::HttpReqFailures, &[]),
     ("ws_connect_failed", Family::WsConnectFailures, &[]),
     ("ws_closes", Family::WsCloses, &[]),
     ("ws_sessions", Family::WsSessions, &["101"]),
@@ -85,7 +98,11 @@ fn check_lines(check: &Check, style: Style) -> Vec<String> {
 
 fn rows(report: &RunReport, measured: &[Measured], section: Section) -> Vec<Row> {
     let mut rows = Vec::new();
-    for whole in measured.iter().filter(|whole| whole.metric.section == section && whole.selector.is_empty()) {
+    let shown = |name: &str| {
+        !DETAILS.contains(&name) || report.thresholds.iter().any(|threshold| threshold.metric.name == name)
+    };
+    let whole = measured.iter().filter(|whole| whole.metric.section == section && whole.selector.is_empty());
+    for whole in whole.filter(|whole| shown(whole.metric.name)) {
         let stats = &report.trend_stats;
         rows.push(Row { name: whole.name.clone(), cells: cells(whole.metric, &whole.value, stats) });
         let mut parts = breakdown(&report.view(), whole.metric);

@@ -1,0 +1,93 @@
+//! `http` steps of good profiles.
+
+use std::time::Duration;
+
+use super::good;
+use crate::config::{
+    profile::{
+        Step,
+        http::{Http, Method, Statuses},
+    },
+    template::{Template, Values},
+};
+
+fn requests(flow: &str) -> Vec<Http> {
+    let profile = good(&format!("vus: 1\nduration: 1s\nflow:\n{flow}"));
+    let requests = profile.scenarios[0].flow.iter().map(|step| match step {
+        Step::Http(request) => (**request).clone(),
+        other => panic!("{other:?}"),
+    });
+    requests.collect()
+}
+
+fn rendered(template: &Template) -> String {
+    let mut out = String::new();
+    template.render(&Values { vu: 3, index: 5, ..Values::default() }, &mut out);
+    out
+}
+
+#[test]
+fn an_address_alone_is_a_get_with_k6s_defaults() {
+    let requests = requests("  - http: HTTPS://Example.com/a?b=c\n");
+    let request = &requests[0];
+    assert_eq!(request.method, Method::Get);
+    assert_eq!((request.url.secure, request.url.port, request.url.host.as_str()), (true, 443, "example.com"));
+    assert_eq!(rendered(&request.url.path_and_query), "/a?b=c");
+    assert_eq!(request.name, "https://example.com/a", "a query has no place in a tag");
+    assert_eq!((request.timeout, request.connect_timeout), (Duration::from_secs(60), Duration::from_secs(10)));
+    assert_eq!(request.expected, Statuses(vec![200..=399]));
+    assert!(request.headers.is_empty() && request.body.is_none());
+}
+
+#[test]
+fn every_key_is_read() {
+    let requests = requests(
+        r#"
+  - http:
+      url: "http://h:8080/users/{{ vu }}"
+      query: { page: "{{ index }}", "a b": "x&y z" }
+      method: put
+      name: user
+      tags: { team: quantum }
+      headers: { X-A: 1 }
+      json: { n: "{{ index }}" }
+      timeout: 5s
+      connectTimeout: 1500
+      expectedStatuses: [200, "404-410"]
+      expect: { status: 200, contains: "vu {{ vu }}" }
+      maxBodySize: 64KiB
+"#,
+    );
+    let request = &requests[0];
+    assert_eq!((request.method, request.name.as_str()), (Method::Put, "user"));
+    assert_eq!(rendered(&request.url.path_and_query), "/users/3?page=5&a%20b=x%26y%20z");
+    assert_eq!(request.url.display, "http://h:8080/users/{{ vu }}");
+    assert_eq!(request.tags["team"], "quantum");
+    let headers: Vec<_> =
+        request.headers.iter().map(|header| (header.name.as_str(), rendered(&header.value))).collect();
+    assert_eq!(headers, [("X-A", "1".to_owned()), ("Content-Type", "application/json".to_owned())]);
+    assert_eq!(rendered(&request.body.as_ref().unwrap().0), r#"{"n":5}"#);
+    assert_eq!((request.timeout, request.connect_timeout), (Duration::from_secs(5), Duration::from_millis(1500)));
+    assert_eq!(request.expected, Statuses(vec![200..=200, 404..=410]));
+    assert_eq!(request.expect.status, Some(Statuses(vec![200..=200])));
+    assert_eq!(rendered(&request.expect.contains.as_ref().unwrap().text), "vu 3");
+    assert_eq!(request.max_body_size, 65_536);
+}
+
+#[test]
+fn a_form_is_encoded_and_a_typed_content_type_stays() {
+    let requests = requests(
+        r#"
+  - http: { url: "http://h/?x=1", query: { y: 2 }, method: POST, form: { user: "u {{ vu }}", pass: "a&b=c+d" } }
+  - http: { url: "http://h", method: POST, headers: { content-type: text/json }, json: [1, "a"] }
+  - http: { url: "http://h", method: POST, body: "plain {{ vu }}" }
+"#,
+    );
+    let body = |request: &Http| rendered(&request.body.as_ref().unwrap().0);
+    assert_eq!(body(&requests[0]), "user=u+3&pass=a%26b%3Dc%2Bd");
+    assert_eq!(rendered(&requests[0].url.path_and_query), "/?x=1&y=2");
+    assert_eq!(requests[0].headers[0].value.constant(), Some("application/x-www-form-urlencoded"));
+    assert_eq!((body(&requests[1]).as_str(), requests[1].headers.len()), (r#"[1,"a"]"#, 1));
+    assert_eq!((body(&requests[2]).as_str(), requests[2].headers.len()), ("plain 3", 0));
+    assert_eq!(rendered(&requests[2].url.path_and_query), "/");
+}

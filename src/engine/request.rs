@@ -1,0 +1,202 @@
+//! `http` steps: sends requests over the VU's own connections and counts what became of each,
+//! exactly once: with a response by its status, without one by the reason, cut ones apart. Each
+//! redirect is a request.
+
+use std::{future::poll_fn, pin::pin, task::Poll};
+
+use crate::{
+    clock::Instant,
+    config::{profile::http::Http, template::Values},
+    engine::{
+        backoff, control::Phase, instruments::requests::RequestSlots, iteration::pause_until, lazy_timer::LazyTimer,
+        vu::Vu, worker::WorkerContext,
+    },
+    metrics::recorder::Recorder,
+    protocol::{
+        failure::request::{RequestError, RequestFailure},
+        http::{Client, Phases, Prepared, Response, Surroundings},
+    },
+};
+
+/// What the requests of one step on one worker share.
+#[derive(Debug)]
+pub struct RequestContext {
+    slots: RequestSlots,
+    /// An error counts for each request.
+    prepared: Result<Prepared, RequestError>,
+}
+
+impl RequestContext {
+    /// Prepares a step.
+    #[must_use]
+    pub fn new((request, slots): (&Http, &RequestSlots)) -> Self {
+        Self { slots: slots.clone(), prepared: Prepared::new(request) }
+    }
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The request is counted, with a response or without one.
+    Counted,
+    /// The iteration is to end now.
+    Cut,
+}
+
+/// One VU's requests.
+#[derive(Debug, Default)]
+pub struct Requests {
+    client: Client,
+    timer: LazyTimer,
+    /// In this iteration.
+    unanswered: u32,
+}
+
+enum Waited {
+    Answer(Result<Response, RequestError>),
+    TimedOut,
+    Cut,
+}
+
+impl Requests {
+    /// A new iteration; connections stay.
+    pub fn begin_iteration(&mut self) {
+        self.unanswered = 0;
+    }
+
+    /// Requests of this iteration without a response.
+    #[must_use]
+    pub fn unanswered(&self) -> u32 {
+        self.unanswered
+    }
+
+    /// Sends a request, waits for its response and counts it. As in k6, a flow goes on whatever the
+    /// response is; but after a request without one the next waits, as the next iteration does, so
+    /// that a `repeat` around a refusing server is no hot loop.
+    pub async fn run(
+        &mut self,
+        worker: &WorkerContext,
+        vu: &Vu,
+        request: &Http,
+        context: &RequestContext,
+        values: &Values,
+    ) -> Ended {
+        if self.unanswered > 0 {
+            let pause = backoff::pause(self.unanswered, &mut *worker.random.borrow_mut());
+            if !pause_until(&vu.control, Instant::now() + pause, Phase::Cut).await {
+                return Ended::Cut;
+            }
+        }
+        let slots = &context.slots;
+        let deadline = Instant::now() + request.timeout;
+        let mut hop: Option<Prepared> = None;
+        let mut left = request.redirects;
+        loop {
+            let prepared = match (&hop, &context.prepared) {
+                (Some(prepared), _) | (None, Ok(prepared)) => prepared,
+                (None, Err(error)) => {
+                    let error = RequestError::new(error.reason, error.detail.clone());
+                    self.fail(worker, request, slots, None, &error);
+                    return Ended::Counted;
+                }
+            };
+            match self.exchange(worker, vu, prepared, slots, values, deadline).await {
+                Waited::Answer(Ok(response)) => {
+                    self.count_answer(&worker.recorder, request, slots, &response);
+                    let next = if left > 0 { prepared.redirected(values, &response) } else { None };
+                    if next.is_none() {
+                        check(&worker.recorder, request, slots, values, &response);
+                        return Ended::Counted;
+                    }
+                    hop = next;
+                    left -= 1;
+                }
+                Waited::Cut => {
+                    worker.recorder.add(slots.interrupted, 1);
+                    return Ended::Cut;
+                }
+                Waited::Answer(Err(error)) => {
+                    let phases = self.client.phases(Some(Instant::now()));
+                    self.fail(worker, request, slots, phases, &error);
+                    return Ended::Counted;
+                }
+                Waited::TimedOut => {
+                    let detail = format!("no response within {:?}", request.timeout);
+                    let phases = self.client.phases(Some(Instant::now()));
+                    self.fail(worker, request, slots, phases, &RequestError::new(RequestFailure::Timeout, detail));
+                    return Ended::Counted;
+                }
+            }
+        }
+    }
+
+    /// Counts a request without a response. One that never had a connection has no times; k6's 0 ms
+    /// for it would make a dead server look fast.
+    fn fail(
+        &mut self,
+        worker: &WorkerContext,
+        request: &Http,
+        slots: &RequestSlots,
+        phases: Option<Phases>,
+        error: &RequestError,
+    ) {
+        let recorder = &worker.recorder;
+        self.unanswered += 1;
+        slots.failed(recorder, error.reason);
+        if let Some(phases) = phases {
+            slots.record(recorder, &phases, false);
+        }
+        slots.check_status(recorder, false);
+        slots.check_contains(recorder, false);
+        worker.failures.log_request(&request.url.display, error);
+    }
+
+    async fn exchange(
+        &mut self,
+        worker: &WorkerContext,
+        vu: &Vu,
+        prepared: &Prepared,
+        slots: &RequestSlots,
+        values: &Values,
+        deadline: Instant,
+    ) -> Waited {
+        let probe = || worker.probe(&vu.scenario.slots);
+        let surroundings = Surroundings {
+            connector: &worker.connector,
+            recorder: &worker.recorder,
+            scratch: &worker.scratch,
+            probe: &probe,
+            slots: slots.connections,
+        };
+        let mut exchange = pin!(self.client.send(prepared, values, &surroundings));
+        poll_fn(|cx| {
+            if let Poll::Ready(answer) = exchange.as_mut().poll(cx) {
+                return Poll::Ready(Waited::Answer(answer));
+            }
+            if vu.control.poll_reached(cx, Phase::Cut).is_ready() {
+                return Poll::Ready(Waited::Cut);
+            }
+            self.timer.poll_until(cx, deadline).map(|()| Waited::TimedOut)
+        })
+        .await
+    }
+
+    fn count_answer(&self, recorder: &Recorder, request: &Http, slots: &RequestSlots, response: &Response) {
+        let expected = request.expected.contains(response.status);
+        slots.answered(recorder, response.status, expected);
+        if let Some(phases) = self.client.phases(None) {
+            slots.record(recorder, &phases, expected);
+        }
+    }
+}
+
+fn check(recorder: &Recorder, request: &Http, slots: &RequestSlots, values: &Values, response: &Response) {
+    if let Some(statuses) = &request.expect.status {
+        slots.check_status(recorder, statuses.contains(response.status));
+    }
+    if let Some(contained) = &request.expect.contains {
+        let mut text = String::new();
+        contained.text.render(values, &mut text);
+        slots.check_contains(recorder, memchr::memmem::find(&response.body, text.as_bytes()).is_some());
+    }
+}

@@ -1,0 +1,164 @@
+//! HTTP servers that break the protocol, on bare TCP: a thread for each connection.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HttpFault {
+    /// Nobody listens.
+    Refused,
+    /// Reads the request and never answers.
+    NeverAnswers,
+    /// RST in place of an answer.
+    ResetInsteadOfAnswer,
+    /// End of stream in place of an answer.
+    EndInsteadOfAnswer,
+    /// Bytes that are no HTTP.
+    Garbage,
+    /// Fewer bytes than `Content-Length` says, then the end of the stream.
+    ShortBody,
+    /// A chunk whose length is no number.
+    BadChunk,
+    /// Chunks without an end.
+    EndlessBody,
+    /// Headers without an end.
+    EndlessHead,
+    /// `100 Continue` without an end.
+    InformationalFlood,
+    /// Answers the first request of a connection, and closes at the second one in place of an answer.
+    EndsAtTheSecond,
+    /// Answers with what it has, and ends the stream to say where that ends.
+    CloseDelimited,
+}
+
+/// A server with a fault; stopped on drop.
+#[derive(Debug)]
+pub(crate) struct FaultyHttp {
+    address: SocketAddr,
+    accepted: Arc<AtomicU64>,
+    requests: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FaultyHttp {
+    pub(crate) fn start(fault: HttpFault) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let mut server =
+            Self { address, accepted: Arc::default(), requests: Arc::default(), stop: Arc::default(), thread: None };
+        if fault != HttpFault::Refused {
+            let (accepted, requests) = (Arc::clone(&server.accepted), Arc::clone(&server.requests));
+            let stop = Arc::clone(&server.stop);
+            server.thread = Some(std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let Ok(stream) = stream else { continue };
+                    accepted.fetch_add(1, Ordering::Relaxed);
+                    let (requests, stop) = (Arc::clone(&requests), Arc::clone(&stop));
+                    // A client that breaks off first is no concern of the fault.
+                    std::thread::spawn(move || drop(serve(&stream, fault, &requests, &stop)));
+                }
+            }));
+        }
+        server
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
+    /// Connections so far.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Requests read so far.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for FaultyHttp {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // Wakes the blocking accept.
+            drop(TcpStream::connect(self.address));
+            thread.join().expect("the server does not panic");
+        }
+    }
+}
+
+fn serve(stream: &TcpStream, fault: HttpFault, requests: &AtomicU64, stop: &AtomicBool) -> std::io::Result<()> {
+    // Shorter than any test, so that no thread outlives them all.
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let (mut reader, mut writer) = (BufReader::new(stream), stream);
+    for number in 1.. {
+        if !read_head(&mut reader)? {
+            return Ok(());
+        }
+        requests.fetch_add(1, Ordering::Relaxed);
+        match fault {
+            HttpFault::Refused | HttpFault::EndInsteadOfAnswer => return Ok(()),
+            HttpFault::NeverAnswers => {}
+            HttpFault::ResetInsteadOfAnswer => {
+                return socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            }
+            HttpFault::Garbage => return writer.write_all(b"\x16\x03\x01\x00\xffSSH-2.0-garbage\r\n\r\n\x00\xff"),
+            HttpFault::ShortBody => return writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"),
+            HttpFault::BadChunk => {
+                return writer.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nbody\r\n");
+            }
+            HttpFault::EndlessBody => {
+                writer.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+                return endless(writer, b"5\r\nhello\r\n", stop);
+            }
+            HttpFault::EndlessHead => {
+                writer.write_all(b"HTTP/1.1 200 OK\r\n")?;
+                return endless(writer, b"X-Header: and one more\r\n", stop);
+            }
+            HttpFault::InformationalFlood => return endless(writer, b"HTTP/1.1 100 Continue\r\n\r\n", stop),
+            HttpFault::EndsAtTheSecond if number == 2 => return Ok(()),
+            HttpFault::EndsAtTheSecond => {
+                writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")?;
+            }
+            HttpFault::CloseDelimited => return writer.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello"),
+        }
+    }
+    Ok(())
+}
+
+fn endless(mut writer: &TcpStream, part: &[u8], stop: &AtomicBool) -> std::io::Result<()> {
+    let block = part.repeat(1000);
+    while !stop.load(Ordering::Relaxed) {
+        writer.write_all(&block)?;
+    }
+    Ok(())
+}
+
+/// Reads a request's head; false at the end of the stream. Closing with unread bytes would send RST in place of FIN.
+fn read_head(reader: &mut impl BufRead) -> std::io::Result<bool> {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(false);
+        }
+        if line == "\r\n" {
+            return Ok(true);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! nginx from Debian: an HTTP server that is not ours, which writes down every request it answered.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    process::Command,
+    time::Duration,
+};
+
+use nix::sys::signal::Signal;
+
+use crate::support::{poll, process::Process, scratch::Scratch, target::tool};
+
+/// A running nginx; killed on drop.
+#[derive(Debug)]
+pub(crate) struct Nginx {
+    process: Process,
+    port: u16,
+    directory: Scratch,
+}
+
+/// A line of the access log.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Access {
+    pub(crate) status: u16,
+    pub(crate) method: String,
+    /// Without the query.
+    pub(crate) path: String,
+    /// Number of the TCP connection.
+    pub(crate) connection: u64,
+    /// Bytes of the request's body.
+    pub(crate) body: u64,
+}
+
+impl Nginx {
+    /// A server with the directives of `server` inside its `server { … }`; static files come from `www`.
+    pub(crate) fn start(server: &str, www: &[(&str, &[u8])]) -> Self {
+        let directory = Scratch::new();
+        std::fs::create_dir(directory.path("www")).expect("a temporary directory");
+        for (name, content) in www {
+            std::fs::write(directory.path("www").join(name), content).expect("a temporary directory");
+        }
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
+        let port = port.expect("a free port").port();
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {kind};"))
+            .join(" ");
+        let configuration = format!(
+            "daemon off; master_process off; pid nginx.pid; error_log stderr;
+             events {{ worker_connections 1024; }}
+             http {{
+                 {temporary}
+                 log_format requests '$status $request_method $uri $connection $content_length';
+                 access_log access.log requests;
+                 server {{ listen 127.0.0.1:{port}; root www; {server} }}
+             }}"
+        );
+        directory.write("nginx.conf", &configuration);
+        let mut command = Command::new(tool("nginx"));
+        command.arg("-p").arg(directory.directory()).args(["-c", "nginx.conf"]);
+        let mut process = Process::start(command);
+        let listens = poll(Duration::from_secs(20), || {
+            assert!(!process.has_ended(), "nginx ended at once\n{}", process.describe());
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
+        });
+        assert!(listens.is_some(), "nginx does not listen\n{}", process.describe());
+        Self { process, port, directory }
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it; every request it answered, in the order of their ends.
+    pub(crate) fn stop(self) -> Vec<Access> {
+        self.process.signal(Signal::SIGTERM);
+        self.process.wait(Duration::from_secs(10));
+        let log = std::fs::read_to_string(self.directory.path("access.log")).expect("nginx writes its log");
+        log.lines().map(access).collect()
+    }
+}
+
+fn access(line: &str) -> Access {
+    let fields: Vec<_> = line.split(' ').collect();
+    let [status, method, path, connection, body] = fields.as_slice() else { panic!("{line:?}") };
+    Access {
+        status: status.parse().expect("a status"),
+        method: (*method).to_owned(),
+        path: (*path).to_owned(),
+        connection: connection.parse().expect("a number"),
+        body: body.parse().unwrap_or(0),
+    }
+}
+
+/// Requests by status.
+pub(crate) fn by_status(log: &[Access]) -> BTreeMap<u16, u64> {
+    let mut counts = BTreeMap::new();
+    for access in log {
+        *counts.entry(access.status).or_insert(0) += 1;
+    }
+    counts
+}
+
+/// Distinct connections.
+pub(crate) fn connections(log: &[Access]) -> u64 {
+    log.iter().map(|access| access.connection).collect::<BTreeSet<_>>().len() as u64
+}
