@@ -7,6 +7,7 @@ pub mod connect;
 pub mod dial;
 pub mod failure;
 pub mod http;
+pub mod outbox;
 pub mod resolve;
 pub mod tls;
 pub mod transport;

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use rand::RngExt;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
     clock::Instant,
@@ -127,7 +125,7 @@ impl Walk<'_> {
                 Op::Sleep(sleep) => self.sleep(*sleep).await?,
                 Op::Http { request } => self.request(*request).await?,
                 Op::Open { site } => self.open(*site).await?,
-                Op::Send { message, reply } => self.send(next - 1, message, *reply).await?,
+                Op::Send { message, reply } => self.send(message, *reply).await?,
                 Op::Expect(expect) => self.expect(*expect).await?,
                 Op::Hold { duration } => self.hold(*duration).await?,
                 Op::Close { code, reason, loops, after } => {
@@ -215,18 +213,21 @@ impl Walk<'_> {
         }
     }
 
-    async fn send(&mut self, place: usize, message: &Template, reply: Option<Reply>) -> Result<(), Stop> {
+    async fn send(&mut self, message: &Template, reply: Option<Reply>) -> Result<(), Stop> {
         let Some(session) = self.session.as_mut() else { return Ok(()) };
         let seq = self.vu.next_seq();
-        let text = match self.vu.scenario.constants.get(place) {
-            Some(Some(constant)) => constant.clone(),
-            _ => {
+        let queued = match message.constant() {
+            Some(constant) => session.queue(constant, reply),
+            None => {
                 self.values.seq = seq;
                 self.values.now_ms = self.worker.now_ms(session.intended());
-                self.worker.text.borrow_mut().render(message, &self.values)
+                let mut text = self.worker.text.borrow_mut();
+                text.clear();
+                message.render(&self.values, &mut *text);
+                session.queue(&text, reply)
             }
         };
-        match session.queue(text, reply) {
+        match queued {
             Ok(true) => Ok(()),
             Ok(false) => {
                 let wait = session.wait(&self.vu.control, Goal { writable: true, ..Goal::default() }).await;
@@ -301,19 +302,4 @@ pub async fn pause_until(control: &Control, until: Instant, phase: Phase) -> boo
         timer.poll_until(cx, until).map(|()| true)
     })
     .await
-}
-
-/// Renders messages, all into one buffer of the worker.
-#[derive(Debug, Default)]
-pub struct TextBuffer(BytesMut);
-
-impl TextBuffer {
-    /// The text of `template`. Its memory is used again as soon as the text is dropped.
-    pub fn render(&mut self, template: &Template, values: &Values) -> Utf8Bytes {
-        self.0.reserve(1024);
-        template.render(values, &mut self.0);
-        let text: Bytes = self.0.split().freeze();
-        // Templates are made of `str`s and digits, so this never falls back.
-        Utf8Bytes::try_from(text).unwrap_or_default()
-    }
 }

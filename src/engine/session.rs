@@ -10,8 +10,6 @@ use std::{
     time::Duration,
 };
 
-use tokio_tungstenite::tungstenite::Utf8Bytes;
-
 use crate::{
     clock::Instant,
     config::profile::{Reply, Timeouts},
@@ -175,29 +173,18 @@ impl Session {
     ///
     /// # Errors
     /// [`Wait::Lost`]: the connection is over.
-    pub fn queue(&mut self, message: Utf8Bytes, reply: Option<Reply>) -> Result<bool, Wait> {
+    pub fn queue(&mut self, message: &str, reply: Option<Reply>) -> Result<bool, Wait> {
         if self.ending != Ending::Open {
             self.end(None);
             return Err(Wait::Lost);
         }
-        match self.connection.queue_text(message) {
-            Ok(length) => {
-                if reply.is_some() {
-                    self.replies.expect(self.intended);
-                }
-                self.frames.push(Frame {
-                    intended: self.intended,
-                    length: length as u32,
-                    awaits_reply: reply.is_some(),
-                });
-                self.unflushed = true;
-                Ok(self.connection.unsent() < HIGH_WATER)
-            }
-            Err(reason) => {
-                self.lost(reason);
-                Err(Wait::Lost)
-            }
+        let length = self.connection.queue_text(message) as u32;
+        if reply.is_some() {
+            self.replies.expect(self.intended);
         }
+        self.frames.push(Frame { intended: self.intended, length, awaits_reply: reply.is_some() });
+        self.unflushed = true;
+        Ok(self.connection.unsent() < HIGH_WATER)
     }
 
     /// Waits for `goal`.

@@ -2,8 +2,6 @@
 
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
-use tokio_tungstenite::tungstenite::Utf8Bytes;
-
 use crate::{
     clock::Instant,
     config::template::Values,
@@ -16,10 +14,7 @@ use crate::{
         session::SiteContext,
         worker::WorkerContext,
     },
-    plan::{
-        ScenarioPlan,
-        program::{Op, Program},
-    },
+    plan::{ScenarioPlan, program::Program},
 };
 
 /// What the VUs of one scenario on one worker share.
@@ -33,8 +28,6 @@ pub struct Scenario {
     pub sites: Vec<Rc<SiteContext>>,
     /// Its requests, ready to be rendered.
     pub requests: Vec<RequestContext>,
-    /// Messages without placeholders, by the place of their operation.
-    pub constants: Vec<Option<Utf8Bytes>>,
 }
 
 impl Scenario {
@@ -48,16 +41,11 @@ impl Scenario {
             pacer: worker.pacer.clone(),
             timeouts: site.timeouts,
         });
-        let constants = plan.program.ops.iter().map(|op| match op {
-            Op::Send { message, .. } => message.constant().map(|text| Utf8Bytes::from(text.to_owned())),
-            _ => None,
-        });
         Self {
             program: plan.program.clone(),
             slots: slots.clone(),
             sites: sites.map(Rc::new).collect(),
             requests: plan.program.requests.iter().zip(&slots.requests).map(RequestContext::new).collect(),
-            constants: constants.collect(),
         }
     }
 }

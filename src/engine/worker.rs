@@ -26,7 +26,6 @@ use crate::{
         control::Phase,
         failure_log::FailureLog,
         instruments::{GeneratorSlots, Instruments, ScenarioSlots},
-        iteration::TextBuffer,
         pacer::Pacer,
         vu::{Scenario, Vu},
     },
@@ -102,7 +101,7 @@ pub struct WorkerContext {
     /// Room for the reads of HTTP connections.
     pub scratch: Scratch,
     /// Renders messages.
-    pub text: RefCell<TextBuffer>,
+    pub text: RefCell<String>,
     /// Pauses and backoff.
     pub random: RefCell<SmallRng>,
     /// For placeholders with wall time.

@@ -14,6 +14,7 @@ use crate::{
     protocol::{
         dial,
         failure::{ConnectError, ConnectFailure},
+        outbox::Outboxes,
         resolve::Resolver,
         transport::{Probe, Socket, Transport},
         upgrade,
@@ -30,6 +31,7 @@ pub struct Connector {
     /// Counts the sockets that live, by its clones.
     permit: Rc<()>,
     sockets: usize,
+    outboxes: Rc<Outboxes>,
 }
 
 /// A transport with the instants of its opening.
@@ -47,7 +49,13 @@ impl Connector {
     /// For a worker that may have `sockets` open.
     #[must_use]
     pub fn new(tls: Arc<ClientConfig>, sockets: u64) -> Self {
-        Self { resolver: Resolver::default(), tls, permit: Rc::new(()), sockets: sockets as usize }
+        Self {
+            resolver: Resolver::default(),
+            tls,
+            permit: Rc::new(()),
+            sockets: sockets as usize,
+            outboxes: Rc::default(),
+        }
     }
 
     /// Opens a WebSocket: name, TCP and TLS within `timeouts.connect`, the upgrade within `timeouts.upgrade`.
@@ -62,7 +70,7 @@ impl Connector {
         let upgraded = timeout(limit, upgrade).await.unwrap_or_else(|_| {
             Err(ConnectError::new(ConnectFailure::UpgradeTimeout, format!("no answer to the upgrade within {limit:?}")))
         })?;
-        Ok(Connection::new(upgraded))
+        Ok(Connection::new(upgraded, self.outboxes.clone()))
     }
 
     /// Opens a connection: name, TCP and TLS within `limit`.

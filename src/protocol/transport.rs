@@ -60,7 +60,8 @@ pub struct Socket {
     /// The last read did not fill its buffer, so the kernel has no more: the next read need not ask.
     drained: bool,
     arrived_at: Instant,
-    accepted: u64,
+    /// A data frame has been written in part.
+    gated: bool,
     _permit: Rc<()>,
 }
 
@@ -79,7 +80,7 @@ impl Socket {
             blocked: Blocked::Read,
             drained: false,
             arrived_at: Instant::now(),
-            accepted: 0,
+            gated: false,
             _permit: permit,
         }
     }
@@ -163,7 +164,6 @@ impl Write for Socket {
         match self.stream.try_write(buffer) {
             Ok(count) => {
                 self.probe.recorder.add(self.probe.sent, count as u64);
-                self.accepted += count as u64;
                 Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(self.would_block(Blocked::Write)),
@@ -186,24 +186,33 @@ pub enum Transport {
     /// `ws://`, `http://`
     Plain(Socket),
     /// `wss://`, `https://`
-    Tls(Box<TlsTransport>),
-}
-
-/// TLS over TCP.
-#[derive(Debug)]
-pub struct TlsTransport {
-    stream: StreamOwned<ClientConnection, Socket>,
-    /// Plain bytes that rustls took.
-    taken: u64,
-    /// Plain bytes taken when everything had last gone to the kernel.
-    accepted: u64,
+    Tls(Box<StreamOwned<ClientConnection, Socket>>),
 }
 
 impl Transport {
     /// TLS over `socket`; the handshake happens with the first reads and writes.
     #[must_use]
     pub fn tls(connection: ClientConnection, socket: Socket) -> Self {
-        Self::Tls(Box::new(TlsTransport { stream: StreamOwned::new(connection, socket), taken: 0, accepted: 0 }))
+        Self::Tls(Box::new(StreamOwned::new(connection, socket)))
+    }
+
+    /// While a data frame has been written in part, `Write` blocks: only [`Self::write_frames`] may go on with it.
+    pub fn gate(&mut self, closed: bool) {
+        match self {
+            Transport::Plain(socket) => socket.gated = closed,
+            Transport::Tls(tls) => tls.sock.gated = closed,
+        }
+    }
+
+    /// Writes encoded data frames, past the gate.
+    ///
+    /// # Errors
+    /// `WouldBlock`, or the end of the connection.
+    pub fn write_frames(&mut self, frames: &[u8]) -> io::Result<usize> {
+        match self {
+            Transport::Plain(socket) => socket.write(frames),
+            Transport::Tls(tls) => tls.write(frames),
+        }
     }
 
     /// Whether TLS is between us and TCP.
@@ -215,7 +224,7 @@ impl Transport {
     fn socket(&self) -> &Socket {
         match self {
             Transport::Plain(socket) => socket,
-            Transport::Tls(tls) => tls.stream.get_ref(),
+            Transport::Tls(tls) => tls.get_ref(),
         }
     }
 
@@ -241,15 +250,6 @@ impl Transport {
         self.socket().arrived_at
     }
 
-    /// Bytes given to this transport that the kernel has accepted. For TLS it moves when everything has.
-    #[must_use]
-    pub fn accepted(&self) -> u64 {
-        match self {
-            Transport::Plain(socket) => socket.accepted,
-            Transport::Tls(tls) => tls.accepted,
-        }
-    }
-
     /// Drives the TLS handshake; immediately ready for plain TCP.
     ///
     /// # Errors
@@ -258,7 +258,7 @@ impl Transport {
         match self {
             Transport::Plain(_) => Ok(()),
             Transport::Tls(tls) => {
-                let StreamOwned { conn, sock, .. } = &mut tls.stream;
+                let StreamOwned { conn, sock, .. } = &mut **tls;
                 while conn.is_handshaking() {
                     conn.complete_io(sock)?;
                 }
@@ -272,33 +272,28 @@ impl Read for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Transport::Plain(socket) => socket.read(buffer),
-            Transport::Tls(tls) => tls.stream.read(buffer),
+            Transport::Tls(tls) => tls.read(buffer),
         }
     }
 }
 
 impl Write for Transport {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        match self {
-            Transport::Plain(socket) => socket.write(buffer),
-            Transport::Tls(tls) => {
-                let count = tls.stream.write(buffer)?;
-                tls.taken += count as u64;
-                Ok(count)
-            }
+        if self.socket().gated {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
+        self.write_frames(buffer)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Transport::Plain(socket) => socket.flush(),
             Transport::Tls(tls) => {
-                tls.stream.flush()?;
+                tls.flush()?;
                 // rustls' flush gives up quietly when the socket blocks.
-                if tls.stream.conn.wants_write() {
-                    return Err(tls.stream.sock.would_block(Blocked::Write));
+                if tls.conn.wants_write() {
+                    return Err(tls.sock.would_block(Blocked::Write));
                 }
-                tls.accepted = tls.taken;
                 Ok(())
             }
         }

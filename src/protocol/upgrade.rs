@@ -23,8 +23,6 @@ use crate::{
 /// Room for one read, in bytes. The library zero-fills it before each read, so its default of 128
 /// KiB costs two to five times the CPU and most of the memory (truth.md §2.2).
 const READ_BUFFER: usize = 4 * 1024;
-/// Frames gather up to here before the library writes by itself.
-pub const WRITE_BUFFER: usize = 64 * 1024;
 
 /// Builds the upgrade request of a site.
 ///
@@ -86,9 +84,8 @@ pub async fn upgrade(
 ) -> Result<WebSocket<Transport>, ConnectError> {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        // Never reached: the session flushes before this much is queued (see engine::session).
-        .max_write_buffer_size(usize::MAX)
+        // Answers to pings and close frames leave at once; data frames have the outbox.
+        .write_buffer_size(0)
         .max_message_size(Some(site.max_message_size))
         .max_frame_size(Some(site.max_message_size));
     let mut handshake = ClientHandshake::start(transport, request, Some(config)).map_err(upgrade_error)?;

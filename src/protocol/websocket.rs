@@ -3,12 +3,13 @@
 
 use std::{
     io,
+    rc::Rc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::{
-    Error, Message, Utf8Bytes, WebSocket,
+    Error, Message, WebSocket,
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
@@ -16,6 +17,7 @@ use crate::{
     clock::Instant,
     protocol::{
         failure::{Disconnect, disconnect},
+        outbox::{Outbox, Outboxes},
         transport::Transport,
     },
 };
@@ -36,50 +38,39 @@ pub enum Incoming {
 /// An open connection.
 #[derive(Debug)]
 pub struct Connection {
+    /// Reads, and writes answers to pings and close frames.
     socket: WebSocket<Transport>,
-    /// Plain bytes queued so far, to know when the kernel has them.
+    /// Data frames on their way out.
+    outbox: Outbox,
+    /// Bytes of data frames queued so far.
     queued: u64,
-    /// Bytes that the transport accepted beside the queued frames: the upgrade request and answers to pings.
-    base: u64,
+    /// How many of them the kernel has accepted.
+    accepted: u64,
 }
 
 impl Connection {
-    /// Takes over an upgraded socket.
+    /// Takes over an upgraded socket; frames are encoded in buffers of `outboxes`.
     #[must_use]
-    pub fn new(socket: WebSocket<Transport>) -> Self {
-        let base = socket.get_ref().accepted();
-        Self { socket, queued: 0, base }
+    pub fn new(socket: WebSocket<Transport>, outboxes: Rc<Outboxes>) -> Self {
+        Self { socket, outbox: Outbox::new(outboxes), queued: 0, accepted: 0 }
     }
 
-    /// Queues a text message; returns its length on the wire. Nothing is written before the next
-    /// flush unless much is queued (`upgrade::WRITE_BUFFER`).
-    ///
-    /// # Errors
-    /// The connection is over.
-    pub fn queue_text(&mut self, text: Utf8Bytes) -> Result<u64, Disconnect> {
-        let length = text.len() as u64;
-        // Header, mask, payload: RFC 6455 §5.2.
-        let header = match length {
-            0..126 => 2,
-            126..65_536 => 4,
-            _ => 10,
-        };
-        let frame = header + 4 + length;
-        match self.socket.write(Message::Text(text)) {
-            Ok(()) => {}
-            // The frame is queued; the socket only could not take more.
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(disconnect(&error).unwrap_or(Disconnect::Eof)),
-        }
-        self.queued += frame;
-        Ok(frame)
+    /// Queues a text message; returns its length on the wire. Nothing is written before the next flush.
+    pub fn queue_text(&mut self, text: &str) -> u64 {
+        let length = self.outbox.push_text(text);
+        self.queued += length;
+        length
     }
 
-    /// Queues a close frame.
+    /// Queues a close frame. Messages of which nothing has been written stay unsent.
     ///
     /// # Errors
     /// The connection is over.
     pub fn queue_close(&mut self, code: u16, reason: &str) -> Result<(), Disconnect> {
+        if !self.outbox.is_begun() {
+            self.queued -= self.outbox.unwritten().len() as u64;
+            self.outbox.discard();
+        }
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
         match self.socket.close(Some(frame)) {
             Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => Ok(()),
@@ -91,13 +82,13 @@ impl Connection {
     /// Bytes of queued frames that the kernel has accepted.
     #[must_use]
     pub fn accepted(&self) -> u64 {
-        self.socket.get_ref().accepted().saturating_sub(self.base)
+        self.accepted
     }
 
     /// Bytes of queued frames that the kernel has not accepted yet.
     #[must_use]
     pub fn unsent(&self) -> u64 {
-        self.queued.saturating_sub(self.accepted())
+        self.queued - self.accepted
     }
 
     /// Writes what is queued.
@@ -106,12 +97,15 @@ impl Connection {
     /// The connection is over.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Disconnect>> {
         loop {
-            match self.socket.flush() {
+            match self.flush() {
                 Ok(()) => {
-                    self.base = self.socket.get_ref().accepted().saturating_sub(self.queued);
+                    self.accepted = self.queued;
                     return Poll::Ready(Ok(()));
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if !self.socket.get_ref().is_encrypted() {
+                        self.accepted = self.queued - self.outbox.unwritten().len() as u64;
+                    }
                     if ready!(self.socket.get_ref().poll_writable(cx)).is_err() {
                         return Poll::Ready(Err(Disconnect::Other));
                     }
@@ -120,6 +114,23 @@ impl Connection {
                 Err(error) => return Poll::Ready(Err(disconnect(&error).unwrap_or(Disconnect::Eof))),
             }
         }
+    }
+
+    /// What tungstenite has begun to write comes first, then data frames, then what tungstenite has
+    /// to say meanwhile: no frame inside another.
+    fn flush(&mut self) -> Result<(), Error> {
+        if !self.outbox.is_begun() {
+            self.socket.flush()?;
+        }
+        while !self.outbox.unwritten().is_empty() {
+            let written = self.socket.get_mut().write_frames(self.outbox.unwritten());
+            if let Ok(count) = written {
+                self.outbox.advance(count);
+            }
+            self.socket.get_mut().gate(self.outbox.is_begun());
+            written?;
+        }
+        self.socket.flush()
     }
 
     /// The next message, in the order of arrival. Pings are answered by themselves.
