@@ -55,8 +55,12 @@ impl Outcome {
 }
 
 fn run(nginx: Nginx, flow: &str) -> Outcome {
+    run_with(nginx, "", flow)
+}
+
+fn run_with(nginx: Nginx, head: &str, flow: &str) -> Outcome {
     let scratch = Scratch::new();
-    let profile = scratch.write("profile.yaml", &format!("vus: {VUS}\nduration: 1s\nflow:\n{flow}"));
+    let profile = scratch.write("profile.yaml", &format!("{head}vus: {VUS}\nduration: 1s\nflow:\n{flow}"));
     let (summary, points) = (scratch.path("summary.json"), scratch.path("points.json"));
     let mut agent = run_lingering(&profile)
         .args(["-e", &format!("TARGET={}", nginx.url())])
@@ -172,6 +176,34 @@ fn nginx_lets_the_right_credentials_in() {
     outcome.assert_accounts();
     let rounds = outcome.summary.count("iterations");
     assert_eq!(by_status(&outcome.log), BTreeMap::from([(200, 2 * rounds), (401, rounds)]));
+}
+
+#[test]
+fn requests_over_tls_have_a_handshake_once() {
+    let nginx = Nginx::start_encrypted("keepalive_requests 1000000; location = /ok { return 200 hello; }");
+    let head = format!("tls: {{ caFile: {} }}\n", nginx.certificate().display());
+    let flow = format!("  - http: https://localhost:{}/ok\n  - sleep: 2ms\n", nginx.port());
+    let outcome = run_with(nginx, &head, &flow);
+    outcome.assert_accounts();
+    assert_eq!(connections(&outcome.log), VUS);
+    let handshaking = outcome.last().sum("http_req_tls_handshaking_seconds_sum", &[]);
+    assert!((0.000_1..1.0).contains(&handshaking), "{handshaking} s in {VUS} handshakes");
+    assert_eq!(outcome.summary.value("http_req_tls_handshaking", "med"), 0.0);
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused_and_so_is_plain_text() {
+    for (scheme, encrypted, reason) in [("https", true, "tls"), ("https", false, "tls"), ("http", true, "status")] {
+        let ok = "location = /ok { return 200 hello; }";
+        let nginx = if encrypted { Nginx::start_encrypted(ok) } else { Nginx::start(ok, &[]) };
+        let flow = format!("  - http: {scheme}://localhost:{}/ok\n  - sleep: 20ms\n", nginx.port());
+        let outcome = run(nginx, &flow);
+        outcome.pages.iter().for_each(assert_identities);
+        let requests = outcome.summary.count("http_reqs") as f64;
+        assert!(requests >= VUS as f64);
+        let failed = outcome.last().sum("http_req_failures_total", &[("reason", reason)]);
+        assert_eq!(failed, requests, "{scheme} to {encrypted}");
+    }
 }
 
 #[test]

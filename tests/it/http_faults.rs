@@ -153,3 +153,20 @@ fn a_loop_around_a_refusing_server_is_no_hot_loop() {
     assert!((VUS..=2 * VUS).contains(&iterations), "{iterations} iterations");
     assert_eq!(requests, 6 * iterations);
 }
+
+#[test]
+fn requests_are_cut_with_their_iterations_and_counted_apart() {
+    let server = FaultyHttp::start(HttpFault::NeverAnswers);
+    let scratch = Scratch::new();
+    let profile = format!(
+        "scenarios:\n  cut: {{ executor: constant-vus, vus: {VUS}, duration: 1s, gracefulStop: 0s }}\nflow: [http: \"{}\"]\n",
+        server.url()
+    );
+    let mut agent = run_lingering(&scratch.write("profile.yaml", &profile)).start();
+    let page = Scraper::start(agent.address(), Duration::from_millis(200)).last();
+    agent.wait().assert_code(0);
+    assert_identities(&page);
+    assert_eq!(page.sum("http_reqs_interrupted_total", &[]) as u64, VUS);
+    assert_eq!(page.sum("iterations_interrupted_total", &[]) as u64, VUS);
+    assert_eq!((page.sum("http_reqs_total", &[]), page.sum("http_open_connections", &[])), (0.0, 0.0));
+}

@@ -35,7 +35,24 @@ pub(crate) struct Access {
 impl Nginx {
     /// A server with the directives of `server` inside its `server { … }`; static files come from `www`.
     pub(crate) fn start(server: &str, www: &[(&str, &[u8])]) -> Self {
+        Self::start_in(Scratch::new(), "", server, www)
+    }
+
+    /// The same over TLS, for `localhost`; its certificate is signed by nobody but itself.
+    pub(crate) fn start_encrypted(server: &str) -> Self {
         let directory = Scratch::new();
+        let mut openssl = Command::new("openssl");
+        openssl.current_dir(directory.directory()).args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]);
+        openssl.args(["-pkeyopt", "ec_paramgen_curve:prime256v1", "-keyout", "key.pem", "-out", "certificate.pem"]);
+        openssl.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]);
+        openssl.args(["-addext", "basicConstraints=critical,CA:false"]);
+        let output = openssl.output().expect("openssl is a part of Debian");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let server = format!("ssl_certificate certificate.pem; ssl_certificate_key key.pem; {server}");
+        Self::start_in(directory, "ssl", &server, &[])
+    }
+
+    fn start_in(directory: Scratch, listen: &str, server: &str, www: &[(&str, &[u8])]) -> Self {
         std::fs::create_dir(directory.path("www")).expect("a temporary directory");
         for (name, content) in www {
             std::fs::write(directory.path("www").join(name), content).expect("a temporary directory");
@@ -52,7 +69,7 @@ impl Nginx {
                  {temporary}
                  log_format requests '$status $request_method $uri $connection $content_length';
                  access_log access.log requests;
-                 server {{ listen 127.0.0.1:{port}; root www; {server} }}
+                 server {{ listen 127.0.0.1:{port} {listen}; root www; {server} }}
              }}"
         );
         directory.write("nginx.conf", &configuration);
@@ -70,6 +87,16 @@ impl Nginx {
     /// `http://127.0.0.1:PORT`
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A file that proves who it is.
+    pub(crate) fn certificate(&self) -> std::path::PathBuf {
+        self.directory.path("certificate.pem")
     }
 
     /// Ends it; every request it answered, in the order of their ends.
