@@ -1,6 +1,5 @@
 //! Quantities as people type and read them. Imports nothing of this crate.
 
-pub mod base64;
 pub mod bytes;
 pub mod duration;
 pub mod tags;

@@ -2,7 +2,7 @@
 //! it answers while every worker is busy.
 //!
 //! Each connection serves one request and has little time, so that idle or slow clients cannot
-//! keep others out, and so that a scrape is known to have been read (see [`confirm`]).
+//! keep others out, and so that a scrape is known to have been read (`confirm`).
 
 use std::{
     io,

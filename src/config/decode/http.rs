@@ -2,22 +2,19 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use crate::{
-    config::{
-        decode::{
-            address::{self, component_encoded},
-            all, headers, message, name, tags, template,
-        },
-        node::{Fields, Later, Node, quoted},
-        problem::{did_you_mean, shown},
-        profile::{
-            Header,
-            http::{Body, ContainedText, Http, Method, ResponseExpect, Statuses},
-        },
-        template::Template,
-        tree::{Text, Tree},
+use crate::config::{
+    decode::{
+        address::{self, component_encoded},
+        all, headers, message, name, tags, template,
     },
-    units::base64,
+    node::{Fields, Later, Node, quoted},
+    problem::{did_you_mean, shown},
+    profile::{
+        Header,
+        http::{Body, ContainedText, Http, Method, ResponseExpect, Statuses},
+    },
+    template::Template,
+    tree::{Text, Tree},
 };
 
 const EXAMPLE: &str = "for example `http: { url: \"https://example.com/api\", method: POST, json: { name: x } }`";
@@ -152,7 +149,7 @@ fn basic(node: &Node<'_>) -> Option<Template> {
     let password = fields.require(&["password"], "password: \"${PASSWORD}\"").map(|node| credential(&node, false));
     fields.finish(&[], &BTreeMap::new());
     let credentials = format!("{}:{}", user??, password??);
-    Some(Template::literal(&format!("Basic {}", base64::encode(credentials.as_bytes()))))
+    Some(Template::literal(&format!("Basic {}", data_encoding::BASE64.encode(credentials.as_bytes()))))
 }
 
 fn credential(node: &Node<'_>, is_user: bool) -> Option<String> {
