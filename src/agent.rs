@@ -3,9 +3,11 @@
 pub mod admin;
 pub mod control;
 pub mod crew;
+pub mod error;
 pub mod facts;
 pub mod health;
 pub mod live;
+pub mod options;
 pub mod run;
 pub mod scrapers;
 pub mod signals;

@@ -4,6 +4,7 @@
 //! scenario, opening [`session`]s and sending [`request`]s. Workers share nothing; they answer commands with snapshots.
 
 pub mod backoff;
+pub mod context;
 pub mod control;
 pub mod failure_log;
 pub mod instruments;
@@ -15,4 +16,5 @@ pub mod replies;
 pub mod request;
 pub mod session;
 pub mod vu;
+pub mod vu_task;
 pub mod worker;

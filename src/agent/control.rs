@@ -8,10 +8,11 @@ use crate::{
     agent::{
         admin::pages::{Page, Publisher, Requests},
         crew::Crew,
+        error::Error,
         facts,
         health::{Health, window::Counts},
         live::Live,
-        run::{Error, OnInvalid, Options},
+        options::{OnInvalid, Options},
         signals::Signals,
         stopping::{Stopping, exit},
         telling,

@@ -10,7 +10,7 @@ use std::{
 use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::{
-    agent::{self, run::Options},
+    agent::{self, options::Options},
     cli::{
         Cli,
         console::{self, refuse},
@@ -141,8 +141,8 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         force: how.force,
         echo: echo.is_some(),
         on_invalid: match how.on_invalid {
-            OnInvalid::Fail => agent::run::OnInvalid::Fail,
-            OnInvalid::Warn => agent::run::OnInvalid::Warn,
+            OnInvalid::Fail => agent::options::OnInvalid::Fail,
+            OnInvalid::Warn => agent::options::OnInvalid::Warn,
         },
         workers: how.workers,
     };

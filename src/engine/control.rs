@@ -13,6 +13,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use crate::{clock::Instant, engine::lazy_timer::LazyTimer};
+
 /// See the table of this module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -63,6 +65,18 @@ impl Control {
             None => *waker = Some(cx.waker().clone()),
         }
         Poll::Pending
+    }
+
+    /// Waits until `until`, or until the phase is `phase` or a later one; returns whether the time came first.
+    pub async fn pause_until(&self, until: Instant, phase: Phase) -> bool {
+        let mut timer = LazyTimer::default();
+        poll_fn(|cx| {
+            if self.poll_reached(cx, phase).is_ready() {
+                return Poll::Ready(false);
+            }
+            timer.poll_until(cx, until).map(|()| true)
+        })
+        .await
     }
 
     /// Waits for `phase` or a later one.

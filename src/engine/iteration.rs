@@ -11,13 +11,12 @@ use crate::{
         template::{Template, Values},
     },
     engine::{
-        control::{Control, Phase},
+        context::WorkerContext,
+        control::Phase,
         instruments::IterationFailure,
-        lazy_timer::LazyTimer,
         request::{Ended, Requests},
         session::{Goal, Session, Wait},
         vu::Vu,
-        worker::WorkerContext,
     },
     plan::{pace::Slots, program::Op},
     protocol::failure::{ConnectError, ConnectFailure},
@@ -267,7 +266,7 @@ impl Walk<'_> {
                 let wait = session.wait(&self.vu.control, Goal { until: Some(until), ..Goal::default() }).await;
                 self.after(wait).await
             }
-            None if pause_until(&self.vu.control, until, Phase::Cut).await => Ok(()),
+            None if self.vu.control.pause_until(until, Phase::Cut).await => Ok(()),
             None => Err(Stop::Interrupted),
         }
     }
@@ -290,16 +289,4 @@ impl Walk<'_> {
             }
         }
     }
-}
-
-/// Waits until `until` or until the VU's phase is `phase` or later; returns whether the time came first.
-pub async fn pause_until(control: &Control, until: Instant, phase: Phase) -> bool {
-    let mut timer = LazyTimer::default();
-    std::future::poll_fn(|cx| {
-        if control.poll_reached(cx, phase).is_ready() {
-            return std::task::Poll::Ready(false);
-        }
-        timer.poll_until(cx, until).map(|()| true)
-    })
-    .await
 }

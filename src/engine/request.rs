@@ -8,8 +8,8 @@ use crate::{
     clock::Instant,
     config::{profile::http::Http, template::Values},
     engine::{
-        backoff, control::Phase, instruments::requests::RequestSlots, iteration::pause_until, lazy_timer::LazyTimer,
-        vu::Vu, worker::WorkerContext,
+        backoff, context::WorkerContext, control::Phase, instruments::requests::RequestSlots, lazy_timer::LazyTimer,
+        vu::Vu,
     },
     metrics::recorder::Recorder,
     protocol::{
@@ -83,7 +83,7 @@ impl Requests {
     ) -> Ended {
         if self.unanswered > 0 {
             let pause = backoff::pause(self.unanswered, &mut *worker.random.borrow_mut());
-            if !pause_until(&vu.control, Instant::now() + pause, Phase::Cut).await {
+            if !vu.control.pause_until(Instant::now() + pause, Phase::Cut).await {
                 return Ended::Cut;
             }
         }

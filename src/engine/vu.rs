@@ -1,18 +1,12 @@
-//! A virtual user: iterations, one after the other, until it is told to stop.
+//! A virtual user and the scenario that it plays; what it does is its task ([`super::vu_task`]).
 
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use crate::{
-    clock::Instant,
     config::template::Values,
     engine::{
-        backoff,
-        control::{Control, Phase},
-        instruments::ScenarioSlots,
-        iteration::{self, Outcome, pause_until},
-        request::{RequestContext, Requests},
+        context::WorkerContext, control::Control, instruments::ScenarioSlots, request::RequestContext,
         session::SiteContext,
-        worker::WorkerContext,
     },
     plan::{ScenarioPlan, program::Program},
 };
@@ -100,43 +94,13 @@ impl Vu {
         !self.running.replace(true)
     }
 
-    /// Runs iterations until told to stop, then gives up the claim. A VU that is given back before
-    /// its iteration has ended goes on. One iteration is run even if the stop came before the task's
-    /// first turn: the plan has started this VU, and a late generator must not skip it.
-    pub async fn run(self: Rc<Self>, worker: Rc<WorkerContext>) {
-        let slots = &self.scenario.slots;
-        let recorder = &worker.recorder;
-        recorder.gauge_add(slots.vus, 1);
-        let mut requests = Requests::default();
-        let mut failures = 0;
-        let mut first = true;
-        while self.control.phase() == Phase::Active || first && self.control.phase() == Phase::Stopping {
-            first = false;
-            let begun = Instant::now();
-            let outcome = iteration::run(&worker, &self, &mut requests).await;
-            self.iteration.set(self.iteration.get() + 1);
-            let ended = Instant::now();
-            match outcome {
-                Outcome::Completed | Outcome::Unanswered | Outcome::Failed(_) => {
-                    recorder.add(slots.iterations, 1);
-                    recorder.record(slots.duration, ended.nanos_since(begun), ended);
-                }
-                Outcome::Interrupted => recorder.add(slots.interrupted, 1),
-            }
-            if let Outcome::Failed(reason) = outcome {
-                recorder.add(slots.failed(reason), 1);
-            }
-            if let Outcome::Failed(_) | Outcome::Unanswered = outcome {
-                failures += 1;
-                let pause = backoff::pause(failures, &mut *worker.random.borrow_mut());
-                pause_until(&self.control, ended + pause, Phase::Stopping).await;
-            } else {
-                failures = 0;
-                // An iteration may have waited for nothing; others must get their turn.
-                tokio::task::yield_now().await;
-            }
-        }
-        recorder.gauge_add(slots.vus, -1);
+    /// An iteration is over; the next one has the next number.
+    pub fn count_iteration(&self) {
+        self.iteration.set(self.iteration.get() + 1);
+    }
+
+    /// Gives the claim back.
+    pub fn release(&self) {
         self.running.set(false);
     }
 }

@@ -20,22 +20,22 @@ use tokio::{
 };
 
 use crate::{
-    clock::{Instant, StampClock, WallClock},
+    clock::{Instant, WallClock},
     config::profile::{LatencyClock, Timing},
     engine::{
+        context::WorkerContext,
         control::Phase,
         failure_log::FailureLog,
-        instruments::{GeneratorSlots, Instruments, ScenarioSlots},
+        instruments::Instruments,
         pacer::Pacer,
         vu::{Scenario, Vu},
+        vu_task,
     },
     metrics::{recorder::Recorder, samples::SampleSender, snapshot::Snapshot},
     plan::{Plan, VuChange, VuEvent},
-    protocol::{connect::Connector, http::Scratch, transport::Probe},
+    protocol::{connect::Connector, http::Scratch},
 };
 
-/// 50 wake-ups a second are about 0.03 % of a core.
-const HEARTBEAT: Duration = Duration::from_millis(20);
 /// Commands waiting for one worker; the control thread sends one at a time of each kind.
 const COMMANDS: usize = 16;
 
@@ -91,33 +91,6 @@ pub struct WorkerHandle {
     pub thread: thread::JoinHandle<()>,
 }
 
-/// What the VUs of a worker share.
-#[derive(Debug)]
-pub struct WorkerContext {
-    /// All counts.
-    pub recorder: Rc<Recorder>,
-    /// Opens connections.
-    pub connector: Connector,
-    /// Room for the reads of HTTP connections.
-    pub scratch: Scratch,
-    /// Renders messages.
-    pub text: RefCell<String>,
-    /// Pauses and backoff.
-    pub random: RefCell<SmallRng>,
-    /// For placeholders with wall time.
-    pub wall: WallClock,
-    /// Says the first failure of each kind.
-    pub failures: Arc<FailureLog>,
-    /// Where the generator's own delays are counted.
-    pub generator: GeneratorSlots,
-    /// Wakes at exact times.
-    pub pacer: Rc<Pacer>,
-    /// Of pauses and arrivals.
-    pub seed: u64,
-    /// Converts the kernel's time stamps; none with `latencyClock: user`.
-    pub stamps: Option<Rc<StampClock>>,
-}
-
 /// Starts the thread of a worker.
 ///
 /// # Errors
@@ -141,38 +114,6 @@ pub fn spawn(spec: WorkerSpec) -> io::Result<WorkerHandle> {
         }
     })?;
     Ok(WorkerHandle { commands, finished, thread })
-}
-
-impl WorkerContext {
-    /// Where a new connection of a scenario counts its bytes.
-    #[must_use]
-    pub fn probe(&self, slots: &ScenarioSlots) -> Probe {
-        Probe {
-            recorder: self.recorder.clone(),
-            sent: slots.data_sent,
-            received: slots.data_received,
-            read_lag: self.generator.read_lag,
-            stamps: self.stamps.clone(),
-        }
-    }
-
-    /// Milliseconds since 1970 at `instant`.
-    #[must_use]
-    pub fn now_ms(&self, instant: Instant) -> u64 {
-        (self.wall.unix_nanos(instant) / 1_000_000) as u64
-    }
-
-    /// Asks to be woken every [`HEARTBEAT`] and records how late that was: what any task of this worker has to wait for
-    /// the others.
-    async fn measure_loop_lag(&self) {
-        let mut next = Instant::now() + HEARTBEAT;
-        loop {
-            self.pacer.sleep_until(next).await;
-            let now = Instant::now();
-            self.recorder.observe(self.generator.loop_lag, now.nanos_since(next));
-            next = now + HEARTBEAT;
-        }
-    }
 }
 
 /// When an iteration is to be cut, unless its VU has been given back since.
@@ -313,7 +254,7 @@ impl Worker {
         turns.set(turns.get() + 1);
         vu.control.set(Phase::Active);
         if vu.claim() {
-            self.tasks.spawn_local(vu.clone().run(self.context.clone()));
+            self.tasks.spawn_local(vu_task::run(vu.clone(), self.context.clone()));
         }
     }
 

@@ -1,0 +1,57 @@
+//! Why a run did not happen, or not to its end.
+
+use std::path::PathBuf;
+
+use crate::{agent::admin, engine::limits::Shortage, exit::Exit, metrics::exposition, outputs::ndjson, protocol::tls};
+
+/// See the module.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The machine is too small.
+    #[error("the run was not started: {}; --force starts it regardless", list(.0))]
+    Preflight(Vec<Shortage>),
+    /// The address is taken.
+    #[error(transparent)]
+    Listen(#[from] admin::Error),
+    /// A certificate file.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// An output file.
+    #[error(transparent)]
+    Json(#[from] ndjson::Error),
+    /// The summary's file cannot be written.
+    #[error("cannot write the summary to {path}: {source}; choose another path in --summary-export FILE")]
+    Export {
+        /// As given.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The system refuses a thread or a signal handler.
+    #[error("the system refuses what a run needs: {0}")]
+    System(#[from] std::io::Error),
+    /// A page could not be rendered.
+    #[error(transparent)]
+    Exposition(#[from] exposition::Error),
+    /// A second signal.
+    #[error("ended at once by a second signal; nothing was written")]
+    SecondSignal,
+}
+
+fn list(shortages: &[Shortage]) -> String {
+    shortages.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl Error {
+    /// The exit code that tells it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Error::Preflight(_) => Exit::PreflightRefused,
+            Error::Listen(_) => Exit::CannotListen,
+            Error::Tls(_) | Error::Json(ndjson::Error::Open { .. }) | Error::Export { .. } => Exit::BadConfiguration,
+            Error::SecondSignal => Exit::Interrupted,
+            Error::Json(_) | Error::System(_) | Error::Exposition(_) => Exit::Failed,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What a run needs besides its profile.
+
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+
+use crate::outputs::style::Style;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Options {
+    /// Label of every series of this run.
+    pub testid: String,
+    /// Where `/metrics` is.
+    pub listen: SocketAddr,
+    /// Longest wait for scrapers after the end; `None` learns it from them.
+    pub linger: Option<Duration>,
+    /// The summary as JSON.
+    pub summary_export: Option<PathBuf>,
+    /// Every sample as NDJSON.
+    pub json: Vec<PathBuf>,
+    /// Whether the summary has colours.
+    pub style: Style,
+    /// No summary on standard output.
+    pub quiet: bool,
+    /// Starts although the machine seems too small.
+    pub force: bool,
+    /// The embedded target's sockets are in this process too.
+    pub echo: bool,
+    /// Whether an invalid run has an exit code of its own, or that of its thresholds.
+    pub on_invalid: OnInvalid,
+    /// Threads; as many as the process may use cores if not given.
+    pub workers: Option<NonZeroU32>,
+}
+
+/// What an invalid run ends with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnInvalid {
+    /// [`crate::exit::Exit::RunInvalid`].
+    #[default]
+    Fail,
+    /// What its thresholds say, as if it were valid.
+    Warn,
+}
