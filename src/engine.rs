@@ -10,6 +10,7 @@ pub mod failure_log;
 pub mod instruments;
 pub mod iteration;
 pub mod lazy_timer;
+pub mod ledger;
 pub mod limits;
 pub mod pacer;
 pub mod replies;

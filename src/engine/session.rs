@@ -1,7 +1,5 @@
-//! One open connection with its accounting. Whatever a VU waits for, the session meanwhile writes
-//! what is queued and reads, matches and counts what comes, so that a sleeping flow never lets
-//! messages pile up and every count is exact at any snapshot:
-//! `expected = matched + timed out + lost + in flight`.
+//! One open connection. Whatever a VU waits for, the session meanwhile writes what is queued and
+//! reads what comes, so that a sleeping flow never lets messages pile up; its ledger counts both.
 
 use std::{
     future::poll_fn,
@@ -12,15 +10,13 @@ use std::{
 
 use crate::{
     clock::Instant,
-    config::profile::{Reply, Timeouts},
+    config::profile::Reply,
     engine::{
         control::{Control, Phase},
-        instruments::{ClosedBy, GeneratorSlots, SiteSlots},
+        instruments::ClosedBy,
         lazy_timer::LazyTimer,
-        pacer::Pacer,
-        replies::{Arrival, Replies},
+        ledger::{Ledger, SiteContext},
     },
-    metrics::recorder::Recorder,
     protocol::{
         failure::Disconnect,
         websocket::{Connection, Incoming},
@@ -31,8 +27,6 @@ use crate::{
 const TURN: usize = 512;
 /// Queued bytes above which a session writes before it queues more.
 const HIGH_WATER: u64 = 32 * 1024;
-/// Room kept for the next burst; larger ones are given back.
-const KEPT_FRAMES: usize = 16;
 
 /// What a flow waits for. Whichever comes first ends the wait.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,21 +58,6 @@ pub enum Wait {
     Lost,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Frame {
-    intended: Instant,
-    length: u32,
-    awaits_reply: bool,
-}
-
-/// Replies to messages of one burst that came with one read.
-#[derive(Debug, Clone, Copy, Default)]
-struct Run {
-    /// When the messages were to be sent, were sent, and their replies arrived.
-    times: Option<(Instant, Instant, Instant)>,
-    count: u64,
-}
-
 /// How a connection is ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
@@ -90,68 +69,38 @@ enum Ending {
     Closed { by: ClosedBy, code: u16 },
 }
 
-/// What all connections of one site on one worker share.
-#[derive(Debug)]
-pub struct SiteContext {
-    /// The worker's recorder.
-    pub recorder: Rc<Recorder>,
-    /// Where this site's connections are counted.
-    pub slots: SiteSlots,
-    /// Where the generator's own delays are counted.
-    pub generator: GeneratorSlots,
-    /// Wakes at the slots of `every`.
-    pub pacer: Rc<Pacer>,
-    /// Bounds on waiting.
-    pub timeouts: Timeouts,
-}
-
 /// An open connection. Must be ended by [`Session::close`] or lost; a dropped one is counted as cut.
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
     site: Rc<SiteContext>,
-    dialled: Instant,
+    ledger: Ledger,
     intended: Instant,
     /// The slot that the pacer has been asked for.
     paced: Option<Instant>,
-    replies: Replies,
-    frames: Vec<Frame>,
-    /// Bytes of frames that have been counted as sent.
-    credited: u64,
     unflushed: bool,
     write_deadline: Option<Instant>,
     /// Set by the server's close frame: TCP is to end by then.
     end_deadline: Option<Instant>,
-    unclaimed: u64,
-    /// Replies that have arrived and are not recorded yet: those of one read and one burst are alike.
-    run: Run,
     timer: LazyTimer,
     ending: Ending,
-    counted: bool,
 }
 
 impl Session {
     /// Takes over a connection that has just opened.
     #[must_use]
     pub fn new(connection: Connection, site: Rc<SiteContext>, dialled: Instant) -> Self {
-        site.recorder.gauge_add(site.slots.open, 1);
         Self {
             connection,
+            ledger: Ledger::open(site.clone(), dialled),
             site,
-            dialled,
             intended: Instant::now(),
             paced: None,
-            replies: Replies::default(),
-            frames: Vec::new(),
-            credited: 0,
             unflushed: false,
             write_deadline: None,
             end_deadline: None,
-            unclaimed: 0,
-            run: Run::default(),
             timer: LazyTimer::default(),
             ending: Ending::Open,
-            counted: false,
         }
     }
 
@@ -178,11 +127,8 @@ impl Session {
             self.end(None);
             return Err(Wait::Lost);
         }
-        let length = self.connection.queue_text(message) as u32;
-        if reply.is_some() {
-            self.replies.expect(self.intended);
-        }
-        self.frames.push(Frame { intended: self.intended, length, awaits_reply: reply.is_some() });
+        let length = self.connection.queue_text(message);
+        self.ledger.queue(self.intended, length, reply.is_some());
         self.unflushed = true;
         Ok(self.connection.unsent() < HIGH_WATER)
     }
@@ -197,10 +143,7 @@ impl Session {
     fn poll_wait(&mut self, cx: &mut Context<'_>, control: &Control, goal: Goal) -> Poll<Wait> {
         let pumped = self.pump(cx);
         // Before an end: what the server sent just before it counts for the goal.
-        if let Some(count) = goal.messages
-            && self.unclaimed >= count
-        {
-            self.unclaimed -= count;
+        if goal.messages.is_some_and(|count| self.ledger.claim(count)) {
             return Poll::Ready(Wait::Reached);
         }
         let flushed = match pumped {
@@ -225,7 +168,7 @@ impl Session {
                 self.site.pacer.wake_at(slot, cx.waker());
             }
         }
-        let replied = flushed && self.replies.awaited() == 0;
+        let replied = flushed && self.ledger.awaited() == 0;
         if goal.replied && replied {
             return Poll::Ready(Wait::Reached);
         }
@@ -238,7 +181,7 @@ impl Session {
 
     fn poll_deadlines(&mut self, cx: &mut Context<'_>, until: Option<Instant>) -> Poll<Wait> {
         loop {
-            let reply = self.replies.deadline(self.site.timeouts.reply);
+            let reply = self.ledger.reply_deadline();
             let Some(next) = [until, reply, self.write_deadline, self.end_deadline].into_iter().flatten().min() else {
                 return Poll::Pending;
             };
@@ -254,10 +197,7 @@ impl Session {
                 self.end(None);
                 return Poll::Ready(Wait::Lost);
             }
-            let expired = self.replies.expire(now, self.site.timeouts.reply);
-            if expired > 0 {
-                self.site.recorder.add(self.site.slots.timed_out, expired);
-                self.site.recorder.gauge_add(self.site.slots.in_flight, -(expired as i64));
+            if self.ledger.expire(now) {
                 // The goal may be reached by this; the task looks again.
                 cx.waker().wake_by_ref();
             }
@@ -270,7 +210,7 @@ impl Session {
     /// Writes and reads as much as there is. `Ok(true)`: nothing is queued any more.
     fn pump(&mut self, cx: &mut Context<'_>) -> Result<bool, Wait> {
         let pumped = self.poll_write(cx).and_then(|()| self.poll_read(cx));
-        self.record_run();
+        self.ledger.record_run();
         pumped
     }
 
@@ -296,7 +236,7 @@ impl Session {
         // Before the call: over loopback the reply may be there before the call returns.
         let handed_over = Instant::now();
         let written = self.connection.poll_flush(cx);
-        self.credit(handed_over);
+        self.ledger.credit(self.connection.accepted(), handed_over);
         match written {
             Poll::Ready(Ok(())) => {
                 self.unflushed = false;
@@ -316,55 +256,10 @@ impl Session {
         }
     }
 
-    /// Counts the frames that the kernel has accepted as sent, with the call that began at `handed_over`.
-    fn credit(&mut self, handed_over: Instant) {
-        let accepted = self.connection.accepted();
-        let mut credited = self.credited;
-        let whole = |frame: &&Frame| {
-            credited += u64::from(frame.length);
-            credited <= accepted
-        };
-        let sent = self.frames.iter().take_while(whole).count();
-        if sent == 0 {
-            return;
-        }
-        let mut expected = 0;
-        // Frames of one burst have one intention: one record for all of them.
-        for burst in self.frames[..sent].chunk_by(|one, next| one.intended == next.intended) {
-            let lag = handed_over.nanos_since(burst[0].intended);
-            self.site.recorder.observe_n(self.site.generator.send_lag, lag, burst.len() as u64);
-            self.credited += burst.iter().map(|frame| u64::from(frame.length)).sum::<u64>();
-            expected += burst.iter().filter(|frame| frame.awaits_reply).count() as u64;
-        }
-        self.replies.sent(expected, handed_over);
-        self.site.recorder.add(self.site.slots.sent, sent as u64);
-        self.site.recorder.add(self.site.slots.expected, expected);
-        self.site.recorder.gauge_add(self.site.slots.in_flight, expected as i64);
-        if sent == self.frames.len() {
-            self.frames.clear();
-            self.frames.shrink_to(KEPT_FRAMES);
-        } else {
-            self.frames.drain(..sent);
-        }
-    }
-
     fn take(&mut self, incoming: &Incoming) -> Result<(), Wait> {
         match *incoming {
             Incoming::Data(_) => {
-                self.unclaimed += 1;
-                self.site.recorder.add(self.site.slots.received, 1);
-                match self.replies.arrive() {
-                    Arrival::Matched { intended, sent } => {
-                        let times = Some((intended, sent, self.connection.arrived_at()));
-                        if self.run.times != times {
-                            self.record_run();
-                            self.run.times = times;
-                        }
-                        self.run.count += 1;
-                    }
-                    Arrival::Late => self.site.recorder.add(self.site.slots.late, 1),
-                    Arrival::Unsolicited => self.site.recorder.add(self.site.slots.unsolicited, 1),
-                }
+                self.ledger.arrive(self.connection.arrived_at());
                 Ok(())
             }
             Incoming::Pong(_) => Ok(()),
@@ -383,15 +278,6 @@ impl Session {
                 Err(Wait::Lost)
             }
         }
-    }
-
-    /// Records the replies of the run.
-    fn record_run(&mut self) {
-        let Run { times: Some((intended, sent, arrived)), count } = std::mem::take(&mut self.run) else { return };
-        let SiteContext { recorder, slots, .. } = &*self.site;
-        recorder.record_n(slots.rtt, arrived.nanos_since(intended), arrived, count);
-        recorder.record_n(slots.service, arrived.nanos_since(sent), arrived, count);
-        recorder.gauge_add(slots.in_flight, -(count as i64));
     }
 
     /// Waits for awaited replies, says goodbye with `code`, and waits for the server's goodbye and
@@ -442,25 +328,14 @@ impl Session {
 
     fn lost(&mut self, reason: Disconnect) {
         // Frames that the kernel took before the error were sent.
-        self.credit(Instant::now());
+        self.ledger.credit(self.connection.accepted(), Instant::now());
         self.end(Some(reason));
     }
 
     /// Counts the end, once.
     fn end(&mut self, disconnect: Option<Disconnect>) {
-        if self.counted {
-            return;
-        }
-        self.counted = true;
-        let unsent = self.frames.iter().filter(|frame| frame.awaits_reply).count() as u64;
-        self.replies.retract(unsent);
-        let lost = self.replies.lose();
-        let SiteContext { recorder, slots, .. } = &*self.site;
-        recorder.add(slots.lost, lost);
-        recorder.gauge_add(slots.in_flight, -(lost as i64));
-        recorder.gauge_add(slots.open, -1);
         let (by, code) = match (self.ending, disconnect) {
-            (Ending::Closed { by, code }, _) => (by, code),
+            (Ending::Closed { by, code }, _) => return self.ledger.close(by, code, None),
             (_, Some(Disconnect::Reset | Disconnect::Eof | Disconnect::Tls | Disconnect::Other)) => {
                 (ClosedBy::Network, 1006)
             }
@@ -470,12 +345,7 @@ impl Session {
             (Ending::Closing { code }, _) => (ClosedBy::Client, code),
             (Ending::Open, _) => (ClosedBy::Client, 1006),
         };
-        recorder.add(slots.close(by, code), 1);
-        if let (false, Some(reason)) = (matches!(self.ending, Ending::Closed { .. }), disconnect) {
-            recorder.add(slots.disconnect(reason), 1);
-        }
-        let now = Instant::now();
-        recorder.record(slots.session_duration, now.nanos_since(self.dialled), now);
+        self.ledger.close(by, code, disconnect);
     }
 }
 

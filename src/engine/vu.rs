@@ -5,8 +5,8 @@ use std::{cell::Cell, rc::Rc, sync::Arc};
 use crate::{
     config::template::Values,
     engine::{
-        context::WorkerContext, control::Control, instruments::ScenarioSlots, request::RequestContext,
-        session::SiteContext,
+        context::WorkerContext, control::Control, instruments::ScenarioSlots, ledger::SiteContext,
+        request::RequestContext,
     },
     plan::{ScenarioPlan, program::Program},
 };

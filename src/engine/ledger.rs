@@ -1,0 +1,305 @@
+//! The books of one connection: what was queued, sent, answered, given up and lost. Exact at any
+//! snapshot: `expected = matched + timed out + lost + in flight`.
+
+use std::rc::Rc;
+
+use crate::{
+    clock::Instant,
+    config::profile::Timeouts,
+    engine::{
+        instruments::{ClosedBy, GeneratorSlots, SiteSlots},
+        pacer::Pacer,
+        replies::{Arrival, Replies},
+    },
+    metrics::recorder::Recorder,
+    protocol::failure::Disconnect,
+};
+
+/// Room kept for the next burst; larger ones are given back.
+const KEPT_FRAMES: usize = 16;
+
+/// What all connections of one site on one worker share.
+#[derive(Debug)]
+pub struct SiteContext {
+    /// The worker's recorder.
+    pub recorder: Rc<Recorder>,
+    /// Where this site's connections are counted.
+    pub slots: SiteSlots,
+    /// Where the generator's own delays are counted.
+    pub generator: GeneratorSlots,
+    /// Wakes at the slots of `every`.
+    pub pacer: Rc<Pacer>,
+    /// Bounds on waiting.
+    pub timeouts: Timeouts,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    intended: Instant,
+    length: u32,
+    awaits_reply: bool,
+}
+
+/// Replies to messages of one burst that came with one read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    /// When the messages were to be sent, were sent, and their replies arrived.
+    times: Option<(Instant, Instant, Instant)>,
+    count: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Ledger {
+    site: Rc<SiteContext>,
+    dialled: Instant,
+    replies: Replies,
+    /// Queued and not accepted yet.
+    frames: Vec<Frame>,
+    /// Bytes of frames that have been counted as sent.
+    credited: u64,
+    /// Messages that no `expect` has claimed.
+    unclaimed: u64,
+    /// Replies that have arrived and are not recorded yet: those of one read and one burst are alike.
+    run: Run,
+    closed: bool,
+}
+
+impl Ledger {
+    /// A connection, dialled at `dialled`, is open.
+    #[must_use]
+    pub fn open(site: Rc<SiteContext>, dialled: Instant) -> Self {
+        site.recorder.gauge_add(site.slots.open, 1);
+        Self {
+            site,
+            dialled,
+            replies: Replies::default(),
+            frames: Vec::new(),
+            credited: 0,
+            unclaimed: 0,
+            run: Run::default(),
+            closed: false,
+        }
+    }
+
+    /// A message of `length` bytes on the wire is queued.
+    pub fn queue(&mut self, intended: Instant, length: u64, awaits_reply: bool) {
+        if awaits_reply {
+            self.replies.expect(intended);
+        }
+        self.frames.push(Frame { intended, length: length as u32, awaits_reply });
+    }
+
+    /// Counts frames as sent: the kernel has accepted `accepted` bytes in all, the last ones by the call that began at `handed_over`.
+    pub fn credit(&mut self, accepted: u64, handed_over: Instant) {
+        let mut credited = self.credited;
+        let whole = |frame: &&Frame| {
+            credited += u64::from(frame.length);
+            credited <= accepted
+        };
+        let sent = self.frames.iter().take_while(whole).count();
+        if sent == 0 {
+            return;
+        }
+        let mut expected = 0;
+        // Frames of one burst have one intention: one record for all of them.
+        for burst in self.frames[..sent].chunk_by(|one, next| one.intended == next.intended) {
+            let lag = handed_over.nanos_since(burst[0].intended);
+            self.site.recorder.observe_n(self.site.generator.send_lag, lag, burst.len() as u64);
+            self.credited += burst.iter().map(|frame| u64::from(frame.length)).sum::<u64>();
+            expected += burst.iter().filter(|frame| frame.awaits_reply).count() as u64;
+        }
+        self.replies.sent(expected, handed_over);
+        self.site.recorder.add(self.site.slots.sent, sent as u64);
+        self.site.recorder.add(self.site.slots.expected, expected);
+        self.site.recorder.gauge_add(self.site.slots.in_flight, expected as i64);
+        if sent == self.frames.len() {
+            self.frames.clear();
+            self.frames.shrink_to(KEPT_FRAMES);
+        } else {
+            self.frames.drain(..sent);
+        }
+    }
+
+    /// A message arrived at `arrived`.
+    pub fn arrive(&mut self, arrived: Instant) {
+        self.unclaimed += 1;
+        self.site.recorder.add(self.site.slots.received, 1);
+        match self.replies.arrive() {
+            Arrival::Matched { intended, sent } => {
+                let times = Some((intended, sent, arrived));
+                if self.run.times != times {
+                    self.record_run();
+                    self.run.times = times;
+                }
+                self.run.count += 1;
+            }
+            Arrival::Late => self.site.recorder.add(self.site.slots.late, 1),
+            Arrival::Unsolicited => self.site.recorder.add(self.site.slots.unsolicited, 1),
+        }
+    }
+
+    /// Records the replies of the run.
+    pub fn record_run(&mut self) {
+        let Run { times: Some((intended, sent, arrived)), count } = std::mem::take(&mut self.run) else { return };
+        let SiteContext { recorder, slots, .. } = &*self.site;
+        recorder.record_n(slots.rtt, arrived.nanos_since(intended), arrived, count);
+        recorder.record_n(slots.service, arrived.nanos_since(sent), arrived, count);
+        recorder.gauge_add(slots.in_flight, -(count as i64));
+    }
+
+    /// Takes `count` messages for an `expect`, if so many have come since the last one.
+    pub fn claim(&mut self, count: u64) -> bool {
+        let enough = self.unclaimed >= count;
+        if enough {
+            self.unclaimed -= count;
+        }
+        enough
+    }
+
+    /// Replies that may still come.
+    #[must_use]
+    pub fn awaited(&self) -> u64 {
+        self.replies.awaited()
+    }
+
+    /// When the next reply is given up.
+    #[must_use]
+    pub fn reply_deadline(&self) -> Option<Instant> {
+        self.replies.deadline(self.site.timeouts.reply)
+    }
+
+    /// Gives up replies that are due; returns whether there were any.
+    pub fn expire(&mut self, now: Instant) -> bool {
+        let expired = self.replies.expire(now, self.site.timeouts.reply);
+        self.site.recorder.add(self.site.slots.timed_out, expired);
+        self.site.recorder.gauge_add(self.site.slots.in_flight, -(expired as i64));
+        expired > 0
+    }
+
+    /// The connection is over; only the first call counts.
+    pub fn close(&mut self, by: ClosedBy, code: u16, disconnect: Option<Disconnect>) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
+        self.record_run();
+        let unsent = self.frames.iter().filter(|frame| frame.awaits_reply).count() as u64;
+        self.replies.retract(unsent);
+        let lost = self.replies.lose();
+        let SiteContext { recorder, slots, .. } = &*self.site;
+        recorder.add(slots.lost, lost);
+        recorder.gauge_add(slots.in_flight, -(lost as i64));
+        recorder.gauge_add(slots.open, -1);
+        recorder.add(slots.close(by, code), 1);
+        if let Some(reason) = disconnect {
+            recorder.add(slots.disconnect(reason), 1);
+        }
+        let now = Instant::now();
+        recorder.record(slots.session_duration, now.nanos_since(self.dialled), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{self, environment::Environment, overrides::Overrides, profile::Precision, source::Source},
+        engine::instruments::Instruments,
+        plan::Plan,
+    };
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    const PROFILE: &str = "
+vus: 1
+duration: 1s
+flow:
+  - websocket: { url: \"ws://localhost/\", timeouts: { reply: 50ms } }
+";
+
+    #[derive(Debug, Clone)]
+    enum Event {
+        Queue { awaits_reply: bool },
+        Accept { bytes: u64 },
+        Arrive,
+        Wait { millis: u64 },
+        Expire,
+        Close,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            4 => any::<bool>().prop_map(|awaits_reply| Event::Queue { awaits_reply }),
+            4 => (0u64..80).prop_map(|bytes| Event::Accept { bytes }),
+            6 => Just(Event::Arrive),
+            2 => (1u64..40).prop_map(|millis| Event::Wait { millis }),
+            1 => Just(Event::Expire),
+            1 => Just(Event::Close),
+        ]
+    }
+
+    fn site(instruments: &Instruments) -> Rc<SiteContext> {
+        let recorder = Rc::new(Recorder::new(&instruments.table, Instant::now(), None));
+        Rc::new(SiteContext {
+            recorder,
+            slots: instruments.scenarios[0].sites[0].clone(),
+            generator: instruments.generator,
+            pacer: Rc::new(Pacer::new(Precision::Timer).unwrap()),
+            timeouts: Timeouts { reply: Duration::from_millis(50), ..Timeouts::default() },
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_books_add_up_after_every_event(events in prop::collection::vec(event(), 1..120)) {
+            const LENGTH: u64 = 20;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let _context = runtime.enter();
+            let source = Source::from_bytes("test.yaml", PROFILE.into()).unwrap();
+            let profile = config::load(&source, &Environment::default(), &Overrides::default()).unwrap();
+            let instruments = Instruments::new(&Plan::new(&profile), Default::default(), &[]);
+            let site = site(&instruments);
+            let mut now = Instant::now();
+            let mut ledger = Ledger::open(site.clone(), now);
+            let (mut queued, mut accepted, mut closed) = (0, 0, false);
+            for event in events {
+                match event {
+                    Event::Queue { awaits_reply } if !closed => {
+                        ledger.queue(now, LENGTH, awaits_reply);
+                        queued += LENGTH;
+                    }
+                    Event::Accept { bytes } if !closed => {
+                        accepted = queued.min(accepted + bytes);
+                        ledger.credit(accepted, now);
+                    }
+                    // Nobody answers what has not been sent.
+                    Event::Arrive if !closed && accepted == queued => ledger.arrive(now),
+                    Event::Wait { millis } => now = now + Duration::from_millis(millis),
+                    Event::Expire if !closed && accepted == queued => drop(ledger.expire(now)),
+                    Event::Close => {
+                        ledger.close(ClosedBy::Network, 1006, Some(Disconnect::Reset));
+                        closed = true;
+                    }
+                    _ => {}
+                }
+                ledger.record_run();
+                let snapshot = site.recorder.snapshot();
+                let slots = &site.slots;
+                let matched = snapshot.trend(slots.rtt).unwrap().count();
+                let in_flight = snapshot.gauge(slots.in_flight);
+                prop_assert_eq!(
+                    snapshot.counter(slots.expected) as i64,
+                    (matched + snapshot.counter(slots.timed_out) + snapshot.counter(slots.lost)) as i64 + in_flight
+                );
+                prop_assert!(in_flight >= 0);
+                prop_assert_eq!(snapshot.counter(slots.sent), accepted / LENGTH);
+                prop_assert_eq!(
+                    snapshot.counter(slots.received),
+                    matched + snapshot.counter(slots.late) + snapshot.counter(slots.unsolicited)
+                );
+                prop_assert_eq!(snapshot.gauge(slots.open), i64::from(!closed));
+                prop_assert_eq!(snapshot.trend(slots.service).unwrap().count(), matched);
+            }
+        }
+    }
+}
