@@ -18,5 +18,6 @@ mod linger;
 mod metrics_page;
 mod readme;
 mod support;
+mod tls;
 mod truth;
 mod websocket;

@@ -2,6 +2,7 @@
 //! thread is ended on drop.
 
 pub(crate) mod agent;
+pub(crate) mod certificate;
 pub(crate) mod exact;
 pub(crate) mod exposition;
 pub(crate) mod faults;

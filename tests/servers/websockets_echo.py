@@ -10,6 +10,7 @@ import asyncio
 import json
 import resource
 import signal
+import ssl
 import socket
 import struct
 from collections import Counter
@@ -153,12 +154,20 @@ async def serve(options):
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, lambda: stop.done() or stop.set_result(None))
     server = await loop.create_server(
-        lambda: Connection(options, counters), "127.0.0.1", options.port, backlog=4096
+        lambda: Connection(options, counters), "127.0.0.1", options.port, backlog=4096, ssl=tls(options.tls)
     )
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     await stop
     del counters["open"]
     print(json.dumps(counters), flush=True)
+
+
+def tls(directory):
+    if directory is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{directory}/certificate.pem", f"{directory}/key.pem")
+    return context
 
 
 def raise_file_limit():
@@ -173,6 +182,7 @@ def main():
     parser.add_argument("--after", type=int, default=0, help="messages of a connection until it is ended")
     parser.add_argument("--every-ms", type=int, default=20, help="pause between unsolicited messages")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--tls", metavar="DIRECTORY", help="serve TLS with its certificate.pem and key.pem")
     raise_file_limit()
     asyncio.run(serve(parser.parse_args()))
 

@@ -9,7 +9,7 @@ use std::{
 
 use nix::sys::signal::Signal;
 
-use crate::support::{poll, process::Process, scratch::Scratch, target::tool};
+use crate::support::{certificate, poll, process::Process, scratch::Scratch, target::tool};
 
 /// A running nginx; killed on drop.
 #[derive(Debug)]
@@ -41,13 +41,7 @@ impl Nginx {
     /// The same over TLS, for `localhost`; its certificate is signed by nobody but itself.
     pub(crate) fn start_encrypted(server: &str) -> Self {
         let directory = Scratch::new();
-        let mut openssl = Command::new("openssl");
-        openssl.current_dir(directory.directory()).args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]);
-        openssl.args(["-pkeyopt", "ec_paramgen_curve:prime256v1", "-keyout", "key.pem", "-out", "certificate.pem"]);
-        openssl.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]);
-        openssl.args(["-addext", "basicConstraints=critical,CA:false"]);
-        let output = openssl.output().expect("openssl is a part of Debian");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        certificate::make(&directory);
         let server = format!("ssl_certificate certificate.pem; ssl_certificate_key key.pem; {server}");
         Self::start_in(directory, "ssl", &server, &[])
     }

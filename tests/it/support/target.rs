@@ -64,6 +64,11 @@ impl Target {
         format!("ws://127.0.0.1:{}/ws", self.port)
     }
 
+    /// Its address over TLS, by the name of its certificate.
+    pub(crate) fn encrypted_url(&self) -> String {
+        format!("wss://localhost:{}/ws", self.port)
+    }
+
     /// Ends it and reads its counters.
     pub(crate) fn stop(self) -> Counters {
         self.process.signal(Signal::SIGTERM);
