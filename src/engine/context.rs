@@ -64,7 +64,7 @@ impl WorkerContext {
         (self.wall.unix_nanos(instant) / 1_000_000) as u64
     }
 
-    /// Asks to be woken every [`HEARTBEAT`] and records how late that was: what any task of this worker has to wait for
+    /// Asks to be woken every `HEARTBEAT` and records how late that was: what any task of this worker has to wait for
     /// the others.
     pub async fn measure_loop_lag(&self) {
         let mut next = Instant::now() + HEARTBEAT;
