@@ -1,6 +1,9 @@
 //! Text → tree. What is no YAML, or could use up memory or time, ends in one [`Fault`].
 
-use serde::de::DeserializeSeed as _;
+use serde::{
+    Deserialize as _,
+    de::{DeserializeSeed as _, IgnoredAny},
+};
 
 use crate::config::{
     problem::{Position, Problem, Report, clean},
@@ -32,11 +35,9 @@ impl Fault {
 pub(crate) fn parse(text: &str) -> Result<Tree, Fault> {
     refuse_deep_brackets(text)?;
     let builder = Builder::new(text);
-    let tree = builder.deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| {
-        let located = error.location().map(|location| Position { line: location.line(), column: location.column() });
-        let position = located.or_else(|| second_document(text));
-        let (message, hint) = builder.said().unwrap_or_else(|| explain(&error, text, position));
-        Fault { position, message, hint }
+    let tree = builder.deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| match builder.said() {
+        Some((message, hint)) => Fault { position: position(&error), message, hint },
+        None => explain(&error, text),
     })?;
     if tree == Tree::Null {
         return Err(Fault {
@@ -68,29 +69,36 @@ fn refuse_deep_brackets(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The library does not say where a second document begins.
-fn second_document(text: &str) -> Option<Position> {
-    let is_content = |line: &str| !line.trim().is_empty() && !line.starts_with(['#', '%']) && !line.starts_with("---");
-    let mut lines = text.lines().zip(1..).skip_while(|(line, _)| !is_content(line));
-    let (_, line) = lines.find(|(line, _)| line.starts_with("---") || line.starts_with("..."))?;
-    Some(Position { line, column: 1 })
+fn position(error: &serde_yaml::Error) -> Option<Position> {
+    error.location().map(|location| Position { line: location.line(), column: location.column() })
 }
 
-fn explain(error: &serde_yaml::Error, text: &str, position: Option<Position>) -> (String, Option<String>) {
+fn explain(error: &serde_yaml::Error, text: &str) -> Fault {
     let said = clean(&error.to_string(), 200);
-    let fixed = |message: &str, hint: &str| (message.to_owned(), Some(hint.to_owned()));
+    let fixed = |message: &str, hint: &str, position| Fault {
+        position,
+        message: message.to_owned(),
+        hint: Some(hint.to_owned()),
+    };
     if said.contains("recursion limit exceeded") {
-        return fixed("nested deeper than 128 levels", "a profile needs about ten");
+        return fixed("nested deeper than 128 levels", "a profile needs about ten", position(error));
     }
     if said.contains("repetition limit exceeded") {
-        return fixed("aliases make this profile more than 16 times larger", "use fewer aliases (`*name`)");
+        let hint = "use fewer aliases (`*name`)";
+        return fixed("aliases make this profile more than 16 times larger", hint, position(error));
     }
     if said.contains("more than one document") {
-        return fixed(
-            "there is more text after the end of the profile",
-            "a profile is one YAML document, without a second `---`",
-        );
+        // The library calls text after the end so, be it a second document or a mistake.
+        let second = serde_yaml::Deserializer::from_str(text).nth(1);
+        if let Some(mistake) =
+            second.and_then(|second| IgnoredAny::deserialize(second).err()).filter(|error| position(error).is_some())
+        {
+            return explain(&mistake, text);
+        }
+        let hint = "a profile is one YAML document, without a second `---`";
+        return fixed("there is more text after the end of the profile", hint, second_document(text));
     }
+    let position = position(error);
     let line = position.and_then(|position| text.lines().nth(position.line.saturating_sub(1)));
     let indentation = line.map(|line| &line[..line.len() - line.trim_start().len()]);
     let hint = if indentation.is_some_and(|indentation| indentation.contains('\t')) {
@@ -98,7 +106,21 @@ fn explain(error: &serde_yaml::Error, text: &str, position: Option<Position>) ->
     } else {
         "check indentation, quotes and brackets here and in the line before"
     };
-    (format!("this is not YAML: {said}"), Some(hint.to_owned()))
+    fixed(&format!("this is not YAML: {said}"), hint, position)
+}
+
+/// Where the second document begins, which the library does not say: at the first `---` after
+/// content, or at the second one.
+fn second_document(text: &str) -> Option<Position> {
+    let is_content = |line: &str| !line.trim().is_empty() && !line.starts_with(['#', '%']);
+    let mut begun = false;
+    for (content, line) in text.lines().zip(1..) {
+        if begun && content.starts_with("---") {
+            return Some(Position { line, column: 1 });
+        }
+        begun |= is_content(content);
+    }
+    None
 }
 
 #[cfg(test)]
@@ -117,6 +139,10 @@ mod tests {
         assert!(fault("a: [1").message.contains("not YAML"));
         assert!(fault("a: *x").message.contains("unknown anchor"));
         assert!(fault("a: 1\n---\nb: 2").message.contains("more text"));
+        assert_eq!(fault("a: 1\n---\nb: 2").position, Some(Position { line: 2, column: 1 }));
+        assert_eq!(fault("---\na: 1\n---\nb: 2").position, Some(Position { line: 3, column: 1 }));
+        let after = fault("'a' 'b'");
+        assert!(after.message.contains("not YAML") && after.position.is_some(), "{after:?}");
         for empty in ["", "# only a comment", "---", "~", " \n\n"] {
             assert_eq!(fault(empty).message, "the profile is empty", "{empty:?}");
         }

@@ -90,10 +90,10 @@ impl Check<'_> {
         let Some(flag) = flag else {
             if let Some(scenarios) = raw.scenarios.as_ref().filter(|_| vus.is_some()) {
                 let hint = "use `--scale`, or `--stage` and `--duration`, which replace the scenarios";
-                let _none: Option<()> = self.refuse(
+                self.context.problem(
                     &Place::Flag("--vus"),
                     "`--vus` does nothing: the profile has `scenarios` with VUs of their own",
-                    hint,
+                    Some(hint.to_owned()),
                 );
                 return Some((Load::default(), Some(scenarios)));
             }

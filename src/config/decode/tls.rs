@@ -1,12 +1,13 @@
 //! `tls:`.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 
 use crate::config::{node::Node, problem::shown, profile::Tls};
-
-use std::path::PathBuf;
 
 /// Reads the map and looks into the file, so that a bad one is found before the load starts.
 pub(crate) fn tls(node: &Node<'_>) -> Tls {
@@ -37,10 +38,14 @@ fn ca_file(node: &Node<'_>) -> Option<PathBuf> {
         Ok(pem) => pem,
         Err(error) => return refuse(&error.to_string()),
     };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match certificates {
-        Ok(certificates) if certificates.is_empty() => refuse("there is no certificate in the file"),
-        Ok(_) => Some(path),
-        Err(error) => refuse(&format!("{error}")),
+    let certificates: Vec<_> = match CertificateDer::pem_slice_iter(&pem).collect() {
+        Ok(certificates) => certificates,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    if certificates.is_empty() {
+        return refuse("there is no certificate in the file");
     }
+    // Bundles carry old certificates that no one can parse; one good one is enough.
+    let (good, _) = RootCertStore::empty().add_parsable_certificates(certificates);
+    if good == 0 { refuse("no certificate in the file is valid") } else { Some(path) }
 }
