@@ -35,7 +35,7 @@ pub fn request(site: &profile::WebSocket, values: &Values) -> Result<Request<()>
     let default_port = if target.secure { 443 } else { 80 };
     let authority = if target.port == default_port { host } else { format!("{host}:{}", target.port) };
     let mut path = String::new();
-    target.path_and_query.render(values, &mut path);
+    target.path_and_query.render(values, &mut path)?;
     let uri = Uri::builder()
         .scheme(if target.secure { "wss" } else { "ws" })
         .authority(authority.as_str())
@@ -61,7 +61,7 @@ pub fn request(site: &profile::WebSocket, values: &Values) -> Result<Request<()>
         }
         for extra in &site.headers {
             let mut value = String::new();
-            extra.value.render(values, &mut value);
+            extra.value.render(values, &mut value)?;
             let name = HeaderName::from_bytes(extra.name.as_bytes()).map_err(|error| malformed(&error))?;
             // The value may be a secret, so the error names the header only.
             let mut value = HeaderValue::from_str(&value)
