@@ -15,6 +15,7 @@ mod tree;
 mod validate;
 
 pub mod capture;
+pub mod data;
 pub mod environment;
 pub mod matcher;
 pub mod overrides;

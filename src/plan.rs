@@ -4,7 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    config::profile::{Executor, Profile, Scenario},
+    config::{
+        data::Data,
+        profile::{Executor, Profile, Scenario},
+    },
     plan::{program::Program, ramp::Ramp},
     units::tags::Tags,
 };
@@ -43,6 +46,8 @@ pub struct ScenarioPlan {
     pub stages: Vec<Duration>,
     /// What each iteration does.
     pub program: Arc<Program>,
+    /// The profile's data files.
+    pub data: Arc<[Data]>,
     /// k6's sentence about the executor.
     pub description: String,
 }
@@ -76,7 +81,8 @@ impl Plan {
     /// Plans a profile.
     #[must_use]
     pub fn new(profile: &Profile) -> Self {
-        Self { scenarios: profile.scenarios.iter().map(ScenarioPlan::new).collect() }
+        let plan = |scenario| ScenarioPlan { data: profile.data.clone(), ..ScenarioPlan::new(scenario) };
+        Self { scenarios: profile.scenarios.iter().map(plan).collect() }
     }
 
     /// Time from the start to the last scenario's regular end.
@@ -170,6 +176,7 @@ impl ScenarioPlan {
             stages: ramp.stage_starts().map(|offset| start + offset).collect(),
             ramp,
             program: Arc::new(Program::new(&scenario.flow)),
+            data: Arc::from([]),
             description: describe::executor(scenario),
         }
     }

@@ -4,6 +4,7 @@ use std::{cell::RefCell, path::PathBuf};
 
 use crate::config::{
     at::Place,
+    data::Data,
     locate,
     problem::{Problem, Report},
     scope::Scope,
@@ -27,11 +28,13 @@ pub(crate) struct Context<'s> {
     found: RefCell<(Vec<Found>, usize)>,
     /// The names of the flow that is being read.
     pub(crate) scope: RefCell<Scope>,
+    /// The data files; none if they could not be read.
+    pub(crate) data: RefCell<Option<Vec<Data>>>,
 }
 
 impl<'s> Context<'s> {
     pub(crate) fn new(source: &'s Source) -> Self {
-        Self { source, found: RefCell::default(), scope: RefCell::default() }
+        Self { source, found: RefCell::default(), scope: RefCell::default(), data: RefCell::new(Some(Vec::new())) }
     }
 
     pub(crate) fn source(&self) -> &'s Source {

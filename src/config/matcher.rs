@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn a_matcher_whose_placeholder_has_no_value_does_not_hold_and_says_so() {
         let slot = Placeholder::Variable(crate::config::template::variables::Slot::new(0));
-        let text = Template::compile("{{ token }}", &mut |_| Some(slot)).unwrap();
+        let text = Template::compile("{{ token }}", &mut |_| Ok(Some(slot))).unwrap();
         let mut matchers = Matchers::default();
         matchers.add("contains".into(), Matcher::Contains(Sought::new(text)));
         assert_eq!(verdicts(&matchers, "anything"), "-");

@@ -4,7 +4,9 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    config::{capture::Captures, matcher::Matchers, profile::http::Http, template::Template, threshold::Threshold},
+    config::{
+        capture::Captures, data::Data, matcher::Matchers, profile::http::Http, template::Template, threshold::Threshold,
+    },
     units::tags::Tags,
 };
 
@@ -21,6 +23,8 @@ pub struct Profile {
     pub scenarios: Vec<Scenario>,
     /// In the order typed.
     pub thresholds: Vec<Threshold>,
+    /// Data files, in the order typed.
+    pub data: Arc<[Data]>,
     /// TLS of every connection.
     pub tls: Tls,
     /// How time is kept.

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     config::{
         at::{Place, Typed},
+        data::Data,
         profile::{Stage, Step, Timing, Tls, TrendStat},
         threshold::Threshold,
     },
@@ -20,6 +21,7 @@ pub(crate) struct Raw {
     pub(crate) scenarios: Option<Typed<Vec<RawScenario>>>,
     pub(crate) flow: Option<Typed<Arc<[Step]>>>,
     pub(crate) thresholds: Vec<Threshold>,
+    pub(crate) data: Arc<[Data]>,
     pub(crate) tls: Tls,
     pub(crate) timing: Timing,
     pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,
