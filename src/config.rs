@@ -4,6 +4,7 @@
 //! its place in the file. Only `document` and `locate` name the YAML library.
 
 mod at;
+mod cardinality;
 mod context;
 mod decode;
 mod document;

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    catalogue::Metric,
     config::{
         data::Data,
         profile::{Executor, Profile, Scenario},
@@ -23,6 +24,8 @@ pub mod ramp;
 pub struct Plan {
     /// In the order of the profile.
     pub scenarios: Vec<ScenarioPlan>,
+    /// Metrics of the profile's own.
+    pub metrics: Vec<&'static Metric>,
 }
 
 /// One scenario of a run. All times count from the start of the run.
@@ -82,7 +85,7 @@ impl Plan {
     #[must_use]
     pub fn new(profile: &Profile) -> Self {
         let plan = |scenario| ScenarioPlan { data: profile.data.clone(), ..ScenarioPlan::new(scenario) };
-        Self { scenarios: profile.scenarios.iter().map(plan).collect() }
+        Self { scenarios: profile.scenarios.iter().map(plan).collect(), metrics: profile.metrics.clone() }
     }
 
     /// Time from the start to the last scenario's regular end.

@@ -43,6 +43,9 @@ pub enum Error {
     /// The system's.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// A directory, or something stranger.
+    #[error("it is no file")]
+    NoFile,
     /// More than [`LARGEST`].
     #[error("the file is larger than 1 GiB")]
     TooLarge,
@@ -83,12 +86,12 @@ pub enum Error {
 /// # Errors
 /// See [`enum@Error`].
 pub fn read(path: &Path, format: Format) -> Result<Table, Error> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(io::Error::from(io::ErrorKind::IsADirectory).into());
+    let metadata = std::fs::metadata(path)?;
+    // Opening a pipe would wait for its writer.
+    if !metadata.is_file() {
+        return Err(Error::NoFile);
     }
-    let table = parse(io::Read::take(file, LARGEST + 1), metadata.len(), format)?;
+    let table = parse(io::Read::take(File::open(path)?, LARGEST + 1), metadata.len(), format)?;
     if table.rows() == 0 { Err(Error::Empty) } else { Ok(table) }
 }
 

@@ -1,6 +1,7 @@
 //! Tree → `Raw`: every key and every single value is checked here. Reading goes on after a problem;
 //! what could not be read is left out.
 
+mod action;
 mod address;
 mod data;
 mod flow;
@@ -8,6 +9,7 @@ mod headers;
 mod http;
 mod matching;
 mod message;
+mod metrics;
 mod scenarios;
 mod socket;
 mod thresholds;
@@ -31,7 +33,7 @@ use crate::{
     units::tags::Tags,
 };
 
-const LATER: Later = &["network", "observe", "metrics", "fleet"];
+const LATER: Later = &["network", "observe", "fleet"];
 
 /// Reads the whole profile.
 pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
@@ -42,7 +44,12 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     if let Some(env) = fields.take("env") {
         environment(&env);
     }
-    // Before the flows, which name its columns.
+    // Before the flows and thresholds, which name them.
+    if let Some(node) = fields.take("metrics") {
+        let read = metrics::metrics(&node);
+        context.metrics_unsound.set(read.is_none());
+        context.metrics.replace(read.unwrap_or_default());
+    }
     if let Some(node) = fields.take("data") {
         let read = data::data(&node);
         context.data.replace(read);
@@ -76,6 +83,7 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         scenarios,
         flow,
         thresholds,
+        metrics: context.metrics.take(),
         data: context.data.take().unwrap_or_default().into(),
         tls,
         timing,

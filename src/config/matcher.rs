@@ -113,9 +113,9 @@ impl Test {
         matches!(self, Self::Absent)
     }
 
-    /// Whether a header's value passes; none is no header.
+    /// Whether a text passes: a header's value, or one that is checked; none is one that is not there.
     #[must_use]
-    pub fn of_header(&self, value: Option<&[u8]>, room: &mut Room<'_>) -> bool {
+    pub fn of_text(&self, value: Option<&[u8]>, room: &mut Room<'_>) -> bool {
         let Some(value) = value else { return self.of_nothing() };
         let number = || str::from_utf8(value).ok().and_then(|text| text.trim().parse::<f64>().ok());
         match self {
@@ -327,7 +327,7 @@ mod tests {
     fn headers_are_tested_like_values() {
         let values = Values::default();
         let of = |test: &Test, value: Option<&str>| {
-            test.of_header(value.map(str::as_bytes), &mut Room { values: &values, text: &mut String::new() })
+            test.of_text(value.map(str::as_bytes), &mut Room { values: &values, text: &mut String::new() })
         };
         assert!(of(&Test::Is(sought("a")), Some("a")) && !of(&Test::Is(sought("a")), None));
         assert!(of(&Test::Absent, None) && !of(&Test::Absent, Some("a")));

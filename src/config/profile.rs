@@ -4,12 +4,19 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
+    catalogue::Metric,
     config::{
-        capture::Captures, data::Data, matcher::Matchers, profile::http::Http, template::Template, threshold::Threshold,
+        capture::Captures,
+        data::Data,
+        matcher::Matchers,
+        profile::{action::Action, http::Http},
+        template::Template,
+        threshold::Threshold,
     },
     units::tags::Tags,
 };
 
+pub mod action;
 pub mod http;
 
 /// A validated profile.
@@ -23,6 +30,8 @@ pub struct Profile {
     pub scenarios: Vec<Scenario>,
     /// In the order typed.
     pub thresholds: Vec<Threshold>,
+    /// Metrics of its own, in the order typed.
+    pub metrics: Vec<&'static Metric>,
     /// Data files, in the order typed.
     pub data: Arc<[Data]>,
     /// TLS of every connection.
@@ -137,6 +146,8 @@ pub enum Step {
     Http(Box<Http>),
     /// Waits.
     Sleep(Sleep),
+    /// Computes.
+    Do(Action),
     /// Does its steps several times.
     Repeat {
         /// At least 1.
@@ -265,6 +276,8 @@ pub enum SocketStep {
     Expect(Expect),
     /// Waits; messages that come are counted.
     Sleep(Sleep),
+    /// Computes.
+    Do(Action),
     /// Does its steps several times.
     Repeat {
         /// At least 1.

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    catalogue::Metric,
     config::{
         at::{Place, Typed},
         data::Data,
@@ -21,6 +22,7 @@ pub(crate) struct Raw {
     pub(crate) scenarios: Option<Typed<Vec<RawScenario>>>,
     pub(crate) flow: Option<Typed<Arc<[Step]>>>,
     pub(crate) thresholds: Vec<Threshold>,
+    pub(crate) metrics: Vec<&'static Metric>,
     pub(crate) data: Arc<[Data]>,
     pub(crate) tls: Tls,
     pub(crate) timing: Timing,

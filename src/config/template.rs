@@ -64,6 +64,9 @@ pub enum RenderError<'t> {
     /// Nothing has been captured or set under the name in this iteration.
     #[error("`{{{{ {0} }}}}` has no value")]
     Missing(&'t str),
+    /// What `set` would give the name is above [`variables::LARGEST_VALUE`].
+    #[error("the value of `{{{{ {0} }}}}` is larger than 64 KiB")]
+    TooLarge(&'t str),
     /// A line break or another control character where it would end the header or the request line.
     #[error("`{{{{ {0} }}}}` has a control character")]
     Control(&'t str),

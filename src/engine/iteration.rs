@@ -11,6 +11,7 @@ use crate::{
         template::{Template, Values},
     },
     engine::{
+        action,
         context::WorkerContext,
         control::Phase,
         instruments::IterationFailure,
@@ -122,6 +123,13 @@ impl Walk<'_> {
                         self.rounds.pop();
                     }
                     self.values.index = self.index();
+                }
+                Op::Do { action, first_check } => {
+                    let slots = &self.vu.scenario.slots;
+                    if let Err(error) = action::run(self.worker, slots, self.values, action, *first_check) {
+                        self.worker.failures.log_value(&error);
+                        return Err(Stop::Failed(IterationFailure::MissingValue));
+                    }
                 }
                 Op::Sleep(sleep) => self.sleep(*sleep).await?,
                 Op::Http { request } => self.request(*request).await?,

@@ -65,7 +65,7 @@ fn a_file_without_rows_is_none() {
         std::fs::write(&path, text).unwrap();
         assert!(matches!(read(&path, format), Err(Error::Empty)), "{name}");
     }
-    assert!(matches!(read(folder.path(), CSV), Err(Error::Io(_))));
+    assert!(matches!(read(folder.path(), CSV), Err(Error::NoFile)));
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::config::{
     at::Place,
     data::{
-        Data, Format,
+        self, Data, Format,
         rows::{Order, WhenExhausted},
     },
     decode::{all, one_of},
@@ -85,7 +85,7 @@ fn file(name: &str, node: &Node<'_>) -> Option<Data> {
     // A login that two VUs share, or a row that comes twice, would be a surprise.
     let usual =
         if matches!(order, Order::PerVu | Order::Unique) { WhenExhausted::Fail } else { WhenExhausted::Recycle };
-    match crate::config::data::read(&node.context.resolve(&typed.value), format) {
+    match data::read(&node.context.resolve(&typed.value), format) {
         Ok(table) => Some(Data {
             name: name.to_owned(),
             order,
@@ -93,11 +93,11 @@ fn file(name: &str, node: &Node<'_>) -> Option<Data> {
             table: Arc::new(table),
         }),
         Err(error) => {
-            let message = format!("cannot use the data in `{}`: {error}", shown(typed.typed()));
-            file.problem(
-                message,
-                "a CSV file begins with a line of column names, a JSON file is a list of maps".to_owned(),
-            );
+            let hint = match error {
+                data::Error::Io(_) => "a relative path begins at the profile's folder",
+                _ => "a CSV file begins with a line of column names, a JSON file is a list of maps",
+            };
+            file.problem(format!("cannot use the data in `{}`: {error}", shown(typed.typed())), hint.to_owned());
             None
         }
     }
@@ -106,9 +106,9 @@ fn file(name: &str, node: &Node<'_>) -> Option<Data> {
 /// `data.NAME.COLUMN` → where it is.
 pub(crate) fn column(name: &str, node: &Node<'_>) -> Option<Result<Column, Error>> {
     let rest = name.strip_prefix("data.")?;
-    let data = node.context.data.borrow();
+    let files = node.context.data.borrow();
     // What is wrong with the files has been said.
-    let Some(data) = data.as_ref() else { return Some(Ok(Column { file: 0, column: 0 })) };
+    let Some(data) = files.as_ref() else { return Some(Ok(Column { file: 0, column: 0 })) };
     let (file_name, column_name) = rest.split_once('.').unwrap_or((rest, ""));
     let unknown = |what: String, hint: Option<String>| Some(Err(Error::NoData { what, hint }));
     let Some(file) = data.iter().position(|data| data.name == file_name) else {

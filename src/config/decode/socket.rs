@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::config::{
     capture::Captures,
     decode::{
-        all,
+        action, all,
         flow::{repeat, sleep},
         matching, message, step, template,
     },
@@ -17,7 +17,7 @@ use crate::config::{
     tree::Tree,
 };
 
-const KINDS: &[&str] = &["send", "expect", "sleep", "repeat", "every", "hold", "close"];
+const KINDS: &[&str] = &["send", "expect", "sleep", "repeat", "every", "hold", "close", "set", "check", "add"];
 const LATER: Later = &["ping"];
 
 const EXPECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,6 +43,7 @@ fn one(node: &Node<'_>) -> Option<SocketStep> {
         "expect" => expect(&value).map(SocketStep::Expect),
         "sleep" => sleep(&value).map(SocketStep::Sleep),
         "hold" => hold(&value),
+        kind if action::KINDS.contains(&kind) => action::action(kind, &value).map(SocketStep::Do),
         "close" => close(&value),
         "every" => every(&value),
         _ => {
