@@ -87,8 +87,9 @@ def table():
         size = path.stat().st_size / 1e6
         without = check(directory, flow)
         with_data = check(directory, "data: { users: { file: users.csv } }\n" + flow)
-    seconds, memory = with_data["wall"] - without["wall"], with_data["rss"] - without["rss"]
-    print(f"{ROWS:,} rows of {size:.1f} MB: {seconds:.2f} s, {memory:.1f} MB ({memory / size:.2f} of its size, at its peak)")
+    # The whole process at its peak: that of one without data is hidden by this script's, which the kernel hands down.
+    seconds, memory = with_data["wall"] - without["wall"], with_data["rss"]
+    print(f"{ROWS:,} rows of {size:.1f} MB: {seconds:.2f} s, process {memory:.1f} MB ({memory / size:.2f} of the file's size)")
     return seconds < 2 and memory <= 1.5 * size
 
 
