@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::{
     clock::Instant,
+    config::template::Values,
     engine::{
         backoff,
         context::WorkerContext,
@@ -30,12 +31,13 @@ async fn run_in_a_row(vu: &Vu, worker: &WorkerContext) {
     let slots = &vu.scenario.slots;
     worker.recorder.gauge_add(slots.vus, 1);
     let mut requests = Requests::default();
+    let mut values = vu.values();
     let mut failures = 0;
     let mut first = true;
     while (vu.control.phase() == Phase::Active || first && vu.control.phase() == Phase::Stopping) && vu.take_iteration()
     {
         first = false;
-        match iterate(vu, worker, &mut requests, None).await {
+        match iterate(vu, worker, &mut requests, &mut values, None).await {
             Outcome::Failed(_) | Outcome::Unanswered => {
                 failures += 1;
                 let pause = backoff::pause(failures, &mut *worker.random.borrow_mut());
@@ -56,12 +58,13 @@ async fn run_in_a_row(vu: &Vu, worker: &WorkerContext) {
 async fn run_at_slots(vu: &Rc<Vu>, worker: &WorkerContext) {
     let slots = &vu.scenario.slots;
     let mut requests = Requests::default();
+    let mut values = vu.values();
     while let Some(slot) = vu.next_slot().await {
         worker.recorder.gauge_add(slots.vus, 1);
         if let Some(start_lag) = worker.generator.start_lag {
             worker.recorder.observe(start_lag, Instant::now().nanos_since(slot));
         }
-        iterate(vu, worker, &mut requests, Some(slot)).await;
+        iterate(vu, worker, &mut requests, &mut values, Some(slot)).await;
         worker.recorder.gauge_add(slots.vus, -1);
         if vu.control.phase() != Phase::Active {
             return;
@@ -71,11 +74,17 @@ async fn run_at_slots(vu: &Rc<Vu>, worker: &WorkerContext) {
 }
 
 /// Runs one iteration, intended for `slot` if it has one, and counts it.
-async fn iterate(vu: &Vu, worker: &WorkerContext, requests: &mut Requests, slot: Option<Instant>) -> Outcome {
+async fn iterate(
+    vu: &Vu,
+    worker: &WorkerContext,
+    requests: &mut Requests,
+    values: &mut Values,
+    slot: Option<Instant>,
+) -> Outcome {
     let slots = &vu.scenario.slots;
     let recorder = &worker.recorder;
     let begun = slot.unwrap_or_else(Instant::now);
-    let outcome = iteration::run(worker, vu, requests, slot).await;
+    let outcome = iteration::run(worker, vu, requests, values, slot).await;
     vu.count_iteration();
     match outcome {
         Outcome::Completed | Outcome::Unanswered | Outcome::Failed(_) => {
