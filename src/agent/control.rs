@@ -99,6 +99,7 @@ impl Control {
         let failures = Arc::<FailureLog>::default();
         // The embedded target has the other end of every socket in this process too.
         let files = Offer::of_this_machine().files / if options.echo { 2 } else { 1 };
+        let network = Arc::new(profile.network.clone());
         let mut handles = Vec::new();
         for index in 0..workers {
             handles.push(worker::spawn(WorkerSpec {
@@ -107,6 +108,7 @@ impl Control {
                 plan: self.plan.clone(),
                 instruments: self.instruments.clone(),
                 tls: tls::client_configs(&profile.tls)?,
+                network: network.clone(),
                 start: self.live.start,
                 wall: self.wall,
                 failures: failures.clone(),

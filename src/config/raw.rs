@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     config::{
         at::{Place, Typed},
-        profile::{Stage, Step, Timing, Tls, TrendStat},
+        profile::{Stage, Step, Timing, Tls, TrendStat, network::Network},
         threshold::Threshold,
     },
     units::tags::Tags,
@@ -21,6 +21,9 @@ pub(crate) struct Raw {
     pub(crate) flow: Option<Typed<Arc<[Step]>>>,
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) tls: Tls,
+    pub(crate) network: Network,
+    /// `proxy:` says who goes through what; otherwise the environment does.
+    pub(crate) proxied: bool,
     pub(crate) timing: Timing,
     pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,
     /// The whole file, for problems with what is not there.

@@ -38,6 +38,7 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
         scenarios: scenarios?,
         thresholds: raw.thresholds,
         tls: raw.tls,
+        network: raw.network,
         timing: raw.timing,
         summary_trend_stats: raw.summary_trend_stats.unwrap_or_else(|| {
             use TrendStat::{Avg, Max, Med, Min, Percentile};

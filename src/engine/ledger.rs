@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::{
     clock::Instant,
-    config::profile::Timeouts,
+    config::profile::{CloseMode, Timeouts},
     engine::{
         instruments::{ClosedBy, GeneratorSlots, SiteSlots},
         pacer::Pacer,
@@ -31,6 +31,8 @@ pub struct SiteContext {
     pub pacer: Rc<Pacer>,
     /// Bounds on waiting.
     pub timeouts: Timeouts,
+    /// How connections end.
+    pub close_mode: CloseMode,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -246,6 +248,7 @@ flow:
             generator: instruments.generator,
             pacer: Rc::new(Pacer::new(Precision::Timer).unwrap()),
             timeouts: Timeouts { reply: Duration::from_millis(50), ..Timeouts::default() },
+            close_mode: CloseMode::default(),
         })
     }
 

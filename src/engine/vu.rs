@@ -34,6 +34,7 @@ impl Scenario {
             generator: worker.generator,
             pacer: worker.pacer.clone(),
             timeouts: site.timeouts,
+            close_mode: site.close_mode,
         });
         Self {
             program: plan.program.clone(),

@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     clock::{Instant, WallClock},
-    config::profile::{LatencyClock, Timing},
+    config::profile::{LatencyClock, Timing, network::Network},
     engine::{
         context::WorkerContext,
         control::Phase,
@@ -32,7 +32,7 @@ use crate::{
     },
     metrics::{recorder::Recorder, samples::SampleSender, snapshot::Snapshot},
     plan::{Plan, VuChange, VuEvent},
-    protocol::{connect::Connector, http::Scratch, tls::ClientConfigs},
+    protocol::{connect::Connector, http::Scratch, meter::Meter, tls::ClientConfigs},
 };
 
 /// Commands waiting for one worker; the control thread sends one at a time of each kind.
@@ -51,6 +51,8 @@ pub struct WorkerSpec {
     pub instruments: Arc<Instruments>,
     /// TLS settings of this worker.
     pub tls: ClientConfigs,
+    /// How connections find their servers.
+    pub network: Arc<Network>,
     /// When the plan begins.
     pub start: Instant,
     /// For placeholders with wall time.
@@ -139,9 +141,10 @@ impl Worker {
             let share = (0..scenario.ramp.max()).filter(|vu| vu % spec.workers == spec.index).count();
             recorder.gauge_add(slots.vus_max, share as i64);
         }
+        let meter = Meter::new(recorder.clone(), spec.instruments.network);
         let context = Rc::new(WorkerContext {
+            connector: Connector::new(spec.tls, spec.network, meter, spec.index, spec.sockets),
             recorder,
-            connector: Connector::new(spec.tls, spec.sockets),
             scratch: Scratch::default(),
             text: RefCell::default(),
             random: RefCell::new(SmallRng::seed_from_u64(spec.seed ^ u64::from(spec.index))),

@@ -1,21 +1,21 @@
 //! From a target of a profile to an open connection or WebSocket, every wait bounded.
 
-use std::{future::poll_fn, io, rc::Rc, time::Duration};
+use std::{future::poll_fn, io, rc::Rc, sync::Arc, time::Duration};
 
-use rustls::{ClientConnection, pki_types::ServerName};
 use tokio::time::timeout;
 
 use crate::{
     clock::Instant,
     config::{
-        profile::{Target, WebSocket},
+        profile::{Target, WebSocket, network::Network},
         template::Values,
     },
     protocol::{
-        dial,
+        dial::{Dialer, Permits},
         failure::{ConnectError, ConnectFailure},
+        meter::Meter,
         outbox::Outboxes,
-        resolve::Resolver,
+        proxy,
         tls::{Alpn, ClientConfigs},
         transport::{Probe, Socket, Transport},
         upgrade,
@@ -26,11 +26,10 @@ use crate::{
 /// What all connections of a worker share.
 #[derive(Debug)]
 pub struct Connector {
-    resolver: Resolver,
+    network: Arc<Network>,
+    dialer: Dialer,
     tls: ClientConfigs,
-    /// Counts the sockets that live, by its clones.
-    permit: Rc<()>,
-    sockets: usize,
+    permits: Permits,
     outboxes: Rc<Outboxes>,
 }
 
@@ -48,14 +47,14 @@ pub struct Dialled {
 }
 
 impl Connector {
-    /// For a worker that may have `sockets` open.
+    /// For worker number `worker`, which may have `sockets` open.
     #[must_use]
-    pub fn new(tls: ClientConfigs, sockets: u64) -> Self {
+    pub fn new(tls: ClientConfigs, network: Arc<Network>, meter: Meter, worker: u32, sockets: u64) -> Self {
         Self {
-            resolver: Resolver::default(),
+            dialer: Dialer::new(network.clone(), meter, worker as usize),
+            network,
             tls,
-            permit: Rc::new(()),
-            sockets: sockets as usize,
+            permits: Permits::new(sockets),
             outboxes: Rc::default(),
         }
     }
@@ -75,7 +74,8 @@ impl Connector {
         Ok(Connection::new(upgraded, self.outboxes.clone()))
     }
 
-    /// Opens a connection: name, TCP and TLS within `limit`. Only TLS can offer `alpn`.
+    /// Opens a connection: name, TCP, the proxy if one is on the way, and TLS within `limit`. Only
+    /// TLS can offer `alpn`.
     ///
     /// # Errors
     /// The counted reason, with a text for the debug log.
@@ -86,14 +86,29 @@ impl Connector {
         limit: Duration,
         probe: Probe,
     ) -> Result<Dialled, ConnectError> {
-        if Rc::strong_count(&self.permit) > self.sockets {
-            let detail = format!("{} sockets are open, more would leave no files for the listener", self.sockets);
-            return Err(ConnectError::new(ConnectFailure::FdLimit, detail));
-        }
-        let permit = self.permit.clone();
+        let permit = self.permits.take()?;
         let deadline = Instant::now() + limit;
-        let stream = dial::tcp(&self.resolver, &target.host, target.port, limit).await?;
-        let socket = Socket::new(stream, probe, permit);
+        let late =
+            |what: &str| ConnectError::new(ConnectFailure::ConnectTimeout, format!("{what} took over {limit:?}"));
+        let socket = match self.network.proxies.towards(target) {
+            None => {
+                let stream = self.dialer.tcp(&target.host, target.port, limit, &self.permits).await?;
+                Socket::new(stream, probe, permit)
+            }
+            // Boxed: most connections have no proxy.
+            Some(proxy) => {
+                Box::pin(async {
+                    self.dialer.allow(&target.host)?;
+                    let stream = self.dialer.tcp(&proxy.host, proxy.port, limit, &self.permits).await;
+                    let socket = Socket::new(stream.map_err(|error| proxy::unreachable(proxy, &error))?, probe, permit);
+                    let left = deadline.since(Instant::now());
+                    timeout(left, proxy::connect(socket, proxy, target))
+                        .await
+                        .unwrap_or_else(|_| Err(late("TCP and the proxy")))
+                })
+                .await?
+            }
+        };
         let connected_at = Instant::now();
         if !target.secure {
             let transport = Transport::Plain(socket);
@@ -101,9 +116,7 @@ impl Connector {
         }
         let left = deadline.since(Instant::now());
         let handshake = self.tls_handshake(socket, &target.host, alpn);
-        let (transport, http2) = timeout(left, handshake).await.unwrap_or_else(|_| {
-            Err(ConnectError::new(ConnectFailure::ConnectTimeout, format!("TCP and TLS took over {limit:?}")))
-        })?;
+        let (transport, http2) = timeout(left, handshake).await.unwrap_or_else(|_| Err(late("TCP and TLS")))?;
         let secured_at = transport.arrived_at().max(connected_at);
         Ok(Dialled { transport, connected_at, secured_at, http2 })
     }
@@ -111,8 +124,7 @@ impl Connector {
     /// The transport, and whether the server chose HTTP/2.
     async fn tls_handshake(&self, socket: Socket, host: &str, alpn: Alpn) -> Result<(Transport, bool), ConnectError> {
         let failed = |error: &dyn std::fmt::Display| ConnectError::new(ConnectFailure::Tls, error.to_string());
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(&error))?;
-        let connection = ClientConnection::new(self.tls.offering(alpn), name).map_err(|error| failed(&error))?;
+        let connection = self.tls.connection(host, alpn).map_err(|error| failed(&error))?;
         let mut transport = Transport::tls(connection, socket);
         loop {
             match transport.handshake() {

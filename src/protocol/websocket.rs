@@ -79,6 +79,11 @@ impl Connection {
         }
     }
 
+    /// Ends by a reset when it is dropped.
+    pub fn reset_at_end(&self) {
+        self.socket.get_ref().reset_at_end();
+    }
+
     /// Bytes of queued frames that the kernel has accepted.
     #[must_use]
     pub fn accepted(&self) -> u64 {
