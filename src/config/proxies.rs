@@ -146,8 +146,8 @@ mod tests {
         let environment =
             [("HTTPS_PROXY", "http://secure:1"), ("all_proxy", "plain:2"), ("NO_PROXY", "a.b,:,10.0.0.0/8")];
         let proxies = loaded("", &environment).unwrap();
-        assert_eq!(proxies.secure.unwrap().to_string(), "http://secure:1");
-        assert_eq!(proxies.plain.unwrap().to_string(), "http://plain:2");
+        assert_eq!(proxies.secure.unwrap().to_string(), "secure:1");
+        assert_eq!(proxies.plain.unwrap().to_string(), "plain:2");
         assert_eq!(proxies.except.len(), 3, "two that are exceptions, and loopback");
         assert_eq!(loaded("network: { proxy: none }", &environment).unwrap(), Proxies::default());
         let own = loaded("network: { proxy: \"http://own:3\", noProxy: [x] }", &environment).unwrap();

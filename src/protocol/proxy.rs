@@ -86,7 +86,8 @@ fn judge(head: &[u8], proxy: &Proxy, target: &Target) -> Result<(), ConnectError
     };
     match status {
         Some(200..=299) => Ok(()),
-        Some(407) => refused(ConnectFailure::ProxyAuth, 407),
+        // tinyproxy says 401 where RFC 9110 has 407.
+        Some(status @ (401 | 407)) => refused(ConnectFailure::ProxyAuth, status),
         Some(status) => refused(ConnectFailure::ProxyRefused, status),
         None => Err(malformed(proxy, "its answer is no HTTP")),
     }
@@ -133,6 +134,7 @@ mod tests {
             ("HTTP/1.1 200 Connection established\r\n\r\n", None),
             ("HTTP/1.0 204\r\n\r\n", None),
             ("HTTP/1.1 407 No\r\n\r\n", Some(ConnectFailure::ProxyAuth)),
+            ("HTTP/1.0 401 No\r\n\r\n", Some(ConnectFailure::ProxyAuth)),
             ("HTTP/1.1 502 No\r\n\r\n", Some(ConnectFailure::ProxyRefused)),
             ("HTTP/2 200\r\n\r\n", Some(ConnectFailure::ProxyMalformed)),
             ("HTTP/1.1 2xx\r\n\r\n", Some(ConnectFailure::ProxyMalformed)),

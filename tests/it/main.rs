@@ -8,6 +8,7 @@
 
 mod architecture;
 mod cli;
+mod dns;
 mod echo_target;
 mod exit_codes;
 mod faults;
@@ -16,8 +17,11 @@ mod http_faults;
 mod k6_formats;
 mod linger;
 mod metrics_page;
+mod network;
+mod proxy;
 mod readme;
 mod support;
 mod tls;
+mod tls_identity;
 mod truth;
 mod websocket;

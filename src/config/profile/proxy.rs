@@ -39,12 +39,12 @@ pub struct Proxy {
 }
 
 impl fmt::Display for Proxy {
-    /// Without credentials.
+    /// `host:port`
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
-            write!(formatter, "http://[{}]:{}", self.host, self.port)
+            write!(formatter, "[{}]:{}", self.host, self.port)
         } else {
-            write!(formatter, "http://{}:{}", self.host, self.port)
+            write!(formatter, "{}:{}", self.host, self.port)
         }
     }
 }
@@ -178,6 +178,6 @@ mod tests {
     #[test]
     fn credentials_are_in_no_text() {
         let proxy = Proxy { host: "::1".into(), port: 3128, authorization: Some("Basic s3cret".into()) };
-        assert_eq!(format!("{proxy} {proxy:?}"), "http://[::1]:3128 http://[::1]:3128 <redacted>");
+        assert_eq!(format!("{proxy} {proxy:?}"), "[::1]:3128 [::1]:3128 <redacted>");
     }
 }
