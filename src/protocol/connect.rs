@@ -1,6 +1,6 @@
 //! From a target of a profile to an open connection or WebSocket, every wait bounded.
 
-use std::{future::poll_fn, io, rc::Rc, sync::Arc, time::Duration};
+use std::{future::poll_fn, io, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
@@ -14,12 +14,11 @@ use crate::{
         dial::{Dialer, Permits},
         failure::{ConnectError, ConnectFailure},
         meter::Meter,
-        outbox::Outboxes,
         proxy,
         tls::{Alpn, ClientConfigs},
         transport::{Probe, Socket, Transport},
         upgrade,
-        websocket::Connection,
+        websocket::{Buffers, Connection},
     },
 };
 
@@ -30,7 +29,7 @@ pub struct Connector {
     dialer: Dialer,
     tls: ClientConfigs,
     permits: Permits,
-    outboxes: Rc<Outboxes>,
+    buffers: Buffers,
 }
 
 /// A transport with the instants of its opening.
@@ -55,7 +54,7 @@ impl Connector {
             network,
             tls,
             permits: Permits::new(sockets),
-            outboxes: Rc::default(),
+            buffers: Buffers::default(),
         }
     }
 
@@ -64,14 +63,14 @@ impl Connector {
     /// # Errors
     /// The counted reason, with a text for the debug log.
     pub async fn open(&self, site: &WebSocket, values: &Values, probe: Probe) -> Result<Connection, ConnectError> {
-        let request = upgrade::request(site, values)?;
+        let request = upgrade::Request::new(site, values)?;
         let dialled = self.dial(&site.url, Alpn::Http1, site.timeouts.connect, probe).await?;
         let limit = site.timeouts.upgrade;
         let upgrade = upgrade::upgrade(dialled.transport, request, site);
-        let upgraded = timeout(limit, upgrade).await.unwrap_or_else(|_| {
+        let (transport, tail) = timeout(limit, upgrade).await.unwrap_or_else(|_| {
             Err(ConnectError::new(ConnectFailure::UpgradeTimeout, format!("no answer to the upgrade within {limit:?}")))
         })?;
-        Ok(Connection::new(upgraded, self.outboxes.clone()))
+        Ok(Connection::new(transport, tail, site.max_message_size, &self.buffers))
     }
 
     /// Opens a connection: name, TCP, the proxy if one is on the way, and TLS within `limit`. Only
