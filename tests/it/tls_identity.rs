@@ -152,5 +152,4 @@ fn openssl_sees_the_name_the_version_and_what_is_offered() {
     for seen in ["extension_type=server_name(0)", "http/1.1", "TLS 1.3 (772)"] {
         assert!(trace.contains(seen), "{seen}\n{trace}");
     }
-    assert!(!trace.contains("extension_type=pre_shared_key") || page.sum("http_reqs_total", &[]) > 1.0);
 }

@@ -48,22 +48,15 @@ impl Authority {
     /// A client's certificate and key, of a kind: `rsa`, `rsa-pkcs1`, `ec`, `ec-sec1`, `ed25519`.
     pub(crate) fn client(&self, scratch: &Scratch, kind: &str) -> (PathBuf, PathBuf) {
         let directory = scratch.directory();
-        match kind {
-            "rsa" => openssl(
-                directory,
-                &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "client.key"],
-            ),
-            "rsa-pkcs1" => openssl(directory, &["genrsa", "-traditional", "-out", "client.key", "2048"]),
-            "ec" => openssl(
-                directory,
-                &["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", "client.key"],
-            ),
-            "ec-sec1" => {
-                openssl(directory, &["ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", "client.key"])
-            }
-            "ed25519" => openssl(directory, &["genpkey", "-algorithm", "ED25519", "-out", "client.key"]),
+        let made: &[&str] = match kind {
+            "rsa" => &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "client.key"],
+            "rsa-pkcs1" => &["genrsa", "-traditional", "-out", "client.key", "2048"],
+            "ec" => &["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", "client.key"],
+            "ec-sec1" => &["ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", "client.key"],
+            "ed25519" => &["genpkey", "-algorithm", "ED25519", "-out", "client.key"],
             other => panic!("no kind of key: {other}"),
-        }
+        };
+        openssl(directory, made);
         self.sign(directory, "client.key", "client.pem", "client", "extendedKeyUsage=clientAuth");
         (directory.join("client.pem"), directory.join("client.key"))
     }
