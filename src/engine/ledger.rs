@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::{
     clock::Instant,
-    config::profile::Timeouts,
+    config::profile::{CloseMode, Timeouts},
     engine::{
         instruments::{ClosedBy, GeneratorSlots, SiteSlots},
         pacer::Pacer,
@@ -33,6 +33,8 @@ pub struct SiteContext {
     pub timeouts: Timeouts,
     /// Whether one of its steps looks into messages.
     pub looks_into_messages: bool,
+    /// How connections end.
+    pub close_mode: CloseMode,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -260,6 +262,7 @@ flow:
             pacer: Rc::new(Pacer::new(Precision::Timer).unwrap()),
             timeouts: Timeouts { reply: Duration::from_millis(50), ..Timeouts::default() },
             looks_into_messages: false,
+            close_mode: CloseMode::default(),
         })
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     clock::Instant,
-    config::profile::Reply,
+    config::profile::{CloseMode, Reply},
     engine::{
         control::{Control, Phase},
         instruments::ClosedBy,
@@ -312,12 +312,16 @@ impl Session {
         }
     }
 
-    /// Waits for awaited replies, says goodbye with `code`, and waits for the server's goodbye and
-    /// the end of TCP, each bounded.
+    /// Waits for awaited replies and, if it is to be so, for the server to close first; says goodbye with
+    /// `code`, and waits for the server's goodbye and the end of TCP, each bounded.
     pub async fn close(mut self, control: &Control, code: u16, reason: &str) -> Wait {
-        let wait = self.wait(control, Goal { replied: true, ..Goal::default() }).await;
+        let mut wait = self.wait(control, Goal { replied: true, ..Goal::default() }).await;
+        if wait == Wait::Reached && self.site.close_mode == CloseMode::ServerFirst {
+            let until = Some(Instant::now() + self.site.timeouts.close);
+            wait = self.wait(control, Goal { until, ..Goal::default() }).await;
+        }
         match wait {
-            Wait::Reached => {
+            Wait::Reached | Wait::TimedOut => {
                 self.say_goodbye(code, reason, self.site.timeouts.close).await;
                 Wait::Reached
             }
@@ -327,7 +331,7 @@ impl Session {
             }
             // Both sides wanted the end.
             Wait::Lost if matches!(self.ending, Ending::Closed { .. }) => Wait::Reached,
-            Wait::Lost | Wait::TimedOut => wait,
+            Wait::Lost => wait,
         }
     }
 
@@ -340,6 +344,10 @@ impl Session {
 
     async fn say_goodbye(&mut self, code: u16, reason: &str, patience: Duration) {
         if self.ending == Ending::Open {
+            if self.site.close_mode == CloseMode::Reset {
+                self.connection.reset_at_end();
+                return self.end(None);
+            }
             self.ending = Ending::Closing { code };
             self.unflushed = true;
             self.connection.queue_close(Some(code), reason);

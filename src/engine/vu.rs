@@ -53,6 +53,7 @@ impl Scenario {
             pacer: worker.pacer.clone(),
             timeouts: site.timeouts,
             looks_into_messages: site.looks_into_messages(),
+            close_mode: site.close_mode,
         });
         Self {
             program: Arc::new((*plan.program).clone()),

@@ -275,6 +275,7 @@ mod tests {
             subprotocols: vec![],
             timeouts: Timeouts::default(),
             max_message_size: 1 << 20,
+            close_mode: Default::default(),
             steps,
         }))
     }

@@ -167,6 +167,7 @@ mod tests {
             subprotocols: vec!["chat".into(), "superchat".into()],
             timeouts: Timeouts::default(),
             max_message_size: 1 << 20,
+            close_mode: Default::default(),
             steps: vec![],
         }
     }

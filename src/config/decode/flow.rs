@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::config::{
-    decode::{action, address, all, headers, http, name, socket, step, tags},
+    decode::{action, address, all, choice, headers, http, name, socket, step, tags},
     node::{Later, Node},
-    profile::{Sleep, Step, Timeouts, WebSocket},
+    profile::{CloseMode, Sleep, Step, Timeouts, WebSocket},
     scope::in_loop,
 };
 
@@ -79,6 +79,11 @@ fn websocket(node: &Node<'_>) -> Option<WebSocket> {
     let subprotocols = fields.take("subprotocols").map_or(Some(Vec::new()), |node| headers::subprotocols(&node));
     let timeouts = fields.take("timeouts").map_or(Some(Timeouts::default()), |node| timeouts(&node));
     let size = fields.take("maxMessageSize").map_or(Some(1 << 20), |node| node.size(&(1..=LARGEST_MESSAGE)));
+    let close_mode = choice(
+        &mut fields,
+        "closeMode",
+        &[("graceful", CloseMode::Graceful), ("rst", CloseMode::Reset), ("server-first", CloseMode::ServerFirst)],
+    );
     let steps = fields.take("steps").map_or(Some(Vec::new()), |node| socket::steps(&node));
     fields.finish(
         &[],
@@ -98,6 +103,7 @@ fn websocket(node: &Node<'_>) -> Option<WebSocket> {
         subprotocols: subprotocols?,
         timeouts: timeouts?,
         max_message_size: usize::try_from(size?).ok()?,
+        close_mode,
         steps: steps?,
     })
 }
