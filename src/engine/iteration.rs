@@ -205,8 +205,9 @@ impl Walk<'_> {
             return Ok(());
         };
         self.values.seq = self.vu.next_seq();
-        self.values.now_ms = self.worker.now_ms(Instant::now());
-        match self.requests.run(self.worker, self.vu, profile, context, &self.values).await {
+        let now = Instant::now();
+        self.values.now_ms = self.worker.now_ms(now);
+        match self.requests.run(self.worker, self.vu, profile, context, &self.values, now).await {
             Ended::Counted => Ok(()),
             Ended::Cut => Err(Stop::Interrupted),
         }

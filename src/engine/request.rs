@@ -2,7 +2,7 @@
 //! exactly once: with a response by its status, without one by the reason, cut ones apart. Each
 //! redirect is a request.
 
-use std::{future::poll_fn, pin::pin, task::Poll};
+use std::{future::poll_fn, ops::Range, pin::pin, task::Poll};
 
 use crate::{
     clock::Instant,
@@ -53,7 +53,7 @@ pub struct Requests {
 }
 
 enum Waited {
-    Answer(Result<Response, RequestError>),
+    Answer(Result<(), RequestError>),
     TimedOut,
     Cut,
 }
@@ -70,7 +70,7 @@ impl Requests {
         self.unanswered
     }
 
-    /// Sends a request, waits for its response and counts it. As in k6, a flow goes on whatever the
+    /// Sends a request, begun at `now`, waits for its response and counts it. As in k6, a flow goes on whatever the
     /// response is; but after a request without one the next waits, as the next iteration does, so
     /// that a `repeat` around a refusing server is no hot loop.
     pub async fn run(
@@ -80,15 +80,17 @@ impl Requests {
         request: &Http,
         context: &RequestContext,
         values: &Values,
+        mut now: Instant,
     ) -> Ended {
         if self.unanswered > 0 {
             let pause = backoff::pause(self.unanswered, &mut *worker.random.borrow_mut());
-            if !vu.control.pause_until(Instant::now() + pause, Phase::Cut).await {
+            if !vu.control.pause_until(now + pause, Phase::Cut).await {
                 return Ended::Cut;
             }
+            now = Instant::now();
         }
         let slots = &context.slots;
-        let deadline = Instant::now() + request.timeout;
+        let deadline = now + request.timeout;
         let mut hop: Option<Prepared> = None;
         let mut left = request.redirects;
         loop {
@@ -100,16 +102,18 @@ impl Requests {
                     return Ended::Counted;
                 }
             };
-            match self.exchange(worker, vu, prepared, slots, values, deadline).await {
-                Waited::Answer(Ok(response)) => {
-                    self.count_answer(&worker.recorder, request, slots, &response);
-                    let next = if left > 0 { prepared.redirected(values, &response) } else { None };
+            match self.exchange(worker, vu, prepared, slots, values, now..deadline).await {
+                Waited::Answer(Ok(())) => {
+                    self.count_answer(&worker.recorder, request, slots);
+                    let response = self.client.response();
+                    let next = if left > 0 { prepared.redirected(values, response) } else { None };
                     if next.is_none() {
-                        check(&worker.recorder, request, slots, values, &response);
+                        check(&worker.recorder, request, slots, values, response);
                         return Ended::Counted;
                     }
                     hop = next;
                     left -= 1;
+                    now = Instant::now();
                 }
                 Waited::Cut => {
                     worker.recorder.add(slots.interrupted, 1);
@@ -151,6 +155,7 @@ impl Requests {
         worker.failures.log_request(&request.url.display, error);
     }
 
+    /// From the beginning of `time` until its end at the latest.
     async fn exchange(
         &mut self,
         worker: &WorkerContext,
@@ -158,7 +163,7 @@ impl Requests {
         prepared: &Prepared,
         slots: &RequestSlots,
         values: &Values,
-        deadline: Instant,
+        time: Range<Instant>,
     ) -> Waited {
         let probe = || worker.probe(&vu.scenario.slots);
         let surroundings = Surroundings {
@@ -168,7 +173,7 @@ impl Requests {
             probe: &probe,
             slots: slots.connections,
         };
-        let mut exchange = pin!(self.client.send(prepared, values, &surroundings));
+        let mut exchange = pin!(self.client.send(prepared, values, time.start, &surroundings));
         poll_fn(|cx| {
             if let Poll::Ready(answer) = exchange.as_mut().poll(cx) {
                 return Poll::Ready(Waited::Answer(answer));
@@ -176,14 +181,15 @@ impl Requests {
             if vu.control.poll_reached(cx, Phase::Cut).is_ready() {
                 return Poll::Ready(Waited::Cut);
             }
-            self.timer.poll_until(cx, deadline).map(|()| Waited::TimedOut)
+            self.timer.poll_until(cx, time.end).map(|()| Waited::TimedOut)
         })
         .await
     }
 
-    fn count_answer(&self, recorder: &Recorder, request: &Http, slots: &RequestSlots, response: &Response) {
-        let expected = request.expected.contains(response.status);
-        slots.answered(recorder, response.status, expected);
+    fn count_answer(&self, recorder: &Recorder, request: &Http, slots: &RequestSlots) {
+        let status = self.client.response().status;
+        let expected = request.expected.contains(status);
+        slots.answered(recorder, status, expected);
         if let Some(phases) = self.client.phases(None) {
             slots.record(recorder, &phases, expected);
         }

@@ -1,9 +1,13 @@
 //! HTTP requests of a VU over connections of its own, which it keeps from one iteration to the next.
 
-mod connection;
+mod body;
+mod head;
+mod http1;
 pub mod message;
 mod redirect;
-mod stream;
+mod response;
+mod scratch;
+mod timeline;
 
 use std::{rc::Rc, time::Duration};
 
@@ -21,16 +25,18 @@ use crate::{
         connect::Connector,
         failure::request::RequestError,
         http::{
-            connection::{Connection, Opened},
-            message::Message,
-            stream::{Stream, Timeline},
+            http1::Connection,
+            message::{Message, Room},
+            response::Wanted,
+            timeline::Timeline,
         },
         transport::Probe,
     },
 };
 
-pub use connection::Response;
-pub use stream::{Phases, Scratch};
+pub use response::{Headers, Response};
+pub use scratch::Scratch;
+pub use timeline::Phases;
 
 /// Connections that a VU keeps; more origins than a flow has only come from redirects.
 const KEPT: usize = 64;
@@ -41,8 +47,8 @@ pub struct Prepared {
     target: Target,
     message: Message,
     connect_timeout: Duration,
-    /// Bytes of the body that are kept for `expect`.
-    keep: usize,
+    /// What `expect` looks at.
+    wanted: Wanted,
 }
 
 impl Prepared {
@@ -55,18 +61,24 @@ impl Prepared {
             target: request.url.clone(),
             message: Message::new(request)?,
             connect_timeout: request.connect_timeout,
-            keep: if request.expect.contains.is_some() { request.max_body_size } else { 0 },
+            wanted: Wanted {
+                headers: false,
+                body: if request.expect.contains.is_some() { request.max_body_size } else { 0 },
+            },
         })
     }
 
     /// The request that follows a redirection; none if `response` is none, or leads nowhere that HTTP can go.
     #[must_use]
     pub fn redirected(&self, values: &Values, response: &Response) -> Option<Self> {
-        let location = response.location.as_ref()?.to_str().ok()?;
+        if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+            return None;
+        }
+        let location = std::str::from_utf8(response.headers.get("location")?).ok()?;
         let target = redirect::resolve(&self.target, &self.message.path(values), location)?;
         let same_origin = redirect::same_origin(&self.target, &target);
         let message = self.message.redirected(values, response.status, &target, same_origin).ok()?;
-        Some(Self { target, message, connect_timeout: self.connect_timeout, keep: self.keep })
+        Some(Self { target, message, connect_timeout: self.connect_timeout, wanted: self.wanted })
     }
 }
 
@@ -101,12 +113,34 @@ impl std::fmt::Debug for Surroundings<'_> {
     }
 }
 
+/// Counts an open connection as long as it lives.
+#[derive(Debug)]
+struct Opened {
+    recorder: Rc<Recorder>,
+    open: GaugeSlot,
+}
+
+impl Opened {
+    fn new(recorder: Rc<Recorder>, open: GaugeSlot) -> Self {
+        recorder.gauge_add(open, 1);
+        Self { recorder, open }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.recorder.gauge_add(self.open, -1);
+    }
+}
+
 /// One VU's connections. One request at a time.
 #[derive(Debug, Default)]
 pub struct Client {
     /// The one used last is the last.
     idle: Vec<Kept>,
-    timeline: Option<Rc<Timeline>>,
+    timeline: Timeline,
+    room: Room,
+    response: Response,
 }
 
 #[derive(Debug)]
@@ -114,8 +148,7 @@ struct Kept {
     secure: bool,
     host: Box<str>,
     port: u16,
-    /// Boxed: connections move between the list and a request.
-    connection: Box<Connection>,
+    connection: Connection,
 }
 
 impl Kept {
@@ -125,7 +158,7 @@ impl Kept {
 }
 
 impl Client {
-    /// Sends a request and reads its response. Has no time limit of its own besides that of
+    /// Sends a request, begun at `now`, and reads its response. Has no time limit of its own besides that of
     /// connecting; when it is dropped, the request's connection is closed.
     ///
     /// A kept connection that the server closes before anything of an answer has come is replaced
@@ -137,74 +170,81 @@ impl Client {
         &mut self,
         request: &Prepared,
         values: &Values,
+        now: Instant,
         around: &Surroundings<'_>,
-    ) -> Result<Response, RequestError> {
-        let timeline = self.timeline.get_or_insert_default().clone();
-        timeline.begin(Instant::now());
-        let mut message = request.message.render(values)?;
-        if let Some(mut kept) = self.take(&request.target).await {
+    ) -> Result<(), RequestError> {
+        self.timeline.begin(now);
+        self.response.clear();
+        let kept = self.take(&request.target, around.scratch);
+        let Self { idle, timeline, room, response } = self;
+        let outgoing = request.message.outgoing(values, room)?;
+        if let Some(mut kept) = kept {
             timeline.reuse();
-            match kept.connection.exchange(message, request.keep).await {
-                Ok(response) => {
-                    self.keep(kept);
-                    return Ok(response);
+            match kept.connection.exchange(outgoing, request.wanted, response, timeline, around.scratch).await {
+                Ok(()) => {
+                    keep(idle, kept);
+                    return Ok(());
                 }
                 Err(_) if !timeline.is_answered() && (request.message.is_idempotent() || !timeline.is_written()) => {
                     around.recorder.add(around.slots.retries, 1);
                     timeline.disconnect();
-                    message = request.message.render(values)?;
                 }
                 Err(error) => return Err(error),
             }
         }
         // Boxed: opening takes several KiB that are needed once for many requests.
-        let mut kept = Box::pin(open(&request.target, request.connect_timeout, &timeline, around)).await?;
-        let response = kept.connection.exchange(message, request.keep).await?;
-        self.keep(kept);
-        Ok(response)
+        let mut kept = Box::pin(open(&request.target, request.connect_timeout, timeline, around)).await?;
+        kept.connection.exchange(outgoing, request.wanted, response, timeline, around.scratch).await?;
+        keep(idle, kept);
+        Ok(())
+    }
+
+    /// The last response; empty while there is none.
+    #[must_use]
+    pub fn response(&self) -> &Response {
+        &self.response
     }
 
     /// The phases of the last request: complete, or given up at `given_up`; none if it never had a connection.
     #[must_use]
     pub fn phases(&self, given_up: Option<Instant>) -> Option<Phases> {
-        self.timeline.as_ref()?.phases(given_up)
+        self.timeline.phases(given_up)
     }
 
     /// A connection to `target` that the server has not closed.
-    async fn take(&mut self, target: &Target) -> Option<Kept> {
+    fn take(&mut self, target: &Target, scratch: &Scratch) -> Option<Kept> {
         while let Some(place) = self.idle.iter().rposition(|kept| kept.leads_to(target)) {
             let mut kept = self.idle.remove(place);
-            if kept.connection.is_usable().await {
+            if kept.connection.is_usable(scratch) {
                 return Some(kept);
             }
         }
         None
     }
+}
 
-    fn keep(&mut self, kept: Kept) {
-        if !kept.connection.is_open() {
-            return;
-        }
-        if self.idle.len() >= KEPT {
-            self.idle.remove(0);
-        }
-        self.idle.push(kept);
+fn keep(idle: &mut Vec<Kept>, kept: Kept) {
+    if !kept.connection.is_reusable() {
+        return;
     }
+    if idle.len() >= KEPT {
+        idle.remove(0);
+    }
+    idle.push(kept);
 }
 
 async fn open(
     target: &Target,
     limit: Duration,
-    timeline: &Rc<Timeline>,
+    timeline: &Timeline,
     around: &Surroundings<'_>,
 ) -> Result<Kept, RequestError> {
     let dialling = Instant::now();
     let dialled = around.connector.dial(target, limit, (around.probe)()).await?;
     around.recorder.add(around.slots.opened, 1);
     let opened = Opened::new(around.recorder.clone(), around.slots.open);
-    let stream = Stream::new(dialled.transport, timeline.clone(), around.scratch.clone());
-    let connection = Connection::new(stream, opened).await?;
+    let connection = Connection::new(dialled.transport, opened);
     timeline.connect(dialling, dialled.connected_at, dialled.secured_at, Instant::now());
     let host = target.host.as_str().into();
-    Ok(Kept { secure: target.secure, host, port: target.port, connection: Box::new(connection) })
+    Ok(Kept { secure: target.secure, host, port: target.port, connection })
 }

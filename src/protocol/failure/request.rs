@@ -1,6 +1,6 @@
 //! Every way a request can fail, as a closed set of label values.
 
-use std::{error::Error as _, io};
+use std::io;
 
 use nix::errno::Errno;
 
@@ -90,33 +90,19 @@ impl RequestError {
     pub fn new(reason: RequestFailure, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
     }
+
+    /// The error of a connection; `in_body` when the response's head has been read.
+    #[must_use]
+    pub fn from_io(error: &io::Error, in_body: bool) -> Self {
+        let ended = if in_body { RequestFailure::BodyEof } else { RequestFailure::Eof };
+        Self { reason: io_failure(error, ended), detail: error.to_string() }
+    }
 }
 
 impl From<ConnectError> for RequestError {
     fn from(error: ConnectError) -> Self {
         Self { reason: error.reason.into(), detail: error.detail }
     }
-}
-
-/// The reason behind an error of the HTTP library; `in_body` when the response's headers have been read.
-#[must_use]
-pub fn request_error(error: &hyper::Error, in_body: bool) -> RequestError {
-    let ended = if in_body { RequestFailure::BodyEof } else { RequestFailure::Eof };
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    let io_error = causes.into_iter().find_map(|cause| cause.downcast_ref::<io::Error>());
-    let reason = if error.is_parse_too_large() {
-        RequestFailure::HeadTooBig
-    } else if error.is_parse() {
-        RequestFailure::Malformed
-    } else if let Some(error) = io_error {
-        io_failure(error, ended)
-    } else if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        ended
-    } else {
-        RequestFailure::Other
-    };
-    let detail = io_error.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-    RequestError { reason, detail }
 }
 
 fn io_failure(error: &io::Error, ended: RequestFailure) -> RequestFailure {
@@ -128,8 +114,6 @@ fn io_failure(error: &io::Error, ended: RequestFailure) -> RequestFailure {
         Some(_) => RequestFailure::Other,
         None => match error.kind() {
             io::ErrorKind::UnexpectedEof => ended,
-            // The library's words for a chunk that is none.
-            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => RequestFailure::Malformed,
             _ => RequestFailure::Other,
         },
     }
@@ -157,6 +141,5 @@ mod tests {
         let os = |errno: Errno| io::Error::from_raw_os_error(errno as i32);
         assert_eq!(io_failure(&os(Errno::ECONNRESET), RequestFailure::Eof), RequestFailure::Reset);
         assert_eq!(io_failure(&io::ErrorKind::UnexpectedEof.into(), RequestFailure::BodyEof), RequestFailure::BodyEof);
-        assert_eq!(io_failure(&io::ErrorKind::InvalidInput.into(), RequestFailure::Eof), RequestFailure::Malformed);
     }
 }

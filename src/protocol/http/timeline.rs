@@ -1,34 +1,8 @@
-//! The byte stream under hyper: our transport with its kernel stamps, and the instants of a request.
+//! The instants of a request, and k6's phases made of them.
 
-use std::{
-    cell::{Cell, RefCell},
-    io::{self, Read as _, Write as _},
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Poll, ready},
-};
+use std::cell::Cell;
 
-use hyper::rt::{Read, ReadBufCursor, Write};
-
-use crate::{clock::Instant, protocol::transport::Transport};
-
-/// Room for one read of any connection of a worker. hyper hands out memory that only unsafe code
-/// could read into; a copy of what really came costs less than filling it with zeros first.
-const SCRATCH: usize = 64 * 1024;
-
-/// Reads in a row before other tasks get their turn: hyper goes on reading as long as there is
-/// something, and a server that never ends its headers or interim responses always has something.
-const READS: u32 = 16;
-
-/// One worker's room for reads.
-#[derive(Debug, Clone)]
-pub struct Scratch(Rc<RefCell<Box<[u8]>>>);
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self(Rc::new(RefCell::new(vec![0; SCRATCH].into())))
-    }
-}
+use crate::clock::Instant;
 
 /// The instants of one VU's present request. A VU has one at a time, on whichever of its connections.
 #[derive(Debug)]
@@ -120,11 +94,17 @@ impl Timeline {
         self.last.set(None);
     }
 
-    fn read(&self, at: Instant) {
+    /// Bytes of the response that had arrived `at` have been read.
+    pub(super) fn read(&self, at: Instant) {
         if self.first.get().is_none() {
             self.first.set(Some(at));
         }
         self.last.set(Some(at));
+    }
+
+    /// The kernel has taken bytes of the request.
+    pub(super) fn write(&self, at: Instant) {
+        self.written.set(Some(at));
     }
 
     /// Whether anything of a response came.
@@ -157,100 +137,6 @@ impl Timeline {
     }
 }
 
-/// A transport as hyper wants it.
-#[derive(Debug)]
-pub(super) struct Stream {
-    transport: Transport,
-    timeline: Rc<Timeline>,
-    scratch: Scratch,
-    unflushed: bool,
-    reads: u32,
-}
-
-impl Stream {
-    pub(super) fn new(transport: Transport, timeline: Rc<Timeline>, scratch: Scratch) -> Self {
-        Self { transport, timeline, scratch, unflushed: false, reads: 0 }
-    }
-}
-
-impl Read for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        this.reads += 1;
-        if this.reads > READS {
-            this.reads = 0;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        loop {
-            let mut scratch = this.scratch.0.borrow_mut();
-            let room = buffer.remaining().min(scratch.len());
-            match this.transport.read(&mut scratch[..room]) {
-                Ok(count) => {
-                    if count > 0 {
-                        buffer.put_slice(&scratch[..count]);
-                        this.timeline.read(this.transport.arrived_at());
-                    }
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    this.reads = 0;
-                    ready!(this.transport.poll_unblocked(cx))?;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-}
-
-impl Write for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        loop {
-            match this.transport.write(buffer) {
-                Ok(count) => {
-                    this.unflushed = true;
-                    this.timeline.written.set(Some(Instant::now()));
-                    return Poll::Ready(Ok(count));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(this.transport.poll_unblocked(cx))?;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if !this.unflushed {
-            return Poll::Ready(Ok(()));
-        }
-        loop {
-            match this.transport.flush() {
-                Ok(()) => {
-                    this.unflushed = false;
-                    if this.transport.is_encrypted() {
-                        this.timeline.written.set(Some(Instant::now()));
-                    }
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(this.transport.poll_unblocked(cx))?;
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Dropping the socket closes it; nothing is left to be said in HTTP/1.1.
-        Poll::Ready(Ok(()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,7 +151,7 @@ mod tests {
         let (timeline, start) = (Timeline::default(), Instant::now());
         timeline.begin(start);
         timeline.connect(at(start, 1), at(start, 3), at(start, 7), at(start, 8));
-        timeline.written.set(Some(at(start, 10)));
+        timeline.write(at(start, 10));
         timeline.read(at(start, 15));
         timeline.read(at(start, 21));
         let phases = timeline.phases(None).unwrap();
@@ -289,7 +175,7 @@ mod tests {
         timeline.begin(start);
         timeline.reuse();
         timeline.read(at(start, 2));
-        timeline.written.set(Some(at(start, 5)));
+        timeline.write(at(start, 5));
         let phases = timeline.phases(None).unwrap();
         assert_eq!((phases.sending, phases.waiting, phases.receiving), (5_000_000, 0, 0));
     }
@@ -300,7 +186,7 @@ mod tests {
         timeline.begin(start);
         assert_eq!(timeline.phases(Some(at(start, 9))), None, "it never had a connection");
         timeline.reuse();
-        timeline.written.set(Some(at(start, 1)));
+        timeline.write(at(start, 1));
         let phases = timeline.phases(Some(at(start, 9))).unwrap();
         assert_eq!((phases.sending, phases.waiting, phases.receiving), (1_000_000, 8_000_000, 0));
     }
