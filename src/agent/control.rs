@@ -106,7 +106,7 @@ impl Control {
                 workers,
                 plan: self.plan.clone(),
                 instruments: self.instruments.clone(),
-                tls: tls::client_config(&profile.tls)?,
+                tls: tls::client_configs(&profile.tls)?,
                 start: self.live.start,
                 wall: self.wall,
                 failures: failures.clone(),

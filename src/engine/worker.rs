@@ -13,7 +13,6 @@ use std::{
 };
 
 use rand::{SeedableRng, rngs::SmallRng};
-use rustls::ClientConfig;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -33,7 +32,7 @@ use crate::{
     },
     metrics::{recorder::Recorder, samples::SampleSender, snapshot::Snapshot},
     plan::{Plan, VuChange, VuEvent},
-    protocol::{connect::Connector, http::Scratch},
+    protocol::{connect::Connector, http::Scratch, tls::ClientConfigs},
 };
 
 /// Commands waiting for one worker; the control thread sends one at a time of each kind.
@@ -51,7 +50,7 @@ pub struct WorkerSpec {
     /// The run's slots.
     pub instruments: Arc<Instruments>,
     /// TLS settings of this worker.
-    pub tls: Arc<ClientConfig>,
+    pub tls: ClientConfigs,
     /// When the plan begins.
     pub start: Instant,
     /// For placeholders with wall time.

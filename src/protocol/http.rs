@@ -30,6 +30,7 @@ use crate::{
             response::Wanted,
             timeline::Timeline,
         },
+        tls::Alpn,
         transport::Probe,
     },
 };
@@ -240,7 +241,7 @@ async fn open(
     around: &Surroundings<'_>,
 ) -> Result<Kept, RequestError> {
     let dialling = Instant::now();
-    let dialled = around.connector.dial(target, limit, (around.probe)()).await?;
+    let dialled = around.connector.dial(target, Alpn::Http1, limit, (around.probe)()).await?;
     around.recorder.add(around.slots.opened, 1);
     let opened = Opened::new(around.recorder.clone(), around.slots.open);
     let connection = Connection::new(dialled.transport, opened);

@@ -28,11 +28,43 @@ pub enum Error {
     Rustls(#[from] rustls::Error),
 }
 
-/// Builds the client configuration: Mozilla's roots, and those of `caFile`.
+/// Application protocols offered in the handshake (ALPN).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alpn {
+    /// `http/1.1` alone. A WebSocket over HTTP/2 is another protocol (RFC 8441); k6 offers this too.
+    Http1,
+    /// `h2`, then `http/1.1`.
+    Http2,
+}
+
+/// Settings of one worker: one for each set of protocols offered, over one cache of sessions.
+#[derive(Debug, Clone)]
+pub struct ClientConfigs {
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
+}
+
+impl ClientConfigs {
+    fn new(mut config: ClientConfig) -> Self {
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let mut http2 = config.clone();
+        http2.alpn_protocols.insert(0, b"h2".to_vec());
+        Self { http1: Arc::new(config), http2: Arc::new(http2) }
+    }
+
+    pub(super) fn offering(&self, alpn: Alpn) -> Arc<ClientConfig> {
+        match alpn {
+            Alpn::Http1 => self.http1.clone(),
+            Alpn::Http2 => self.http2.clone(),
+        }
+    }
+}
+
+/// Builds the client configurations: Mozilla's roots, and those of `caFile`.
 ///
 /// # Errors
 /// Says which file is wrong.
-pub fn client_config(tls: &Tls) -> Result<Arc<ClientConfig>, Error> {
+pub fn client_configs(tls: &Tls) -> Result<ClientConfigs, Error> {
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     if let Some(path) = &tls.ca_file {
@@ -42,14 +74,12 @@ pub fn client_config(tls: &Tls) -> Result<Arc<ClientConfig>, Error> {
         }
     }
     let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
-    let mut config = if tls.insecure_skip_verify {
+    let config = if tls.insecure_skip_verify {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider))).with_no_client_auth()
     } else {
         builder.with_root_certificates(roots).with_no_client_auth()
     };
-    // A WebSocket over HTTP/2 is another protocol (RFC 8441); k6 asks for http/1.1 too.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(ClientConfigs::new(config))
 }
 
 /// `insecureSkipTLSVerify`: any certificate will do, but the handshake's signatures must still be right.

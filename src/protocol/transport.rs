@@ -221,6 +221,15 @@ impl Transport {
         matches!(self, Self::Tls(_))
     }
 
+    /// The application protocol that the server chose in the TLS handshake.
+    #[must_use]
+    pub fn alpn(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.conn.alpn_protocol(),
+        }
+    }
+
     fn socket(&self) -> &Socket {
         match self {
             Transport::Plain(socket) => socket,
