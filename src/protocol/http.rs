@@ -3,10 +3,12 @@
 mod body;
 mod head;
 mod http1;
+mod http2;
 pub mod message;
 mod redirect;
 mod response;
 mod scratch;
+mod stream;
 mod timeline;
 
 use std::{rc::Rc, time::Duration};
@@ -14,7 +16,10 @@ use std::{rc::Rc, time::Duration};
 use crate::{
     clock::Instant,
     config::{
-        profile::{Target, http::Http},
+        profile::{
+            Target,
+            http::{Http, Version},
+        },
         template::Values,
     },
     metrics::{
@@ -23,9 +28,8 @@ use crate::{
     },
     protocol::{
         connect::Connector,
-        failure::request::RequestError,
+        failure::request::{RequestError, RequestFailure},
         http::{
-            http1::Connection,
             message::{Message, Room},
             response::Wanted,
             timeline::Timeline,
@@ -46,6 +50,7 @@ const KEPT: usize = 64;
 #[derive(Debug)]
 pub struct Prepared {
     target: Target,
+    version: Version,
     message: Message,
     connect_timeout: Duration,
     /// What `expect` looks at.
@@ -60,6 +65,7 @@ impl Prepared {
     pub fn new(request: &Http) -> Result<Self, RequestError> {
         Ok(Self {
             target: request.url.clone(),
+            version: request.version,
             message: Message::new(request)?,
             connect_timeout: request.connect_timeout,
             wanted: Wanted {
@@ -79,7 +85,9 @@ impl Prepared {
         let target = redirect::resolve(&self.target, &self.message.path(values), location)?;
         let same_origin = redirect::same_origin(&self.target, &target);
         let message = self.message.redirected(values, response.status, &target, same_origin).ok()?;
-        Some(Self { target, message, connect_timeout: self.connect_timeout, wanted: self.wanted })
+        // A server that is known to speak HTTP/2 says nothing about another one.
+        let version = if same_origin || target.secure { self.version } else { Version::Auto };
+        Some(Self { target, version, message, connect_timeout: self.connect_timeout, wanted: self.wanted })
     }
 }
 
@@ -152,10 +160,62 @@ struct Kept {
     connection: Connection,
 }
 
+/// An open connection.
+#[derive(Debug)]
+enum Connection {
+    Http1(http1::Connection),
+    /// Boxed: it is larger, and rarer.
+    Http2(Box<http2::Connection>),
+}
+
 impl Kept {
-    fn leads_to(&self, target: &Target) -> bool {
-        self.port == target.port && self.secure == target.secure && *self.host == *target.host
+    fn serves(&self, target: &Target, version: Version) -> bool {
+        let speaks = match version {
+            Version::Auto => true,
+            Version::Http1 => matches!(self.connection, Connection::Http1(_)),
+            Version::Http2 => matches!(self.connection, Connection::Http2(_)),
+        };
+        speaks && self.port == target.port && self.secure == target.secure && *self.host == *target.host
     }
+
+    fn is_usable(&mut self, scratch: &Scratch) -> bool {
+        match &mut self.connection {
+            Connection::Http1(connection) => connection.is_usable(scratch),
+            Connection::Http2(connection) => connection.is_usable(),
+        }
+    }
+
+    /// Whether it may be kept for another request.
+    fn is_reusable(&self) -> bool {
+        match &self.connection {
+            Connection::Http1(connection) => connection.is_reusable(),
+            Connection::Http2(connection) => connection.is_usable(),
+        }
+    }
+
+    async fn exchange(&mut self, exchange: Exchange<'_>, response: &mut Response) -> Result<(), RequestError> {
+        let Exchange { request, values, room, timeline, scratch } = exchange;
+        match &mut self.connection {
+            Connection::Http1(connection) => {
+                let outgoing = request.message.outgoing(values, room)?;
+                connection.exchange(outgoing, request.wanted, response, timeline, scratch).await
+            }
+            Connection::Http2(connection) => {
+                let outgoing = request.message.http2(&request.target, values)?;
+                // Boxed: hyper's futures would make every other request's larger.
+                Box::pin(connection.exchange(outgoing, request.wanted, response, timeline)).await
+            }
+        }
+    }
+}
+
+/// What an exchange is about.
+struct Exchange<'e> {
+    request: &'e Prepared,
+    values: &'e Values,
+    room: &'e mut Room,
+    timeline: &'e Timeline,
+    scratch: &'e Scratch,
 }
 
 impl Client {
@@ -176,15 +236,19 @@ impl Client {
     ) -> Result<(), RequestError> {
         self.timeline.begin(now);
         self.response.clear();
-        let kept = self.take(&request.target, around.scratch);
+        let kept = self.take(request, around.scratch);
         let Self { idle, timeline, room, response } = self;
-        let outgoing = request.message.outgoing(values, room)?;
+        let scratch = around.scratch;
         if let Some(mut kept) = kept {
             timeline.reuse();
-            match kept.connection.exchange(outgoing, request.wanted, response, timeline, around.scratch).await {
+            match kept.exchange(Exchange { request, values, room, timeline, scratch }, response).await {
                 Ok(()) => {
                     keep(idle, kept);
                     return Ok(());
+                }
+                Err(error) if error.reason == RequestFailure::BadRequest => {
+                    keep(idle, kept);
+                    return Err(error);
                 }
                 Err(_) if !timeline.is_answered() && (request.message.is_idempotent() || !timeline.is_written()) => {
                     around.recorder.add(around.slots.retries, 1);
@@ -194,8 +258,8 @@ impl Client {
             }
         }
         // Boxed: opening takes several KiB that are needed once for many requests.
-        let mut kept = Box::pin(open(&request.target, request.connect_timeout, timeline, around)).await?;
-        kept.connection.exchange(outgoing, request.wanted, response, timeline, around.scratch).await?;
+        let mut kept = Box::pin(open(request, timeline, around)).await?;
+        kept.exchange(Exchange { request, values, room, timeline, scratch }, response).await?;
         keep(idle, kept);
         Ok(())
     }
@@ -212,11 +276,11 @@ impl Client {
         self.timeline.phases(given_up)
     }
 
-    /// A connection to `target` that the server has not closed.
-    fn take(&mut self, target: &Target, scratch: &Scratch) -> Option<Kept> {
-        while let Some(place) = self.idle.iter().rposition(|kept| kept.leads_to(target)) {
+    /// A connection for `request` that the server has not closed.
+    fn take(&mut self, request: &Prepared, scratch: &Scratch) -> Option<Kept> {
+        while let Some(place) = self.idle.iter().rposition(|kept| kept.serves(&request.target, request.version)) {
             let mut kept = self.idle.remove(place);
-            if kept.connection.is_usable(scratch) {
+            if kept.is_usable(scratch) {
                 return Some(kept);
             }
         }
@@ -225,7 +289,7 @@ impl Client {
 }
 
 fn keep(idle: &mut Vec<Kept>, kept: Kept) {
-    if !kept.connection.is_reusable() {
+    if !kept.is_reusable() {
         return;
     }
     if idle.len() >= KEPT {
@@ -234,17 +298,24 @@ fn keep(idle: &mut Vec<Kept>, kept: Kept) {
     idle.push(kept);
 }
 
-async fn open(
-    target: &Target,
-    limit: Duration,
-    timeline: &Timeline,
-    around: &Surroundings<'_>,
-) -> Result<Kept, RequestError> {
+async fn open(request: &Prepared, timeline: &Timeline, around: &Surroundings<'_>) -> Result<Kept, RequestError> {
+    let Prepared { target, version, connect_timeout, .. } = request;
+    let alpn = if *version == Version::Http1 { Alpn::Http1 } else { Alpn::Http2 };
     let dialling = Instant::now();
-    let dialled = around.connector.dial(target, Alpn::Http1, limit, (around.probe)()).await?;
+    let dialled = around.connector.dial(target, alpn, *connect_timeout, (around.probe)()).await?;
     around.recorder.add(around.slots.opened, 1);
     let opened = Opened::new(around.recorder.clone(), around.slots.open);
-    let connection = Connection::new(dialled.transport, opened);
+    // Without TLS there is nobody to ask.
+    let http2 = dialled.http2 || *version == Version::Http2 && !target.secure;
+    if *version == Version::Http2 && !http2 {
+        return Err(RequestError::new(RequestFailure::NoHttp2, "the server did not choose h2 (ALPN)"));
+    }
+    let connection = if http2 {
+        let connection = http2::Connection::new(dialled.transport, around.scratch, opened).await?;
+        Connection::Http2(Box::new(connection))
+    } else {
+        Connection::Http1(http1::Connection::new(dialled.transport, opened))
+    };
     timeline.connect(dialling, dialled.connected_at, dialled.secured_at, Instant::now());
     let host = target.host.as_str().into();
     Ok(Kept { secure: target.secure, host, port: target.port, connection })

@@ -11,7 +11,7 @@ use crate::config::{
     problem::{did_you_mean, shown},
     profile::{
         Header,
-        http::{Body, ContainedText, Http, Method, ResponseExpect, Statuses},
+        http::{Body, ContainedText, Http, Method, ResponseExpect, Statuses, Version},
     },
     template::Template,
     tree::{Text, Tree},
@@ -39,6 +39,7 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
         });
     }
     let method = fields.take("method").map_or(Some(Method::Get), |node| method(&node));
+    let version = fields.take("version").map(|node| version(&node));
     let name = fields.take("name").map(|node| name(&node));
     let tags = fields.take("tags").map(|node| tags(&node)).unwrap_or_default();
     let own = fields.take("headers").map_or(Some(Vec::new()), |node| headers::headers(&node, &headers::REQUEST));
@@ -58,11 +59,13 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
             ("maxRedirects", "did you mean `redirects: 10`? `0` follows none"),
             ("data", "did you mean `body`, `json` or `form`?"),
             ("status", "did you mean `expect: { status: 200 }` or `expectedStatuses`?"),
+            ("http2", "did you mean `version: 2`? With `https://` HTTP/2 is used where the server offers it"),
             ("timeouts", "did you mean `timeout` and `connectTimeout`?"),
         ]),
     );
     let mut request = Http::get(url?);
     request.method = method?;
+    set(&mut request.version, version)?;
     set(&mut request.name, name)?;
     request.tags = tags;
     request.headers = own?;
@@ -114,6 +117,16 @@ fn method(node: &Node<'_>) -> Option<Method> {
         return node.bad_text(text, "a method", &format!("unknown method `{}`", shown(&text.value)), hint);
     }
     found
+}
+
+/// `auto`, `1.1` or `2`.
+fn version(node: &Node<'_>) -> Option<Version> {
+    let text = node.scalar()?;
+    let found = Version::ALL.iter().find(|(name, _)| *name == text.value).map(|(_, version)| *version);
+    found.or_else(|| {
+        let why = format!("unknown version `{}`", shown(&text.value));
+        node.bad_text(&text, "a version of HTTP", &why, "use `auto`, `1.1` or `2`".to_owned())
+    })
 }
 
 /// `{ basic: { user, password } }` or `{ bearer: token }` → the value of `Authorization`.

@@ -17,6 +17,8 @@ pub struct Http {
     pub method: Method,
     /// `http` or `https`, with a host, without userinfo or fragment; the query of `query:` is in it.
     pub url: Target,
+    /// HTTP/1.1 or HTTP/2.
+    pub version: Version,
     /// Tag `name` of the samples; the URL without its query by default.
     pub name: String,
     /// Tags on the samples of this request.
@@ -45,6 +47,7 @@ impl Http {
     pub fn get(url: Target) -> Self {
         Self {
             method: Method::Get,
+            version: Version::Auto,
             name: url.display.clone(),
             url,
             tags: Tags::new(),
@@ -100,6 +103,23 @@ impl Method {
             Self::Trace => "TRACE",
         }
     }
+}
+
+/// Which HTTP is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// HTTP/2 if the server chooses it over TLS (ALPN), HTTP/1.1 otherwise.
+    #[default]
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2; without TLS by prior knowledge (RFC 9113, 3.3).
+    Http2,
+}
+
+impl Version {
+    /// Every version with how it is typed.
+    pub const ALL: [(&'static str, Self); 3] = [("auto", Self::Auto), ("1.1", Self::Http1), ("2", Self::Http2)];
 }
 
 /// A request's body. It may hold a secret: it is in no `Debug` text.

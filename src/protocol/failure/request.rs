@@ -1,6 +1,6 @@
 //! Every way a request can fail, as a closed set of label values.
 
-use std::io;
+use std::{error::Error as _, io};
 
 use nix::errno::Errno;
 
@@ -35,6 +35,14 @@ reasons! {
         BodyEof = "body_eof",
         /// What came is no proper HTTP response.
         Malformed = "malformed",
+        /// The server refused to begin with the request and asks for it to be sent again: REFUSED_STREAM, GOAWAY without an error.
+        Unprocessed = "unprocessed",
+        /// The server broke the request off: RST_STREAM.
+        StreamReset = "stream_reset",
+        /// The server ended the connection with an error: GOAWAY.
+        Goaway = "goaway",
+        /// HTTP/2 was asked for and the server does not speak it.
+        NoHttp2 = "no_http2",
         /// The response's headers are too large or too many.
         HeadTooBig = "head_too_big",
         /// `expect` has to look into a body above maxBodySize.
@@ -102,6 +110,38 @@ impl RequestError {
 impl From<ConnectError> for RequestError {
     fn from(error: ConnectError) -> Self {
         Self { reason: error.reason.into(), detail: error.detail }
+    }
+}
+
+/// The reason behind an error of an HTTP/2 connection; `in_body` when the response's head has been read.
+#[must_use]
+pub fn http2_error(error: &hyper::Error, in_body: bool) -> RequestError {
+    let ended = if in_body { RequestFailure::BodyEof } else { RequestFailure::Eof };
+    let causes = || std::iter::successors(error.source(), |cause| (*cause).source());
+    let http2 = causes().find_map(|cause| cause.downcast_ref::<h2::Error>());
+    let io_error =
+        http2.and_then(h2::Error::get_io).or_else(|| causes().find_map(|cause| cause.downcast_ref::<io::Error>()));
+    let reason = match (http2, io_error) {
+        (_, Some(io_error)) => io_failure(io_error, ended),
+        (Some(http2), None) => http2_failure(http2, in_body),
+        // The connection was over before the request left.
+        (None, None) if error.is_canceled() || error.is_closed() => RequestFailure::Unprocessed,
+        (None, None) if error.is_incomplete_message() => ended,
+        (None, None) => RequestFailure::Other,
+    };
+    let cause = causes().last().map(|cause| format!(": {cause}")).unwrap_or_default();
+    RequestError { reason, detail: format!("{error}{cause}") }
+}
+
+fn http2_failure(error: &h2::Error, in_body: bool) -> RequestFailure {
+    match (error.is_remote(), error.is_reset(), error.reason()) {
+        (true, true, Some(h2::Reason::REFUSED_STREAM)) if !in_body => RequestFailure::Unprocessed,
+        (true, true, _) => RequestFailure::StreamReset,
+        (true, false, Some(h2::Reason::NO_ERROR)) if !in_body => RequestFailure::Unprocessed,
+        (true, false, _) => RequestFailure::Goaway,
+        // What we refuse is the server's mistake.
+        (false, _, Some(_)) => RequestFailure::Malformed,
+        (false, _, None) => RequestFailure::Other,
     }
 }
 

@@ -1,9 +1,11 @@
-//! From a request of a profile to the text of HTTP/1.1. What has no placeholder is rendered once.
+//! From a request of a profile to the text of HTTP/1.1, or to hyper's request for HTTP/2. What has no placeholder is
+//! rendered once.
 
 use bytes::{Bytes, BytesMut};
+use http_body_util::Full;
 use hyper::{
-    Method,
-    header::{self, HeaderName},
+    Method, Request, Uri,
+    header::{self, HeaderName, HeaderValue},
 };
 
 use crate::{
@@ -200,6 +202,44 @@ impl Message {
             head.extend_from_slice(body);
         }
         Ok(())
+    }
+
+    /// The request for an HTTP/2 connection to `target`.
+    ///
+    /// # Errors
+    /// As [`Self::outgoing`].
+    pub(super) fn http2(&self, target: &Target, values: &Values) -> Result<Request<Full<Bytes>>, RequestError> {
+        let body = match &self.body {
+            Part::Constant(body) => body.clone(),
+            Part::Template(template) => {
+                let mut body = BytesMut::new();
+                template.render(values, &mut body);
+                body.freeze()
+            }
+        };
+        let length = body.len();
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = self.method.clone();
+        let (mut host, headers) = (authority(target), request.headers_mut());
+        for field in &self.fields {
+            let value = text(&field.value, values);
+            if field.name == header::HOST {
+                host = value;
+                continue;
+            }
+            let invalid = |_| bad_request(format!("invalid characters in the value of header {}", field.name));
+            let mut value = HeaderValue::from_str(&value).map_err(invalid)?;
+            // Not into the table of headers that HTTP/2 sends by number.
+            value.set_sensitive(field.name == header::AUTHORIZATION);
+            headers.insert(field.name.clone(), value);
+        }
+        if length > 0 || matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        let uri = Uri::builder().scheme(if target.secure { "https" } else { "http" }).authority(host);
+        let uri = uri.path_and_query(text(&self.path, values)).build();
+        *request.uri_mut() = uri.map_err(|_| bad_request("the path is no valid one"))?;
+        Ok(request)
     }
 
     /// Path and query with the values of this moment.
