@@ -2,6 +2,7 @@
 //! what could not be read is left out.
 
 mod address;
+mod body;
 mod flow;
 mod headers;
 mod http;
@@ -51,6 +52,9 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     let mut tls = fields.take("tls").map(|node| tls::tls(&node)).unwrap_or_default();
     tls.insecure_skip_verify |= fields.take("insecureSkipTLSVerify").and_then(|node| node.flag()).unwrap_or_default();
     let summary_trend_stats = fields.take("summaryTrendStats").and_then(|node| trend_stats(&node));
+    let keep_cookies = fields.take("noCookiesReset").and_then(|node| node.flag()).unwrap_or_default();
+    // Bodies are kept only where a step looks into them, whatever this says.
+    let _accepted = fields.take("discardResponseBodies").map(|node| node.flag());
     let timing = Timing {
         latency_clock: choice(
             &mut fields,
@@ -70,6 +74,7 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         thresholds,
         tls,
         timing,
+        keep_cookies,
         summary_trend_stats,
         place: root.place(),
         meant,

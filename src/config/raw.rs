@@ -22,6 +22,7 @@ pub(crate) struct Raw {
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) tls: Tls,
     pub(crate) timing: Timing,
+    pub(crate) keep_cookies: bool,
     pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,
     /// The whole file, for problems with what is not there.
     pub(crate) place: Place,

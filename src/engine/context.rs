@@ -31,6 +31,8 @@ pub struct WorkerContext {
     pub text: RefCell<String>,
     /// Pauses and backoff.
     pub random: RefCell<SmallRng>,
+    /// Cookies outlive their iteration.
+    pub keep_cookies: bool,
     /// For placeholders with wall time.
     pub wall: WallClock,
     /// Says the first failure of each kind.

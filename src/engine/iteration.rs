@@ -44,7 +44,7 @@ enum Stop {
 
 /// Runs one iteration of `vu`.
 pub async fn run(worker: &WorkerContext, vu: &Vu, requests: &mut Requests) -> Outcome {
-    requests.begin_iteration();
+    requests.begin_iteration(worker.keep_cookies);
     let mut walk = Walk { worker, vu, requests, session: None, values: vu.values(), rounds: Vec::new() };
     let stopped = walk.steps().await;
     let session = walk.session.take();

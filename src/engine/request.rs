@@ -59,9 +59,12 @@ enum Waited {
 }
 
 impl Requests {
-    /// A new iteration; connections stay.
-    pub fn begin_iteration(&mut self) {
+    /// A new iteration; connections stay, and cookies if they are to.
+    pub fn begin_iteration(&mut self, keeps_cookies: bool) {
         self.unanswered = 0;
+        if !keeps_cookies {
+            self.client.forget_cookies();
+        }
     }
 
     /// Requests of this iteration without a response.

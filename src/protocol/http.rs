@@ -1,6 +1,8 @@
 //! HTTP requests of a VU over connections of its own, which it keeps from one iteration to the next.
 
 mod body;
+mod content;
+mod cookies;
 mod head;
 mod http1;
 mod http2;
@@ -30,6 +32,7 @@ use crate::{
         connect::Connector,
         failure::request::{RequestError, RequestFailure},
         http::{
+            cookies::Jar,
             message::{Message, Room},
             response::Wanted,
             timeline::Timeline,
@@ -63,15 +66,14 @@ impl Prepared {
     /// # Errors
     /// A header that HTTP does not allow.
     pub fn new(request: &Http) -> Result<Self, RequestError> {
+        let looks_into_body = request.expect.contains.is_some();
         Ok(Self {
             target: request.url.clone(),
             version: request.version,
             message: Message::new(request)?,
             connect_timeout: request.connect_timeout,
-            wanted: Wanted {
-                headers: false,
-                body: if request.expect.contains.is_some() { request.max_body_size } else { 0 },
-            },
+            // A body is what its headers say it is.
+            wanted: Wanted { headers: looks_into_body, body: if looks_into_body { request.max_body_size } else { 0 } },
         })
     }
 
@@ -150,6 +152,7 @@ pub struct Client {
     timeline: Timeline,
     room: Room,
     response: Response,
+    jar: Jar,
 }
 
 #[derive(Debug)]
@@ -157,6 +160,8 @@ struct Kept {
     secure: bool,
     host: Box<str>,
     port: u16,
+    /// By the request that opened it.
+    asked_for: Version,
     connection: Connection,
 }
 
@@ -171,7 +176,9 @@ enum Connection {
 impl Kept {
     fn serves(&self, target: &Target, version: Version) -> bool {
         let speaks = match version {
-            Version::Auto => true,
+            // Only the server's own choice, where it had one.
+            Version::Auto if target.secure => self.asked_for != Version::Http1,
+            Version::Auto => matches!(self.connection, Connection::Http1(_)),
             Version::Http1 => matches!(self.connection, Connection::Http1(_)),
             Version::Http2 => matches!(self.connection, Connection::Http2(_)),
         };
@@ -194,14 +201,14 @@ impl Kept {
     }
 
     async fn exchange(&mut self, exchange: Exchange<'_>, response: &mut Response) -> Result<(), RequestError> {
-        let Exchange { request, values, room, timeline, scratch } = exchange;
+        let Exchange { request, values, cookies, room, timeline, scratch } = exchange;
         match &mut self.connection {
             Connection::Http1(connection) => {
-                let outgoing = request.message.outgoing(values, room)?;
+                let outgoing = request.message.outgoing(values, cookies, room)?;
                 connection.exchange(outgoing, request.wanted, response, timeline, scratch).await
             }
             Connection::Http2(connection) => {
-                let outgoing = request.message.http2(&request.target, values)?;
+                let outgoing = request.message.http2(&request.target, values, cookies)?;
                 // Boxed: hyper's futures would make every other request's larger.
                 Box::pin(connection.exchange(outgoing, request.wanted, response, timeline)).await
             }
@@ -213,6 +220,8 @@ impl Kept {
 struct Exchange<'e> {
     request: &'e Prepared,
     values: &'e Values,
+    /// Of the jar, for the header.
+    cookies: &'e str,
     room: &'e mut Room,
     timeline: &'e Timeline,
     scratch: &'e Scratch,
@@ -234,14 +243,35 @@ impl Client {
         now: Instant,
         around: &Surroundings<'_>,
     ) -> Result<(), RequestError> {
+        self.exchange(request, values, now, around).await?;
+        let Self { response, jar, .. } = self;
+        if response.headers.get("set-cookie").is_some() {
+            jar.take(response, &request.target, &request.message.path(values));
+        }
+        content::decode(response, request.wanted.body)
+    }
+
+    /// Forgets the cookies, as k6 does when an iteration begins.
+    pub fn forget_cookies(&mut self) {
+        self.jar.clear();
+    }
+
+    async fn exchange(
+        &mut self,
+        request: &Prepared,
+        values: &Values,
+        now: Instant,
+        around: &Surroundings<'_>,
+    ) -> Result<(), RequestError> {
         self.timeline.begin(now);
         self.response.clear();
         let kept = self.take(request, around.scratch);
-        let Self { idle, timeline, room, response } = self;
+        let Self { idle, timeline, room, response, jar } = self;
+        let cookies = if jar.is_empty() { "" } else { jar.line(&request.target, &request.message.path(values)) };
         let scratch = around.scratch;
         if let Some(mut kept) = kept {
             timeline.reuse();
-            match kept.exchange(Exchange { request, values, room, timeline, scratch }, response).await {
+            match kept.exchange(Exchange { request, values, cookies, room, timeline, scratch }, response).await {
                 Ok(()) => {
                     keep(idle, kept);
                     return Ok(());
@@ -259,7 +289,7 @@ impl Client {
         }
         // Boxed: opening takes several KiB that are needed once for many requests.
         let mut kept = Box::pin(open(request, timeline, around)).await?;
-        kept.exchange(Exchange { request, values, room, timeline, scratch }, response).await?;
+        kept.exchange(Exchange { request, values, cookies, room, timeline, scratch }, response).await?;
         keep(idle, kept);
         Ok(())
     }
@@ -318,5 +348,5 @@ async fn open(request: &Prepared, timeline: &Timeline, around: &Surroundings<'_>
     };
     timeline.connect(dialling, dialled.connected_at, dialled.secured_at, Instant::now());
     let host = target.host.as_str().into();
-    Ok(Kept { secure: target.secure, host, port: target.port, connection })
+    Ok(Kept { secure: target.secure, host, port: target.port, asked_for: *version, connection })
 }

@@ -183,6 +183,26 @@ fn too_many_headers() {
 }
 
 #[test]
+fn an_answer_before_the_end_of_the_request_counts() {
+    let server = FaultyHttp::start(HttpFault::AnswersBeforeTheBody);
+    let scratch = Scratch::new();
+    // More than the kernel takes at once.
+    std::fs::write(scratch.path("large"), vec![b'x'; 16 << 20]).expect("a temporary directory");
+    let profile = format!(
+        "vus: 1\nduration: 1s\nflow:\n  - http: {{ url: \"{}\", method: POST, file: large, expect: {{ status: 413 }} }}\n",
+        server.url()
+    );
+    let mut agent = run_lingering(&scratch.write("profile.yaml", &profile)).start();
+    let page = Scraper::start(agent.address(), Duration::from_millis(200)).last();
+    agent.wait().assert_code(0);
+    assert_identities(&page);
+    let requests = page.sum("http_reqs_total", &[("status", "413")]) as u64;
+    assert!(requests > 2, "{requests}");
+    assert_eq!(page.sum("http_reqs_total", &[]) as u64, requests);
+    assert_eq!((server.requests(), server.accepted()), (requests, requests));
+}
+
+#[test]
 fn a_request_on_a_connection_that_is_just_closing_is_sent_again_once() {
     let server = FaultyHttp::start(HttpFault::EndsAtTheSecond);
     let page = last_page(&server.url(), "  - http: \"URL\"\n  - sleep: 10ms\n");

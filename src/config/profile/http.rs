@@ -1,6 +1,6 @@
 //! An `http` step: one request with what its response should be.
 
-use std::{fmt, ops::RangeInclusive, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use crate::{
     config::{
@@ -122,13 +122,36 @@ impl Version {
     pub const ALL: [(&'static str, Self); 3] = [("auto", Self::Auto), ("1.1", Self::Http1), ("2", Self::Http2)];
 }
 
-/// A request's body. It may hold a secret: it is in no `Debug` text.
+/// A request's body: pieces, one behind the other. It may hold a secret: it is in no `Debug` text.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Body(pub Template);
+pub struct Body(pub Vec<Piece>);
+
+impl Body {
+    /// A text.
+    #[must_use]
+    pub fn text(template: Template) -> Self {
+        Self(vec![Piece::Text(template)])
+    }
+}
 
 impl fmt::Debug for Body {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Body(<redacted>)")
+    }
+}
+
+/// A piece of a body.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// May have placeholders.
+    Text(Template),
+    /// Of a file, to the letter.
+    Bytes(Arc<[u8]>),
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Piece(<redacted>)")
     }
 }
 
@@ -205,7 +228,7 @@ mod tests {
     #[test]
     fn secrets_of_a_body_are_in_no_debug_text() {
         let text = ContainedText { text: Template::literal("s3cret"), shown: "${TOKEN}".into() };
-        let debug = format!("{:?} {text:?}", Body(Template::literal("s3cret")));
+        let debug = format!("{:?} {text:?}", Body::text(Template::literal("s3cret")));
         assert!(!debug.contains("s3cret"), "{debug}");
     }
 }

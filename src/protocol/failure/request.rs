@@ -47,6 +47,8 @@ reasons! {
         HeadTooBig = "head_too_big",
         /// `expect` has to look into a body above maxBodySize.
         BodyTooBig = "body_too_big",
+        /// The body is not what its Content-Encoding says.
+        BadEncoding = "bad_encoding",
         /// A template made a path or a header that HTTP does not allow.
         BadRequest = "bad_request",
         /// A status that is not among expectedStatuses.
@@ -153,7 +155,8 @@ fn io_failure(error: &io::Error, ended: RequestFailure) -> RequestFailure {
         Some(Errno::ECONNRESET | Errno::EPIPE | Errno::ECONNABORTED) => RequestFailure::Reset,
         Some(_) => RequestFailure::Other,
         None => match error.kind() {
-            io::ErrorKind::UnexpectedEof => ended,
+            // The second is what h2 says of the streams of a connection that has ended.
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => ended,
             _ => RequestFailure::Other,
         },
     }

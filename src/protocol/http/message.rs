@@ -4,13 +4,16 @@
 use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Uri,
+    HeaderMap, Method, Request, Uri,
     header::{self, HeaderName, HeaderValue},
 };
 
 use crate::{
     config::{
-        profile::{self, Target, http::Http},
+        profile::{
+            self, Target,
+            http::{Http, Piece},
+        },
         template::{Template, Values},
     },
     protocol::failure::request::{RequestError, RequestFailure},
@@ -25,7 +28,7 @@ pub struct Message {
     method: Method,
     path: Part<String>,
     fields: Vec<Field>,
-    body: Part<Bytes>,
+    body: Content,
     /// All of it but a long body, if nothing has a placeholder.
     wire: Option<Bytes>,
 }
@@ -49,6 +52,44 @@ impl<T> Part<T> {
         match self {
             Self::Constant(constant) => Some(constant),
             Self::Template(_) => None,
+        }
+    }
+}
+
+/// A body, put together once or for each request.
+#[derive(Debug, Clone)]
+enum Content {
+    Constant(Bytes),
+    Rendered(Vec<Piece>),
+}
+
+impl Content {
+    fn new(pieces: &[Piece]) -> Self {
+        if pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.constant().is_none())) {
+            return Self::Rendered(pieces.to_vec());
+        }
+        // One file is shared by all workers, as it was read.
+        if let [Piece::Bytes(bytes)] = pieces {
+            return Self::Constant(Bytes::from_owner(bytes.clone()));
+        }
+        let mut body = BytesMut::new();
+        pieces.iter().for_each(|piece| piece.append(&Values::default(), &mut body));
+        Self::Constant(body.freeze())
+    }
+
+    fn constant(&self) -> Option<&Bytes> {
+        match self {
+            Self::Constant(body) => Some(body),
+            Self::Rendered(_) => None,
+        }
+    }
+}
+
+impl Piece {
+    fn append(&self, values: &Values, out: &mut BytesMut) {
+        match self {
+            Self::Text(template) => template.render(values, out),
+            Self::Bytes(bytes) => out.extend_from_slice(bytes),
         }
     }
 }
@@ -122,57 +163,48 @@ impl Message {
                 None => fields.push(own),
             }
         }
-        let empty = Template::default();
-        let body = request.body.as_ref().map_or(&empty, |body| &body.0);
-        let body = Part::new(body, |text| Bytes::copy_from_slice(text.as_bytes()));
+        let body = Content::new(request.body.as_ref().map_or(&[], |body| &*body.0));
         Self::from_parts(method, Part::new(&request.url.path_and_query, str::to_owned), fields, body)
     }
 
-    fn from_parts(
-        method: Method,
-        path: Part<String>,
-        fields: Vec<Field>,
-        body: Part<Bytes>,
-    ) -> Result<Self, RequestError> {
+    fn from_parts(method: Method, path: Part<String>, fields: Vec<Field>, body: Content) -> Result<Self, RequestError> {
         let mut message = Self { method, path, fields, body, wire: None };
         let constant = message.path.constant().is_some()
             && message.body.constant().is_some()
             && message.fields.iter().all(|field| field.value.constant().is_some());
         if constant {
             let mut room = Room::default();
-            message.render(&Values::default(), &mut room)?;
+            message.render(&Values::default(), "", &mut room)?;
             message.wire = Some(room.head.freeze());
         }
         Ok(message)
     }
 
-    /// The request with the values of this moment, in `room` if it has placeholders.
+    /// The request with the values of this moment and `cookies` besides its own, in `room` if it has placeholders.
     ///
     /// # Errors
     /// A value that HTTP does not allow in a path or a header.
-    pub(super) fn outgoing<'b>(&'b self, values: &Values, room: &'b mut Room) -> Result<Outgoing<'b>, RequestError> {
+    pub(super) fn outgoing<'b>(
+        &'b self,
+        values: &Values,
+        cookies: &str,
+        room: &'b mut Room,
+    ) -> Result<Outgoing<'b>, RequestError> {
         let is_head = self.method == Method::HEAD;
         let long = |body: &'b [u8]| if body.len() > JOINED { body } else { &[] };
-        if let (Some(wire), Some(body)) = (&self.wire, self.body.constant()) {
+        if let (Some(wire), Some(body), true) = (&self.wire, self.body.constant(), cookies.is_empty()) {
             return Ok(Outgoing { first: wire, rest: long(body), is_head });
         }
-        self.render(values, room)?;
+        self.render(values, cookies, room)?;
         let body = self.body.constant().map_or(&*room.body, |body| body);
         Ok(Outgoing { first: &room.head, rest: long(body), is_head })
     }
 
-    /// Everything but a long body goes to `room.head`.
-    fn render(&self, values: &Values, room: &mut Room) -> Result<(), RequestError> {
+    /// Everything but a long body goes to `room.head`. The path is rendered first, the body last.
+    fn render(&self, values: &Values, cookies: &str, room: &mut Room) -> Result<(), RequestError> {
         let Room { head, body: rendered } = room;
         head.clear();
         rendered.clear();
-        let body: &[u8] = match &self.body {
-            Part::Constant(body) => body,
-            Part::Template(template) => {
-                template.render(values, rendered);
-                rendered
-            }
-        };
         head.extend_from_slice(self.method.as_str().as_bytes());
         head.extend_from_slice(b" ");
         let path = append(head, &self.path, values);
@@ -181,16 +213,33 @@ impl Message {
             return Err(bad_request("the path is no valid one"));
         }
         head.extend_from_slice(b" HTTP/1.1\r\n");
+        let mut cookies = cookies;
         for field in &self.fields {
             head.extend_from_slice(field.title.as_bytes());
             head.extend_from_slice(b": ");
             let value = append(head, &field.value, values);
+            if field.name == header::COOKIE && !cookies.is_empty() {
+                head.extend_from_slice(b"; ");
+                head.extend_from_slice(std::mem::take(&mut cookies).as_bytes());
+            }
             if head[value..].iter().any(|byte| *byte < b' ' && *byte != b'\t' || *byte == 0x7f) {
                 // The value may be a secret, so the error names the header only.
                 return Err(bad_request(format!("invalid characters in the value of header {}", field.name)));
             }
             head.extend_from_slice(b"\r\n");
         }
+        if !cookies.is_empty() {
+            head.extend_from_slice(b"Cookie: ");
+            head.extend_from_slice(cookies.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        let body: &[u8] = match &self.body {
+            Content::Constant(body) => body,
+            Content::Rendered(pieces) => {
+                pieces.iter().for_each(|piece| piece.append(values, rendered));
+                rendered
+            }
+        };
         // Methods that give a body a meaning say that there is none (RFC 9110, 8.6).
         if !body.is_empty() || matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
             head.extend_from_slice(b"Content-Length: ");
@@ -208,19 +257,14 @@ impl Message {
     ///
     /// # Errors
     /// As [`Self::outgoing`].
-    pub(super) fn http2(&self, target: &Target, values: &Values) -> Result<Request<Full<Bytes>>, RequestError> {
-        let body = match &self.body {
-            Part::Constant(body) => body.clone(),
-            Part::Template(template) => {
-                let mut body = BytesMut::new();
-                template.render(values, &mut body);
-                body.freeze()
-            }
-        };
-        let length = body.len();
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = self.method.clone();
-        let (mut host, headers) = (authority(target), request.headers_mut());
+    pub(super) fn http2(
+        &self,
+        target: &Target,
+        values: &Values,
+        cookies: &str,
+    ) -> Result<Request<Full<Bytes>>, RequestError> {
+        let path = text(&self.path, values);
+        let (mut host, mut headers) = (authority(target), HeaderMap::new());
         for field in &self.fields {
             let value = text(&field.value, values);
             if field.name == header::HOST {
@@ -228,17 +272,32 @@ impl Message {
                 continue;
             }
             let invalid = |_| bad_request(format!("invalid characters in the value of header {}", field.name));
-            let mut value = HeaderValue::from_str(&value).map_err(invalid)?;
+            let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(invalid)?;
             // Not into the table of headers that HTTP/2 sends by number.
             value.set_sensitive(field.name == header::AUTHORIZATION);
             headers.insert(field.name.clone(), value);
         }
-        if length > 0 || matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        if !cookies.is_empty() {
+            // Cookies may come in several fields (RFC 9113, 8.2.3).
+            let value = HeaderValue::from_str(cookies).map_err(|_| bad_request("invalid characters in a cookie"))?;
+            headers.append(header::COOKIE, value);
+        }
+        let body = match &self.body {
+            Content::Constant(body) => body.clone(),
+            Content::Rendered(pieces) => {
+                let mut body = BytesMut::new();
+                pieces.iter().for_each(|piece| piece.append(values, &mut body));
+                body.freeze()
+            }
+        };
+        if !body.is_empty() || matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         let uri = Uri::builder().scheme(if target.secure { "https" } else { "http" }).authority(host);
-        let uri = uri.path_and_query(text(&self.path, values)).build();
-        *request.uri_mut() = uri.map_err(|_| bad_request("the path is no valid one"))?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri.path_and_query(path).build().map_err(|_| bad_request("the path is no valid one"))?;
+        *request.headers_mut() = headers;
         Ok(request)
     }
 
@@ -263,7 +322,7 @@ impl Message {
         let (method, body) = if keeps_method {
             (self.method.clone(), self.body.clone())
         } else {
-            (Method::GET, Part::Constant(Bytes::new()))
+            (Method::GET, Content::Constant(Bytes::new()))
         };
         let mut fields = self.fields.clone();
         if !keeps_method {
@@ -330,7 +389,7 @@ mod tests {
 
     fn sent(message: &Message, values: &Values) -> Result<String, RequestError> {
         let mut room = Room::default();
-        let Outgoing { first, rest, .. } = message.outgoing(values, &mut room)?;
+        let Outgoing { first, rest, .. } = message.outgoing(values, "", &mut room)?;
         Ok(String::from_utf8([first, rest].concat()).unwrap())
     }
 
@@ -338,7 +397,7 @@ mod tests {
     fn placeholders_are_filled_in_everywhere() {
         let mut request = Http::get(target("h", 8080, "/users/{{ vu }}?page={{ index }}"));
         request.headers = vec![header("X-Vu", "vu {{ vu }}"), header("x-constant", "1"), header("User-Agent", "me")];
-        request.body = Some(Body(Template::parse("n={{ iteration }}").unwrap()));
+        request.body = Some(Body::text(Template::parse("n={{ iteration }}").unwrap()));
         let values = Values { vu: 7, iteration: 3, index: 2, ..Values::default() };
         let sent = sent(&Message::new(&request).unwrap(), &values).unwrap();
         let head = "GET /users/7?page=2 HTTP/1.1\r\nHost: h:8080\r\nUser-Agent: me\r\nX-Vu: vu 7\r\nX-Constant: 1\r\n";
@@ -350,17 +409,51 @@ mod tests {
         for (body, length) in [("", None), ("body", Some(4)), (&*"x".repeat(JOINED + 1), Some(JOINED + 1))] {
             let mut request = Http::get(target("h", 80, "/a"));
             request.headers = vec![header("Accept", "*/*")];
-            request.body = Some(Body(Template::literal(body)));
+            request.body = Some(Body::text(Template::literal(body)));
             let message = Message::new(&request).unwrap();
             let (mut one, mut other) = (Room::default(), Room::default());
-            let first = message.outgoing(&Values::default(), &mut one).unwrap().first.as_ptr();
-            assert_eq!(message.outgoing(&Values::default(), &mut other).unwrap().first.as_ptr(), first);
+            let first = message.outgoing(&Values::default(), "", &mut one).unwrap().first.as_ptr();
+            assert_eq!(message.outgoing(&Values::default(), "", &mut other).unwrap().first.as_ptr(), first);
             let length = length.map(|length| format!("Content-Length: {length}\r\n")).unwrap_or_default();
             let agent = concat!("rampd/", env!("CARGO_PKG_VERSION"));
             let whole =
                 format!("GET /a HTTP/1.1\r\nHost: h\r\nUser-Agent: {agent}\r\nAccept: */*\r\n{length}\r\n{body}");
             assert_eq!(sent(&message, &Values::default()).unwrap(), whole);
         }
+    }
+
+    #[test]
+    fn cookies_of_the_jar_come_after_the_requests_own() {
+        for (own, line) in [(None, "Cookie: a=1; b=2"), (Some("c=3"), "Cookie: c=3; a=1; b=2")] {
+            let mut request = Http::get(target("h", 80, "/"));
+            request.headers.extend(own.map(|value| header("Cookie", value)));
+            let (message, mut room) = (Message::new(&request).unwrap(), Room::default());
+            let outgoing = message.outgoing(&Values::default(), "a=1; b=2", &mut room).unwrap();
+            let sent = std::str::from_utf8(outgoing.first).unwrap();
+            assert!(sent.contains(&format!("\r\n{line}\r\n")), "{sent}");
+            assert_eq!(sent.matches("Cookie").count(), 1);
+        }
+    }
+
+    #[test]
+    fn http_2_is_asked_for_the_same() {
+        let mut request = Http::get(target("h", 81, "/users/{{ vu }}"));
+        request.method = crate::config::profile::http::Method::Post;
+        request.headers = vec![header("X-Vu", "{{ vu }}"), header("Host", "virtual")];
+        request.body = Some(Body(vec![
+            Piece::Text(Template::parse("n={{ vu }}").unwrap()),
+            Piece::Bytes(b"\x00\xff".as_slice().into()),
+        ]));
+        let message = Message::new(&request).unwrap();
+        let values = Values { vu: 7, ..Values::default() };
+        let sent = message.http2(&request.url, &values, "a=1").unwrap();
+        assert_eq!((sent.method(), sent.uri().to_string()), (&Method::POST, "http://virtual/users/7".to_owned()));
+        let of = |name: &str| sent.headers()[name].to_str().unwrap();
+        assert_eq!([of("x-vu"), of("cookie"), of("content-length")], ["7", "a=1", "5"]);
+        assert!(!sent.headers().contains_key("host"));
+        let mut room = Room::default();
+        let outgoing = message.outgoing(&values, "a=1", &mut room).unwrap();
+        assert!(outgoing.first.ends_with(b"\r\nContent-Length: 5\r\n\r\nn=7\x00\xff"));
     }
 
     #[test]
@@ -394,7 +487,7 @@ mod tests {
         let mut request = Http::get(target("h", 80, "/{{ vu }}"));
         request.method = crate::config::profile::http::Method::Post;
         request.headers = vec![header("Authorization", "Bearer x"), header("Content-Type", "text/plain")];
-        request.body = Some(Body(Template::literal("body")));
+        request.body = Some(Body::text(Template::literal("body")));
         let message = Message::new(&request).unwrap();
         let other = target("other", 81, "/there");
         let hop = |status, same_origin| {

@@ -54,6 +54,8 @@ pub(crate) enum HttpFault {
     TwoLengths,
     /// More headers than anybody has.
     ManyHeaders,
+    /// Refuses after the head, before it reads the body.
+    AnswersBeforeTheBody,
 }
 
 /// A server with a fault; stopped on drop.
@@ -181,6 +183,11 @@ fn serve(stream: &TcpStream, fault: HttpFault, requests: &AtomicU64, stop: &Atom
                 writer.write_all(b"HTTP/1.1 200 OK\r\n")?;
                 writer.write_all(&b"A: b\r\n".repeat(1000))?;
                 return writer.write_all(b"\r\n");
+            }
+            HttpFault::AnswersBeforeTheBody => {
+                writer.write_all(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
+                // Until the client has read that and closes: a reset would throw away what it has not read.
+                return std::io::copy(&mut reader, &mut std::io::sink()).map(drop);
             }
         }
     }
