@@ -4,17 +4,23 @@
 //! its place in the file. Only `document` and `locate` name the YAML library.
 
 mod at;
+mod cardinality;
 mod context;
 mod decode;
 mod document;
 mod locate;
 mod node;
 mod raw;
+mod scope;
 mod tree;
 mod validate;
 
+pub mod capture;
+pub mod data;
 pub mod environment;
+pub mod matcher;
 pub mod overrides;
+pub mod pointer;
 pub mod problem;
 pub mod profile;
 pub mod redirect;

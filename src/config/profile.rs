@@ -4,10 +4,19 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    config::{profile::http::Http, template::Template, threshold::Threshold},
+    catalogue::Metric,
+    config::{
+        capture::Captures,
+        data::Data,
+        matcher::Matchers,
+        profile::{action::Action, http::Http},
+        template::Template,
+        threshold::Threshold,
+    },
     units::tags::Tags,
 };
 
+pub mod action;
 pub mod http;
 
 /// A validated profile.
@@ -21,6 +30,10 @@ pub struct Profile {
     pub scenarios: Vec<Scenario>,
     /// In the order typed.
     pub thresholds: Vec<Threshold>,
+    /// Metrics of its own, in the order typed.
+    pub metrics: Vec<&'static Metric>,
+    /// Data files, in the order typed.
+    pub data: Arc<[Data]>,
     /// TLS of every connection.
     pub tls: Tls,
     /// How time is kept.
@@ -135,6 +148,8 @@ pub enum Step {
     Http(Box<Http>),
     /// Waits.
     Sleep(Sleep),
+    /// Computes.
+    Do(Action),
     /// Does its steps several times.
     Repeat {
         /// At least 1.
@@ -172,6 +187,21 @@ pub struct WebSocket {
     pub max_message_size: usize,
     /// What happens on the connection; may be empty.
     pub steps: Vec<SocketStep>,
+}
+
+impl WebSocket {
+    /// Whether one of its steps looks into messages.
+    #[must_use]
+    pub fn looks_into_messages(&self) -> bool {
+        fn any(steps: &[SocketStep]) -> bool {
+            steps.iter().any(|step| match step {
+                SocketStep::Expect(expect) => !expect.only_counts(),
+                SocketStep::Repeat { steps, .. } | SocketStep::Every { steps, .. } => any(steps),
+                _ => false,
+            })
+        }
+        any(&self.steps)
+    }
 }
 
 /// The address of a WebSocket or of a request, checked and split.
@@ -248,6 +278,8 @@ pub enum SocketStep {
     Expect(Expect),
     /// Waits; messages that come are counted.
     Sleep(Sleep),
+    /// Computes.
+    Do(Action),
     /// Does its steps several times.
     Repeat {
         /// At least 1.
@@ -314,12 +346,24 @@ pub enum Reply {
 }
 
 /// Waits until `count` messages have come since the last `expect` (or since the connection opened).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Expect {
     /// At least 1.
     pub count: u64,
     /// After that the step fails. 10 s by default.
     pub timeout: Duration,
+    /// Which messages count; all by default.
+    pub matchers: Matchers,
+    /// What is taken out of each message that counts.
+    pub capture: Captures,
+}
+
+impl Expect {
+    /// Whether messages only have to be counted, and not to be looked into.
+    #[must_use]
+    pub fn only_counts(&self) -> bool {
+        self.matchers.is_empty() && self.capture.is_empty()
+    }
 }
 
 /// TLS of a profile's connections.

@@ -34,7 +34,7 @@ fn collect<'p>(flow: &'p [Step], targets: &mut BTreeSet<&'p str>) {
                 targets.insert(&request.url.display);
             }
             Step::Repeat { steps, .. } => collect(steps, targets),
-            Step::WebSocket(_) | Step::Sleep(_) => {}
+            Step::WebSocket(_) | Step::Sleep(_) | Step::Do(_) => {}
         }
     }
 }
@@ -58,7 +58,7 @@ fn steps(flow: &mut [Step], address: SocketAddr) {
                 }
             }
             Step::Repeat { steps: inner, .. } => steps(inner, address),
-            Step::Http(_) | Step::Sleep(_) => {}
+            Step::Http(_) | Step::Sleep(_) | Step::Do(_) => {}
         }
     }
 }

@@ -26,6 +26,7 @@ pub async fn run(vu: Rc<Vu>, worker: Rc<WorkerContext>) {
     let recorder = &worker.recorder;
     recorder.gauge_add(slots.vus, 1);
     let mut requests = Requests::default();
+    let mut values = vu.values();
     let mut failures = 0;
     let mut first = true;
     while vu.control.phase() == Phase::Active || first && vu.control.phase() == Phase::Stopping {
@@ -33,7 +34,7 @@ pub async fn run(vu: Rc<Vu>, worker: Rc<WorkerContext>) {
         let begun = Instant::now();
         let mut waited = false;
         let outcome = {
-            let mut iteration = pin!(iteration::run(&worker, &vu, &mut requests));
+            let mut iteration = pin!(iteration::run(&worker, &vu, &mut requests, &mut values));
             poll_fn(|cx| {
                 let polled = iteration.as_mut().poll(cx);
                 waited |= polled.is_pending();

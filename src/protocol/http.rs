@@ -56,7 +56,7 @@ pub struct Prepared {
     version: Version,
     message: Message,
     connect_timeout: Duration,
-    /// What `expect` looks at.
+    /// What `expect` and `capture` look at.
     wanted: Wanted,
 }
 
@@ -66,14 +66,17 @@ impl Prepared {
     /// # Errors
     /// A header that HTTP does not allow.
     pub fn new(request: &Http) -> Result<Self, RequestError> {
-        let looks_into_body = request.expect.contains.is_some();
+        let looks_into_body = request.looks_into_body();
         Ok(Self {
             target: request.url.clone(),
             version: request.version,
             message: Message::new(request)?,
             connect_timeout: request.connect_timeout,
             // A body is what its headers say it is.
-            wanted: Wanted { headers: looks_into_body, body: if looks_into_body { request.max_body_size } else { 0 } },
+            wanted: Wanted {
+                headers: looks_into_body || request.looks_at_headers(),
+                body: if looks_into_body { request.max_body_size } else { 0 },
+            },
         })
     }
 
@@ -265,6 +268,7 @@ impl Client {
     ) -> Result<(), RequestError> {
         self.timeline.begin(now);
         self.response.clear();
+        values.draws.mark();
         let kept = self.take(request, around.scratch);
         let Self { idle, timeline, room, response, jar } = self;
         let cookies = if jar.is_empty() { "" } else { jar.line(&request.target, &request.message.path(values)) };
@@ -276,22 +280,32 @@ impl Client {
                     keep(idle, kept);
                     return Ok(());
                 }
-                Err(error) if error.reason == RequestFailure::BadRequest => {
+                Err(error) if is_unsendable(&error) => {
+                    timeline.disconnect();
                     keep(idle, kept);
                     return Err(error);
                 }
                 Err(_) if !timeline.is_answered() && (request.message.is_idempotent() || !timeline.is_written()) => {
                     around.recorder.add(around.slots.retries, 1);
                     timeline.disconnect();
+                    // The same request again, with the same random values.
+                    values.draws.rewind();
                 }
                 Err(error) => return Err(error),
             }
         }
         // Boxed: opening takes several KiB that are needed once for many requests.
         let mut kept = Box::pin(open(request, timeline, around)).await?;
-        kept.exchange(Exchange { request, values, cookies, room, timeline, scratch }, response).await?;
-        keep(idle, kept);
-        Ok(())
+        let answered = kept.exchange(Exchange { request, values, cookies, room, timeline, scratch }, response).await;
+        match &answered {
+            Ok(()) => keep(idle, kept),
+            Err(error) if is_unsendable(error) => {
+                timeline.disconnect();
+                keep(idle, kept);
+            }
+            Err(_) => {}
+        }
+        answered
     }
 
     /// The last response; empty while there is none.
@@ -316,6 +330,11 @@ impl Client {
         }
         None
     }
+}
+
+/// The request could not be rendered: its connection has nothing to do with that, and there is nothing to measure.
+fn is_unsendable(error: &RequestError) -> bool {
+    matches!(error.reason, RequestFailure::BadRequest | RequestFailure::MissingValue)
 }
 
 fn keep(idle: &mut Vec<Kept>, kept: Kept) {

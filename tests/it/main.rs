@@ -22,4 +22,5 @@ mod readme;
 mod support;
 mod tls;
 mod truth;
+mod values;
 mod websocket;

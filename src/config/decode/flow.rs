@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::config::{
-    decode::{address, all, headers, http, name, socket, step, tags},
+    decode::{action, address, all, headers, http, name, socket, step, tags},
     node::{Later, Node},
     profile::{Sleep, Step, Timeouts, WebSocket},
+    scope::in_loop,
 };
 
-const KINDS: &[&str] = &["http", "websocket", "sleep", "repeat"];
-const LATER: Later = &["set", "check"];
+const KINDS: &[&str] = &["http", "websocket", "sleep", "repeat", "set", "check", "add"];
+const LATER: Later = &[];
 
 /// Largest limit on a message: it bounds what one server can make the agent hold for one connection.
 const LARGEST_MESSAGE: u64 = 1 << 30;
@@ -30,6 +31,7 @@ fn one(node: &Node<'_>) -> Option<Step> {
         "websocket" => websocket(&value).map(|socket| Step::WebSocket(Box::new(socket))),
         "http" => http::http(&value).map(|request| Step::Http(Box::new(request))),
         "sleep" => sleep(&value).map(Step::Sleep),
+        kind if action::KINDS.contains(&kind) => action::action(kind, &value).map(Step::Do),
         _ => {
             let (times, steps) = repeat(&value, steps)?;
             Some(Step::Repeat { times, steps })
@@ -63,7 +65,7 @@ pub(crate) fn repeat<T>(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Option<Vec<
     fields.finish(&[], &BTreeMap::new());
     let times =
         times.and_then(|node| node.whole(&(1..=u64::from(u32::MAX)))).and_then(|times| u32::try_from(times).ok());
-    let steps = steps.and_then(|node| read(&node));
+    let steps = steps.and_then(|node| in_loop(&node.context.scope, || read(&node)));
     Some((times?, steps?))
 }
 

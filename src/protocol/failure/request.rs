@@ -4,7 +4,10 @@ use std::{error::Error as _, io};
 
 use nix::errno::Errno;
 
-use crate::protocol::failure::{ConnectError, ConnectFailure, tls_error};
+use crate::{
+    config::template::RenderError,
+    protocol::failure::{ConnectError, ConnectFailure, tls_error},
+};
 
 reasons! {
     /// Why a request counts as failed.
@@ -51,6 +54,8 @@ reasons! {
         BadEncoding = "bad_encoding",
         /// A template made a path or a header that HTTP does not allow.
         BadRequest = "bad_request",
+        /// A placeholder had no value: nothing was sent.
+        MissingValue = "missing_value",
         /// A status that is not among expectedStatuses.
         Status = "status",
         /// Anything else.
@@ -70,6 +75,8 @@ impl From<ConnectFailure> for RequestFailure {
             ConnectFailure::FdLimit => Self::FdLimit,
             ConnectFailure::NoMemory => Self::NoMemory,
             ConnectFailure::Tls => Self::Tls,
+            ConnectFailure::BadRequest => Self::BadRequest,
+            ConnectFailure::MissingValue => Self::MissingValue,
             // What only an upgrade meets.
             ConnectFailure::UpgradeTimeout
             | ConnectFailure::UpgradeEof
@@ -106,6 +113,16 @@ impl RequestError {
     pub fn from_io(error: &io::Error, in_body: bool) -> Self {
         let ended = if in_body { RequestFailure::BodyEof } else { RequestFailure::Eof };
         Self { reason: io_failure(error, ended), detail: error.to_string() }
+    }
+}
+
+impl From<RenderError<'_>> for RequestError {
+    fn from(error: RenderError<'_>) -> Self {
+        let reason = match error {
+            RenderError::Missing(_) | RenderError::TooLarge(_) => RequestFailure::MissingValue,
+            RenderError::Control(_) => RequestFailure::BadRequest,
+        };
+        Self::new(reason, error.to_string())
     }
 }
 

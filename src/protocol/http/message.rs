@@ -73,7 +73,12 @@ impl Content {
             return Self::Constant(Bytes::from_owner(bytes.clone()));
         }
         let mut body = BytesMut::new();
-        pieces.iter().for_each(|piece| piece.append(&Values::default(), &mut body));
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => body.extend_from_slice(text.constant().unwrap_or_default().as_bytes()),
+                Piece::Bytes(bytes) => body.extend_from_slice(bytes),
+            }
+        }
         Self::Constant(body.freeze())
     }
 
@@ -86,11 +91,12 @@ impl Content {
 }
 
 impl Piece {
-    fn append(&self, values: &Values, out: &mut BytesMut) {
+    fn append(&self, values: &Values, out: &mut BytesMut) -> Result<(), RequestError> {
         match self {
-            Self::Text(template) => template.render(values, out),
+            Self::Text(template) => template.render(values, out)?,
             Self::Bytes(bytes) => out.extend_from_slice(bytes),
         }
+        Ok(())
     }
 }
 
@@ -183,7 +189,7 @@ impl Message {
     /// The request with the values of this moment and `cookies` besides its own, in `room` if it has placeholders.
     ///
     /// # Errors
-    /// A value that HTTP does not allow in a path or a header.
+    /// A placeholder without a value, or a value that HTTP does not allow in a path or a header.
     pub(super) fn outgoing<'b>(
         &'b self,
         values: &Values,
@@ -207,7 +213,7 @@ impl Message {
         rendered.clear();
         head.extend_from_slice(self.method.as_str().as_bytes());
         head.extend_from_slice(b" ");
-        let path = append(head, &self.path, values);
+        let path = append(head, &self.path, values)?;
         // What would end the path early.
         if head[path..].iter().any(|byte| *byte <= b' ' || *byte == 0x7f || *byte == b'#') {
             return Err(bad_request("the path is no valid one"));
@@ -217,7 +223,7 @@ impl Message {
         for field in &self.fields {
             head.extend_from_slice(field.title.as_bytes());
             head.extend_from_slice(b": ");
-            let value = append(head, &field.value, values);
+            let value = append(head, &field.value, values)?;
             if field.name == header::COOKIE && !cookies.is_empty() {
                 head.extend_from_slice(b"; ");
                 head.extend_from_slice(std::mem::take(&mut cookies).as_bytes());
@@ -236,7 +242,7 @@ impl Message {
         let body: &[u8] = match &self.body {
             Content::Constant(body) => body,
             Content::Rendered(pieces) => {
-                pieces.iter().for_each(|piece| piece.append(values, rendered));
+                pieces.iter().try_for_each(|piece| piece.append(values, rendered))?;
                 rendered
             }
         };
@@ -263,10 +269,10 @@ impl Message {
         values: &Values,
         cookies: &str,
     ) -> Result<Request<Full<Bytes>>, RequestError> {
-        let path = text(&self.path, values);
+        let path = text(&self.path, values)?;
         let (mut host, mut headers) = (authority(target), HeaderMap::new());
         for field in &self.fields {
-            let value = text(&field.value, values);
+            let value = text(&field.value, values)?;
             if field.name == header::HOST {
                 host = value;
                 continue;
@@ -286,7 +292,7 @@ impl Message {
             Content::Constant(body) => body.clone(),
             Content::Rendered(pieces) => {
                 let mut body = BytesMut::new();
-                pieces.iter().for_each(|piece| piece.append(values, &mut body));
+                pieces.iter().try_for_each(|piece| piece.append(values, &mut body))?;
                 body.freeze()
             }
         };
@@ -301,9 +307,10 @@ impl Message {
         Ok(request)
     }
 
-    /// Path and query with the values of this moment.
+    /// Path and query of the request that was rendered last, or is rendered next.
     pub(super) fn path(&self, values: &Values) -> String {
-        text(&self.path, values)
+        // One without a value was not sent either.
+        values.draws.replay(|| text(&self.path, values)).unwrap_or_default()
     }
 
     /// What is sent to `target` after a redirection with `status`, as browsers do: 303 becomes a GET, 301 and 302
@@ -324,7 +331,15 @@ impl Message {
         } else {
             (Method::GET, Content::Constant(Bytes::new()))
         };
-        let mut fields = self.fields.clone();
+        // With the values that the first request had.
+        let rendered: Result<Vec<_>, RequestError> = values.draws.replay(|| {
+            text(&self.path, values)?;
+            let fields = self.fields.iter();
+            fields
+                .map(|field| Ok(Field { value: Part::Constant(text(&field.value, values)?), ..field.clone() }))
+                .collect()
+        });
+        let mut fields = rendered?;
         if !keeps_method {
             fields.retain(|field| field.name != header::CONTENT_TYPE);
         }
@@ -335,8 +350,7 @@ impl Message {
             fields.retain(|field| field.name != header::HOST);
             fields.insert(0, host);
         }
-        let path = Part::Constant(text(&Part::new(&target.path_and_query, str::to_owned), values));
-        Self::from_parts(method, path, fields, body)
+        Self::from_parts(method, Part::new(&target.path_and_query, str::to_owned), fields, body)
     }
 
     /// Whether sending it twice has the effect of sending it once (RFC 9110, 9.2.2).
@@ -346,22 +360,22 @@ impl Message {
 }
 
 /// Appends a text and returns where it begins.
-fn append(out: &mut BytesMut, part: &Part<String>, values: &Values) -> usize {
+fn append(out: &mut BytesMut, part: &Part<String>, values: &Values) -> Result<usize, RequestError> {
     let start = out.len();
     match part {
         Part::Constant(text) => out.extend_from_slice(text.as_bytes()),
-        Part::Template(template) => template.render(values, out),
+        Part::Template(template) => template.render(values, out)?,
     }
-    start
+    Ok(start)
 }
 
-fn text(part: &Part<String>, values: &Values) -> String {
+fn text(part: &Part<String>, values: &Values) -> Result<String, RequestError> {
     match part {
-        Part::Constant(text) => text.clone(),
+        Part::Constant(text) => Ok(text.clone()),
         Part::Template(template) => {
             let mut text = String::new();
-            template.render(values, &mut text);
-            text
+            template.render(values, &mut text)?;
+            Ok(text)
         }
     }
 }
