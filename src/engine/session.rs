@@ -250,7 +250,7 @@ impl Session {
 
     fn poll_read(&mut self, cx: &mut Context<'_>, mut hearing: Option<&mut Hearing<'_>>) -> Result<(), Wait> {
         for _ in 0..TURN {
-            let Self { connection, ledger, ending, end_deadline, site, mailbox, .. } = self;
+            let Self { connection, ledger, mailbox, ending, end_deadline, site, .. } = self;
             let received = connection.poll_receive(cx, &mut |incoming, arrived| match incoming {
                 Incoming::Text(message) | Incoming::Binary(message) => {
                     ledger.arrive(arrived);
