@@ -137,6 +137,7 @@ impl Control {
                 failures: failures.clone(),
                 sockets: files.saturating_sub(RESERVED_FILES) / u64::from(workers),
                 timing: profile.timing,
+                keep_cookies: profile.keep_cookies,
                 seed,
                 samples: self.json.first().map(NdjsonOutput::sender),
             })?);

@@ -3,6 +3,7 @@
 
 mod action;
 mod address;
+mod body;
 mod data;
 mod dns;
 mod executors;
@@ -77,6 +78,9 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     }
     let (network, proxied) = network::network(&mut fields);
     let summary_trend_stats = fields.take("summaryTrendStats").and_then(|node| trend_stats(&node));
+    let keep_cookies = fields.take("noCookiesReset").and_then(|node| node.flag()).unwrap_or_default();
+    // Bodies are kept only where a step looks into them, whatever this says.
+    let _accepted = fields.take("discardResponseBodies").map(|node| node.flag());
     let timing = Timing {
         latency_clock: choice(
             &mut fields,
@@ -108,6 +112,7 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         network,
         proxied,
         timing,
+        keep_cookies,
         summary_trend_stats,
         place: root.place(),
         meant,

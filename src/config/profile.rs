@@ -46,6 +46,8 @@ pub struct Profile {
     pub network: Network,
     /// How time is kept.
     pub timing: Timing,
+    /// Cookies stay from one iteration of a VU to the next (k6: `noCookiesReset`).
+    pub keep_cookies: bool,
     /// Columns of trends in the summary and the export; k6's default is avg, min, med, max, p(90), p(95).
     pub summary_trend_stats: Vec<TrendStat>,
 }

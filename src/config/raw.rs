@@ -29,6 +29,7 @@ pub(crate) struct Raw {
     /// `proxy:` says who goes through what; otherwise the environment does.
     pub(crate) proxied: bool,
     pub(crate) timing: Timing,
+    pub(crate) keep_cookies: bool,
     pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,
     /// The whole file, for problems with what is not there.
     pub(crate) place: Place,

@@ -53,7 +53,7 @@ pub async fn run(
     values: &mut Values,
     slot: Option<Instant>,
 ) -> Outcome {
-    requests.begin_iteration();
+    requests.begin_iteration(worker.keep_cookies);
     vu.begin_iteration(values);
     let mut walk = Walk { worker, vu, requests, session: None, values, rounds: Vec::new(), slot };
     let stopped = walk.steps().await;
@@ -224,9 +224,10 @@ impl Walk<'_> {
             return Ok(());
         };
         self.values.seq = self.vu.next_seq();
-        let intended = self.slot.take().unwrap_or_else(Instant::now);
+        let now = Instant::now();
+        let intended = self.slot.take().unwrap_or(now);
         self.values.now_ms = self.worker.now_ms(intended);
-        match self.requests.run(self.worker, self.vu, profile, context, self.values, intended).await {
+        match self.requests.run(self.worker, self.vu, profile, context, self.values, (intended, now)).await {
             Ended::Counted => Ok(()),
             Ended::Cut => Err(Stop::Interrupted),
         }

@@ -1,6 +1,10 @@
 //! The task of a virtual user: iterations, one after the other or at its slots, until it is told to stop.
 
-use std::rc::Rc;
+use std::{
+    future::{Future as _, poll_fn},
+    pin::pin,
+    rc::Rc,
+};
 
 use crate::{
     clock::Instant,
@@ -37,7 +41,17 @@ async fn run_in_a_row(vu: &Vu, worker: &WorkerContext) {
     while (vu.control.phase() == Phase::Active || first && vu.control.phase() == Phase::Stopping) && vu.take_iteration()
     {
         first = false;
-        match iterate(vu, worker, &mut requests, &mut values, None).await {
+        let mut waited = false;
+        let outcome = {
+            let mut iteration = pin!(iterate(vu, worker, &mut requests, &mut values, None));
+            poll_fn(|cx| {
+                let polled = iteration.as_mut().poll(cx);
+                waited |= polled.is_pending();
+                polled
+            })
+            .await
+        };
+        match outcome {
             Outcome::Failed(_) | Outcome::Unanswered => {
                 failures += 1;
                 let pause = backoff::pause(failures, &mut *worker.random.borrow_mut());
@@ -45,8 +59,11 @@ async fn run_in_a_row(vu: &Vu, worker: &WorkerContext) {
             }
             Outcome::Completed | Outcome::Interrupted => {
                 failures = 0;
-                // An iteration may have waited for nothing; others must get their turn.
-                tokio::task::yield_now().await;
+                // Others must get their turn. One that waited has given it to them; yielding again would cost a look at
+                // every socket for each short iteration.
+                if !waited {
+                    tokio::task::yield_now().await;
+                }
             }
         }
     }

@@ -72,6 +72,8 @@ pub struct WorkerSpec {
     pub sockets: u64,
     /// How time is kept.
     pub timing: Timing,
+    /// Cookies outlive their iteration.
+    pub keep_cookies: bool,
     /// Of pauses and arrivals; the same for all workers of a run.
     pub seed: u64,
     /// Where single samples go, if somewhere.
@@ -172,6 +174,7 @@ impl Worker {
             other_text: RefCell::default(),
             random: RefCell::new(SmallRng::seed_from_u64(spec.seed ^ u64::from(spec.index))),
             wall: spec.wall,
+            keep_cookies: spec.keep_cookies,
             failures: spec.failures,
             generator: spec.instruments.generator,
             pacer: Rc::new(pacer),

@@ -223,6 +223,12 @@ impl Transport {
         self.socket().poll_unblocked(cx)
     }
 
+    /// Whether nothing has come since the last read that left nothing; asks the runtime, not the kernel.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.socket().stream.try_io(Interest::READABLE, || Ok(())).is_err()
+    }
+
     /// Ready when a write may be tried.
     ///
     /// # Errors

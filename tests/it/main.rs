@@ -14,6 +14,8 @@ mod executors;
 mod exit_codes;
 mod faults;
 mod http;
+mod http2_faults;
+mod http_api;
 mod http_faults;
 mod k6_formats;
 mod linger;

@@ -10,6 +10,7 @@ pub(crate) mod exact;
 pub(crate) mod exposition;
 pub(crate) mod faults;
 pub(crate) mod http;
+pub(crate) mod http2_faults;
 pub(crate) mod http_faults;
 pub(crate) mod identities;
 pub(crate) mod nginx;

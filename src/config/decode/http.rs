@@ -3,19 +3,20 @@
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use crate::config::{
-    decode::{address, all, headers, matching, message, name, tags, template},
+    at::Place,
+    decode::{address, all, body, headers, matching, message, name, tags, template},
     node::{Fields, Later, Node, quoted},
     problem::{did_you_mean, shown},
     profile::{
         Header,
-        http::{Body, Http, Method, ResponseExpect, Statuses},
+        http::{Body, Http, Method, Piece, ResponseExpect, Statuses, Version},
     },
     template::{Template, encoding::Encoding},
     tree::Tree,
 };
 
 const EXAMPLE: &str = "for example `http: { url: \"https://example.com/api\", method: POST, json: { name: x } }`";
-const LATER: Later = &["compression", "cookies", "file", "binary", "responseType"];
+const LATER: Later = &["compression"];
 const MOST_REDIRECTS: u64 = 100;
 /// Largest limit on a body: it bounds what one server can make the agent hold for one request.
 const LARGEST_BODY: u64 = 1 << 30;
@@ -36,10 +37,12 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
         });
     }
     let method = fields.take("method").map_or(Some(Method::Get), |node| method(&node));
+    let version = fields.take("version").map(|node| version(&node));
     let name = fields.take("name").map(|node| name(&node));
     let tags = fields.take("tags").map(|node| tags(&node)).unwrap_or_default();
     let own = fields.take("headers").map_or(Some(Vec::new()), |node| headers::headers(&node, &headers::REQUEST));
     let authorization = fields.take("auth").map(|node| authorization(&node));
+    let cookies = fields.take("cookies").map(|node| cookies(&node));
     let body = body(&mut fields);
     let timeout = fields.take("timeout").map(|node| node.positive_duration());
     let connect = fields.take("connectTimeout").map(|node| node.positive_duration());
@@ -55,12 +58,17 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
             ("followRedirects", "did you mean `redirects: 10`? `0` follows none"),
             ("maxRedirects", "did you mean `redirects: 10`? `0` follows none"),
             ("data", "did you mean `body`, `json` or `form`?"),
+            ("binary", "did you mean `file: path`?"),
+            ("jar", "a VU has one jar; did you mean `cookies: { name: value }`?"),
+            ("responseType", "leave it out: a body is kept only if `expect` or `capture` looks into it"),
             ("status", "did you mean `expect: { status: 200 }` or `expectedStatuses`?"),
+            ("http2", "did you mean `version: 2`? With `https://` HTTP/2 is used where the server offers it"),
             ("timeouts", "did you mean `timeout` and `connectTimeout`?"),
         ]),
     );
     let mut request = Http::get(url?);
     request.method = method?;
+    set(&mut request.version, version)?;
     set(&mut request.name, name)?;
     request.tags = tags;
     request.headers = own?;
@@ -72,13 +80,21 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
         }
         request.headers.push(Header { name: "Authorization".to_owned(), value: value? });
     }
+    if let Some(value) = cookies {
+        if request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("cookie")) {
+            let message = "`cookies` and the header `Cookie` exclude each other";
+            node.problem(message, "remove one of the two".to_owned());
+            return None;
+        }
+        request.headers.push(Header { name: "Cookie".to_owned(), value: value? });
+    }
     if let Some((body, content_type)) = body? {
         let typed = request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("content-type"));
         if let Some(content_type) = content_type.filter(|_| !typed) {
-            let value = Template::literal(content_type);
+            let value = Template::literal(&content_type);
             request.headers.push(Header { name: "Content-Type".to_owned(), value });
         }
-        request.body = Some(Body(body));
+        request.body = Some(body);
     }
     set(&mut request.timeout, timeout)?;
     set(&mut request.connect_timeout, connect)?;
@@ -113,6 +129,16 @@ fn method(node: &Node<'_>) -> Option<Method> {
         return node.bad_text(text, "a method", &format!("unknown method `{}`", shown(&text.value)), hint);
     }
     found
+}
+
+/// `auto`, `1.1` or `2`.
+fn version(node: &Node<'_>) -> Option<Version> {
+    let text = node.scalar()?;
+    let found = Version::ALL.iter().find(|(name, _)| *name == text.value).map(|(_, version)| *version);
+    found.or_else(|| {
+        let why = format!("unknown version `{}`", shown(&text.value));
+        node.bad_text(&text, "a version of HTTP", &why, "use `auto`, `1.1` or `2`".to_owned())
+    })
 }
 
 /// `{ basic: { user, password } }` or `{ bearer: token }` → the value of `Authorization`.
@@ -164,24 +190,65 @@ fn credential(node: &Node<'_>, is_user: bool) -> Option<String> {
 }
 
 /// What is sent, with its type; `Some(None)` for none, `None` after a problem.
-fn body(fields: &mut Fields<'_>) -> Option<Option<(Template, Option<&'static str>)>> {
+fn body(fields: &mut Fields<'_>) -> Option<Option<(Body, Option<String>)>> {
     // `json: null` is a body too.
     let (text, json, form) = (fields.take("body"), fields.take_even_empty("json"), fields.take("form"));
-    if [text.is_some(), json.is_some(), form.is_some()].iter().filter(|given| **given).count() > 1 {
-        let message = "`body`, `json` and `form` exclude each other";
+    let (file, multipart) = (fields.take("file"), fields.take("multipart"));
+    let given = [text.is_some(), json.is_some(), form.is_some(), file.is_some(), multipart.is_some()];
+    if given.iter().filter(|given| **given).count() > 1 {
+        let message = "`body`, `json`, `form`, `file` and `multipart` exclude each other";
         fields.node.problem(message, "a request has one body".to_owned());
         return None;
     }
     if let Some(node) = text {
-        return Some(Some((template(&node, node.text()?)?, None)));
+        return Some(Some((Body::text(template(&node, node.text()?)?), None)));
     }
     if let Some(node) = json {
-        return Some(Some((message::json(&node)?, Some("application/json"))));
+        return Some(Some((Body::text(message::json(&node)?), Some("application/json".to_owned()))));
+    }
+    if let Some(node) = file {
+        return Some(Some((Body(vec![Piece::Bytes(body::file(&node)?)]), None)));
+    }
+    if let Some(node) = multipart {
+        let (pieces, content_type) = body::multipart(&node)?;
+        return Some(Some((Body(pieces), Some(content_type))));
     }
     let Some(node) = form else { return Some(None) };
     let mut body = Template::default();
     append(&mut body, pairs(&node, "for example `form: { user: \"user{{ vu }}\" }`", Encoding::Form)?);
-    Some(Some((body, Some("application/x-www-form-urlencoded"))))
+    Some(Some((Body::text(body), Some("application/x-www-form-urlencoded".to_owned()))))
+}
+
+/// A map of names to values → the value of `Cookie`.
+fn cookies(node: &Node<'_>) -> Option<Template> {
+    let mut line = Template::default();
+    let entries = node.entries("for example `cookies: { session: \"${SESSION}\" }`")?;
+    for (index, (name, value)) in entries.iter().enumerate() {
+        if !headers::is_token(name) {
+            let message = format!("`{}` is no name of a cookie", shown(name));
+            node.context.problem(
+                &Place::Key(value.path.clone()),
+                message,
+                Some("use letters, digits and `-`".to_owned()),
+            );
+            return None;
+        }
+        let text = value.scalar()?;
+        // RFC 6265, 4.1.1; what servers take is wider, but not these.
+        if text
+            .value
+            .split("{{")
+            .any(|part| part.rsplit("}}").next().is_some_and(|outside| outside.contains([';', ',', ' ', '"'])))
+        {
+            let hint = "percent-encode it: `%3B` for `;`, `%2C` for `,`, `%20` for a space".to_owned();
+            return value.bad_text(&text, "a cookie's value", "a cookie's value with `;`, `,`, `\"` or a space", hint);
+        }
+        line.push_literal(if index == 0 { "" } else { "; " });
+        line.push_literal(name);
+        line.push_literal("=");
+        line.push(headers::header_value(value)?, Encoding::Plain);
+    }
+    Some(line)
 }
 
 /// Encoded names and values, in the order typed.

@@ -1,6 +1,6 @@
 //! An `http` step: one request with what its response should be.
 
-use std::{fmt, ops::RangeInclusive, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use crate::{
     config::{
@@ -19,6 +19,8 @@ pub struct Http {
     pub method: Method,
     /// `http` or `https`, with a host, without userinfo or fragment; the query of `query:` is in it.
     pub url: Target,
+    /// HTTP/1.1 or HTTP/2.
+    pub version: Version,
     /// Tag `name` of the samples; the URL without its query by default.
     pub name: String,
     /// Tags on the samples of this request.
@@ -49,6 +51,7 @@ impl Http {
     pub fn get(url: Target) -> Self {
         Self {
             method: Method::Get,
+            version: Version::Auto,
             name: url.display.clone(),
             url,
             tags: Tags::new(),
@@ -62,6 +65,12 @@ impl Http {
             capture: Captures::default(),
             max_body_size: 1 << 20,
         }
+    }
+
+    /// Whether `expect` or `capture` looks at headers.
+    #[must_use]
+    pub fn looks_at_headers(&self) -> bool {
+        !self.expect.headers.is_empty() || self.capture.needs_headers()
     }
 
     /// Whether `expect` or `capture` looks into the body.
@@ -113,13 +122,53 @@ impl Method {
     }
 }
 
-/// A request's body. It may hold a secret: it is in no `Debug` text.
+/// Which HTTP is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// HTTP/2 if the server chooses it over TLS (ALPN), HTTP/1.1 otherwise.
+    #[default]
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2; without TLS by prior knowledge (RFC 9113, 3.3).
+    Http2,
+}
+
+impl Version {
+    /// Every version with how it is typed.
+    pub const ALL: [(&'static str, Self); 3] = [("auto", Self::Auto), ("1.1", Self::Http1), ("2", Self::Http2)];
+}
+
+/// A request's body: pieces, one behind the other. It may hold a secret: it is in no `Debug` text.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Body(pub Template);
+pub struct Body(pub Vec<Piece>);
+
+impl Body {
+    /// A text.
+    #[must_use]
+    pub fn text(template: Template) -> Self {
+        Self(vec![Piece::Text(template)])
+    }
+}
 
 impl fmt::Debug for Body {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Body(<redacted>)")
+    }
+}
+
+/// A piece of a body.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// May have placeholders.
+    Text(Template),
+    /// Of a file, to the letter.
+    Bytes(Arc<[u8]>),
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Piece(<redacted>)")
     }
 }
 
@@ -235,7 +284,7 @@ mod tests {
     #[test]
     fn secrets_of_a_body_are_in_no_debug_text() {
         let text = Sought::new(Template::literal("s3cret"));
-        let debug = format!("{:?} {text:?}", Body(Template::literal("s3cret")));
+        let debug = format!("{:?} {text:?}", Body::text(Template::literal("s3cret")));
         assert!(!debug.contains("s3cret"), "{debug}");
     }
 }

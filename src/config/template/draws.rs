@@ -66,6 +66,15 @@ impl Draws {
         self.marked.set(self.state.get());
     }
 
+    /// Renders again what has been rendered from the last mark on, and comes back to here.
+    pub fn replay<T>(&self, render: impl FnOnce() -> T) -> T {
+        let here = self.state.get();
+        self.rewind();
+        let rendered = render();
+        self.state.set(here);
+        rendered
+    }
+
     /// Goes back to the last mark.
     pub fn rewind(&self) {
         self.state.set(self.marked.get());

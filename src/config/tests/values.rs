@@ -1,6 +1,7 @@
 //! Names, captures and matchers of a profile.
 
 use super::*;
+use crate::config::profile::http::Piece;
 use crate::config::template::{
     Template,
     variables::{Form, Slot, Variables},
@@ -40,7 +41,7 @@ fn a_captured_value_keeps_its_json_form_alone_and_is_escaped_inside_a_text() {
       json: { id: "{{ id }}", name: "{{ name }}", both: "{{ id }}/{{ name }}" }
 "#,
     );
-    let body = &requests[1].body.as_ref().unwrap().0;
+    let [Piece::Text(body)] = &*requests[1].body.as_ref().unwrap().0 else { panic!("{:?}", requests[1].body) };
     let of = |template, id| rendered(template, &[(id, Form::Json), ("x \"y\"&", Form::Text)]);
     assert_eq!(of(body, "7"), r#"{"id":7,"name":"x \"y\"&","both":"7/x \"y\"&"}"#);
     assert_eq!(of(body, r#"{"a":[1]}"#), r#"{"id":{"a":[1]},"name":"x \"y\"&","both":"{\"a\":[1]}/x \"y\"&"}"#);

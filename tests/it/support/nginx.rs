@@ -17,6 +17,7 @@ pub(crate) struct Nginx {
     process: Process,
     port: u16,
     directory: Scratch,
+    http2: bool,
 }
 
 /// A line of the access log.
@@ -30,6 +31,8 @@ pub(crate) struct Access {
     pub(crate) connection: u64,
     /// Bytes of the request's body.
     pub(crate) body: u64,
+    /// `HTTP/1.1` or `HTTP/2.0`.
+    pub(crate) protocol: String,
 }
 
 impl Nginx {
@@ -51,6 +54,19 @@ impl Nginx {
         Self::start_encrypted_in(directory, server)
     }
 
+    /// The same with HTTP/2 for those who choose it.
+    pub(crate) fn start_http2(server: &str) -> Self {
+        let directory = Scratch::new();
+        certificate::make(&directory);
+        let server = format!("ssl_certificate certificate.pem; ssl_certificate_key key.pem; {server}");
+        Self::start_in(directory, "ssl http2", &server, &[("page.txt", "a line of text\n".repeat(5000).as_bytes())])
+    }
+
+    /// HTTP/2 without TLS, for those who know.
+    pub(crate) fn start_http2_plain(server: &str) -> Self {
+        Self::start_in(Scratch::new(), "http2", server, &[])
+    }
+
     fn start_in(directory: Scratch, listen: &str, server: &str, www: &[(&str, &[u8])]) -> Self {
         std::fs::create_dir(directory.path("www")).expect("a temporary directory");
         for (name, content) in www {
@@ -66,7 +82,7 @@ impl Nginx {
              events {{ worker_connections 1024; }}
              http {{
                  {temporary}
-                 log_format requests '$status $request_method $uri $connection $content_length';
+                 log_format requests '$status $request_method $uri $connection $content_length $server_protocol';
                  access_log access.log requests;
                  log_format connections '$remote_addr $server_addr $ssl_protocol $ssl_server_name $ssl_session_reused \
                     $ssl_client_verify';
@@ -83,7 +99,7 @@ impl Nginx {
             TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
         });
         assert!(listens.is_some(), "nginx does not listen\n{}", process.describe());
-        Self { process, port, directory }
+        Self { process, port, directory, http2: listen.contains("http2") }
     }
 
     /// `http://127.0.0.1:PORT`
@@ -94,6 +110,11 @@ impl Nginx {
     /// Its port.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether it speaks HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.http2
     }
 
     /// A file that proves who it is.
@@ -144,13 +165,14 @@ fn seen(line: &str) -> Seen {
 
 fn access(line: &str) -> Access {
     let fields: Vec<_> = line.split(' ').collect();
-    let [status, method, path, connection, body] = fields.as_slice() else { panic!("{line:?}") };
+    let [status, method, path, connection, body, protocol] = fields.as_slice() else { panic!("{line:?}") };
     Access {
         status: status.parse().expect("a status"),
         method: (*method).to_owned(),
         path: (*path).to_owned(),
         connection: connection.parse().expect("a number"),
         body: body.parse().unwrap_or(0),
+        protocol: (*protocol).to_owned(),
     }
 }
 
