@@ -54,6 +54,7 @@ pub fn present(base: &RunFacts, live: &Live, health: &Health, plan: &Plan, wall:
         planned_vus: planned(plan, if live.state == RunState::Running { Some(elapsed) } else { None }),
         thresholds: thresholds.map(|(index, threshold)| fact(threshold, live.evaluations.get(index))).collect(),
         validity: health.facts(),
+        observed: live.observed.clone(),
         process: ProcessStats::read(),
         ..base.clone()
     }
@@ -81,7 +82,7 @@ fn fact(threshold: &Threshold, evaluation: Option<&Evaluation>) -> ThresholdFact
     ThresholdFact {
         metric: threshold.name.clone(),
         expression: threshold.source.clone(),
-        contains: threshold.metric.contains,
+        contains: threshold.metric.contains(),
         limit: threshold.expression.limit,
         value: evaluation.and_then(|evaluation| evaluation.value),
         passed: evaluation.map(|evaluation| evaluation.passed),

@@ -6,6 +6,7 @@ mod flow;
 mod headers;
 mod http;
 mod message;
+mod observe;
 mod scenarios;
 mod socket;
 mod thresholds;
@@ -28,7 +29,7 @@ use crate::{
     units::tags::Tags,
 };
 
-const LATER: Later = &["data", "network", "observe", "metrics", "fleet"];
+const LATER: Later = &["data", "network", "metrics", "fleet"];
 
 /// Reads the whole profile.
 pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
@@ -47,7 +48,8 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     };
     let scenarios = fields.take("scenarios").map(|node| scenarios::scenarios(&node));
     let flow = fields.take("flow").map(|node| flow(&node));
-    let thresholds = fields.take("thresholds").map(|node| thresholds::thresholds(&node)).unwrap_or_default();
+    let observe = fields.take("observe").map(|node| observe::observe(&node));
+    let thresholds = fields.take("thresholds").map(|node| thresholds::thresholds(&node, observe.as_ref()));
     let mut tls = fields.take("tls").map(|node| tls::tls(&node)).unwrap_or_default();
     tls.insecure_skip_verify |= fields.take("insecureSkipTLSVerify").and_then(|node| node.flag()).unwrap_or_default();
     let summary_trend_stats = fields.take("summaryTrendStats").and_then(|node| trend_stats(&node));
@@ -67,7 +69,8 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         load,
         scenarios,
         flow,
-        thresholds,
+        thresholds: thresholds.unwrap_or_default(),
+        observe: observe.flatten().unwrap_or_default(),
         tls,
         timing,
         summary_trend_stats,
@@ -135,16 +138,18 @@ fn trend_stats(node: &Node<'_>) -> Option<Vec<TrendStat>> {
 
 /// One of a few words; the default if it is not given or wrong.
 fn choice<T: Copy + Default>(fields: &mut Fields<'_>, key: &'static str, words: &[(&'static str, T)]) -> T {
-    let Some(node) = fields.take(key) else { return T::default() };
-    let Some(text) = node.text() else { return T::default() };
-    let found = words.iter().find(|(word, _)| *word == text.value);
-    if found.is_none() {
-        let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        let why = format!("`{}` is no {key}", shown(&text.value));
-        let hint = format!("use {}", quoted(&names));
-        let _reported: Option<()> = node.bad_text(text, &format!("a {key}"), &why, hint);
+    fields.take(key).and_then(|node| choice_of(&node, key, words)).unwrap_or_default()
+}
+
+/// One of a few words.
+fn choice_of<T: Copy>(node: &Node<'_>, what: &str, words: &[(&'static str, T)]) -> Option<T> {
+    let text = node.text()?;
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+        return Some(*value);
     }
-    found.map_or_else(T::default, |(_, value)| *value)
+    let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+    let why = format!("`{}` is no {what}", shown(&text.value));
+    node.bad_text(text, &format!("a {what}"), &why, format!("use {}", quoted(&names)))
 }
 
 /// Reads everything before it gives up, so that all problems are reported.

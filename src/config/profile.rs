@@ -4,11 +4,16 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    config::{profile::http::Http, template::Template, threshold::Threshold},
+    config::{
+        profile::{http::Http, observe::Observed},
+        template::Template,
+        threshold::Threshold,
+    },
     units::tags::Tags,
 };
 
 pub mod http;
+pub mod observe;
 
 /// A validated profile.
 #[derive(Debug, Clone)]
@@ -21,6 +26,8 @@ pub struct Profile {
     pub scenarios: Vec<Scenario>,
     /// In the order typed.
     pub thresholds: Vec<Threshold>,
+    /// Targets whose own metrics are read, in the order typed.
+    pub observe: Vec<Observed>,
     /// TLS of every connection.
     pub tls: Tls,
     /// How time is kept.

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     config::{
         at::{Place, Typed},
-        profile::{Stage, Step, Timing, Tls, TrendStat},
+        profile::{Stage, Step, Timing, Tls, TrendStat, observe::Observed},
         threshold::Threshold,
     },
     units::tags::Tags,
@@ -20,6 +20,7 @@ pub(crate) struct Raw {
     pub(crate) scenarios: Option<Typed<Vec<RawScenario>>>,
     pub(crate) flow: Option<Typed<Arc<[Step]>>>,
     pub(crate) thresholds: Vec<Threshold>,
+    pub(crate) observe: Vec<Observed>,
     pub(crate) tls: Tls,
     pub(crate) timing: Timing,
     pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,

@@ -37,6 +37,7 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
         tags,
         scenarios: scenarios?,
         thresholds: raw.thresholds,
+        observe: raw.observe,
         tls: raw.tls,
         timing: raw.timing,
         summary_trend_stats: raw.summary_trend_stats.unwrap_or_else(|| {
