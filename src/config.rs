@@ -19,6 +19,7 @@ pub mod problem;
 pub mod profile;
 pub mod redirect;
 pub mod rescale;
+pub mod schema;
 pub mod series;
 pub mod source;
 pub mod template;

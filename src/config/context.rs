@@ -2,6 +2,8 @@
 
 use std::{cell::RefCell, path::PathBuf};
 
+#[cfg(test)]
+use crate::config::at::Path;
 use crate::config::{
     at::Place,
     locate,
@@ -20,15 +22,27 @@ struct Found {
     hint: Option<String>,
 }
 
+/// A map that was read: where, the keys that are known there, and those that must be there.
+#[cfg(test)]
+pub(crate) type ReadMap = (Path, Vec<&'static str>, Vec<&'static str>);
+
 /// A load's source and what is wrong with it so far.
 pub(crate) struct Context<'s> {
     source: &'s Source,
     found: RefCell<(Vec<Found>, usize)>,
+    /// For the schema's tests.
+    #[cfg(test)]
+    pub(crate) maps: RefCell<Vec<ReadMap>>,
 }
 
 impl<'s> Context<'s> {
     pub(crate) fn new(source: &'s Source) -> Self {
-        Self { source, found: RefCell::default() }
+        Self {
+            source,
+            found: RefCell::default(),
+            #[cfg(test)]
+            maps: RefCell::default(),
+        }
     }
 
     pub(crate) fn source(&self) -> &'s Source {
@@ -48,6 +62,12 @@ impl<'s> Context<'s> {
         } else {
             *omitted += 1;
         }
+    }
+
+    /// Whether there is anything to report; reporting it takes longer.
+    #[cfg(test)]
+    pub(crate) fn has_problems(&self) -> bool {
+        !self.found.borrow().0.is_empty()
     }
 
     pub(crate) fn into_report(self) -> Report {

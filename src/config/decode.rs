@@ -179,6 +179,8 @@ fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str], later: Later) -> Op
         return None;
     };
     if kinds.contains(kind) {
+        #[cfg(test)]
+        node.context.maps.borrow_mut().push((node.path.clone(), kinds.to_vec(), Vec::new()));
         return Some((kind, value.clone()));
     }
     let place = Place::Key(value.path.clone());
