@@ -27,6 +27,8 @@ pub mod problem;
 pub mod profile;
 pub mod redirect;
 pub mod rescale;
+pub mod schema;
+pub mod series;
 pub mod source;
 pub mod template;
 pub mod threshold;

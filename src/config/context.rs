@@ -6,6 +6,8 @@ use std::{
 };
 
 use crate::catalogue::Metric;
+#[cfg(test)]
+use crate::config::at::Path;
 use crate::config::{
     at::Place,
     data::Data,
@@ -26,6 +28,10 @@ struct Found {
     hint: Option<String>,
 }
 
+/// A map that was read: where, the keys that are known there, and those that must be there.
+#[cfg(test)]
+pub(crate) type ReadMap = (Path, Vec<&'static str>, Vec<&'static str>);
+
 /// A load's source and what is wrong with it so far.
 pub(crate) struct Context<'s> {
     source: &'s Source,
@@ -38,6 +44,9 @@ pub(crate) struct Context<'s> {
     pub(crate) metrics: RefCell<Vec<&'static Metric>>,
     /// Whether something is wrong with them.
     pub(crate) metrics_unsound: Cell<bool>,
+    /// For the schema's tests.
+    #[cfg(test)]
+    pub(crate) maps: RefCell<Vec<ReadMap>>,
 }
 
 impl<'s> Context<'s> {
@@ -49,6 +58,8 @@ impl<'s> Context<'s> {
             data: RefCell::new(Some(Vec::new())),
             metrics: RefCell::default(),
             metrics_unsound: Cell::new(false),
+            #[cfg(test)]
+            maps: RefCell::default(),
         }
     }
 
@@ -69,6 +80,12 @@ impl<'s> Context<'s> {
         } else {
             *omitted += 1;
         }
+    }
+
+    /// Whether there is anything to report; reporting it takes longer.
+    #[cfg(test)]
+    pub(crate) fn has_problems(&self) -> bool {
+        !self.found.borrow().0.is_empty()
     }
 
     pub(crate) fn into_report(self) -> Report {

@@ -16,6 +16,7 @@ mod matching;
 mod message;
 mod metrics;
 mod network;
+mod observe;
 mod scenarios;
 mod socket;
 mod thresholds;
@@ -41,7 +42,7 @@ use crate::{
     units::tags::Tags,
 };
 
-const LATER: Later = &["observe", "fleet"];
+const LATER: Later = &["fleet"];
 
 /// Reads the whole profile.
 pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
@@ -70,7 +71,8 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     };
     let scenarios = fields.take("scenarios").map(|node| scenarios::scenarios(&node));
     let flow = fields.take("flow").map(|node| flow(&node));
-    let thresholds = fields.take("thresholds").map(|node| thresholds::thresholds(&node)).unwrap_or_default();
+    let observe = fields.take("observe").map(|node| observe::observe(&node));
+    let thresholds = fields.take("thresholds").map(|node| thresholds::thresholds(&node, observe.as_ref()));
     let mut tls = fields.take("tls").map(|node| tls::tls(&node)).unwrap_or_default();
     tls.insecure_skip_verify |= fields.take("insecureSkipTLSVerify").and_then(|node| node.flag()).unwrap_or_default();
     if let Some(node) = fields.take("tlsVersion") {
@@ -105,7 +107,8 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         load,
         scenarios,
         flow,
-        thresholds,
+        thresholds: thresholds.unwrap_or_default(),
+        observe: observe.flatten().unwrap_or_default(),
         metrics: context.metrics.take(),
         data: context.data.take().unwrap_or_default().into(),
         tls,
@@ -221,6 +224,8 @@ fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str], later: Later) -> Op
         return None;
     };
     if kinds.contains(kind) {
+        #[cfg(test)]
+        node.context.maps.borrow_mut().push((node.path.clone(), kinds.to_vec(), Vec::new()));
         return Some((kind, value.clone()));
     }
     let place = Place::Key(value.path.clone());

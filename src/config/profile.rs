@@ -9,7 +9,7 @@ use crate::{
         capture::Captures,
         data::Data,
         matcher::Matchers,
-        profile::{action::Action, http::Http, network::Network},
+        profile::{action::Action, http::Http, network::Network, observe::Observed},
         template::Template,
         threshold::Threshold,
     },
@@ -21,6 +21,7 @@ pub mod executor;
 pub mod hosts;
 pub mod http;
 pub mod network;
+pub mod observe;
 pub mod proxy;
 
 pub use executor::{Executor, RateStage, Stage, VuPool};
@@ -40,6 +41,8 @@ pub struct Profile {
     pub metrics: Vec<&'static Metric>,
     /// Data files, in the order typed.
     pub data: Arc<[Data]>,
+    /// Targets whose own metrics are read, in the order typed.
+    pub observe: Vec<Observed>,
     /// TLS of every connection.
     pub tls: Tls,
     /// How connections find and reach their servers.

@@ -24,6 +24,7 @@ fn load_text(text: &str, overrides: &Overrides) -> Result<Profile, Report> {
 }
 
 fn good(text: &str) -> Profile {
+    super::schema::tests::assert_valid("a profile of a test", text);
     load_text(text, &Overrides::default()).unwrap_or_else(|report| panic!("{report}"))
 }
 

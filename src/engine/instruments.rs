@@ -248,17 +248,24 @@ impl Instruments {
             start_lag: plan.has_arrivals().then(|| table.trend(own(Family::StartLag))),
             loop_lag: table.trend(own(Family::LoopLag)),
         };
-        let network = NetworkSlots {
-            lookup: table.trend(own(Family::DnsLookup)),
-            lookups: table.counter_block(
-                &own(Family::DnsLookups),
-                "result",
-                LookedUp::ALL.iter().map(|outcome| outcome.label()),
-                |_| true,
-            ),
-            fallbacks: table.counter(own(Family::ConnectFallbacks)),
-        };
+        let network = network_slots(&mut table);
         Self { table: Arc::new(table), scenarios, generator, network }
+    }
+}
+
+/// Makes the slots of name look-ups and of addresses that did not answer.
+#[must_use]
+pub fn network_slots(table: &mut SeriesTable) -> NetworkSlots {
+    let own = |family| Series { family, labels: Tags::new(), hidden: Tags::new(), always: true };
+    NetworkSlots {
+        lookup: table.trend(own(Family::DnsLookup)),
+        lookups: table.counter_block(
+            &own(Family::DnsLookups),
+            "result",
+            LookedUp::ALL.iter().map(|outcome| outcome.label()),
+            |_| true,
+        ),
+        fallbacks: table.counter(own(Family::ConnectFallbacks)),
     }
 }
 

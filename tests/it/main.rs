@@ -21,6 +21,7 @@ mod k6_formats;
 mod linger;
 mod metrics_page;
 mod network;
+mod observe;
 mod proxy;
 mod readme;
 mod support;

@@ -1,6 +1,6 @@
 //! What a run wrote: the summary export and the JSON lines.
 
-use std::{path::Path, process::Command};
+use std::{collections::BTreeMap, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -20,6 +20,24 @@ impl Summary {
     pub(crate) fn value(&self, metric: &str, key: &str) -> f64 {
         let found = self.0["metrics"][metric][key].as_f64();
         found.unwrap_or_else(|| panic!("no {key} of {metric} in {:#}", self.0["metrics"]))
+    }
+
+    /// A part of the document by its JSON pointer.
+    pub(crate) fn at(&self, pointer: &str) -> &Value {
+        self.0.pointer(pointer).unwrap_or_else(|| panic!("no {pointer} in {:#}", self.0))
+    }
+
+    /// Whether each threshold passed, by metric and expression.
+    pub(crate) fn thresholds(&self) -> BTreeMap<(String, String), bool> {
+        let judged = self.at("/rampd/thresholds").as_array().expect("a list");
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        judged
+            .iter()
+            .map(|judged| {
+                let passed = judged["passed"].as_bool().expect("a flag");
+                ((text(&judged["metric"]), text(&judged["threshold"])), passed)
+            })
+            .collect()
     }
 
     /// A counter; k6 leaves out metrics without a sample.

@@ -115,6 +115,83 @@ impl Target {
     }
 }
 
+/// `observed_echo.py`; killed on drop.
+#[derive(Debug)]
+pub(crate) struct ObservedTarget {
+    process: Process,
+    port: u16,
+    metrics_port: u16,
+}
+
+impl ObservedTarget {
+    /// On free ports, with options of `tests/servers/README.md`.
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let mut command = Command::new(python());
+        require(&python());
+        command.arg(repository().join("tests/servers/observed_echo.py")).args(options);
+        let mut process = Process::start(command);
+        let first = first_line(&mut process);
+        let port = |key: &str| first[key].as_u64().expect("a port") as u16;
+        Self { port: port("port"), metrics_port: port("metrics_port"), process }
+    }
+
+    /// Ends it, and starts another one on the same ports.
+    pub(crate) fn restart(self) -> Self {
+        let (port, metrics_port) = (self.port.to_string(), self.metrics_port.to_string());
+        self.stop();
+        Self::start(&["--port", &port, "--metrics-port", &metrics_port])
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}/ws", self.port)
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.metrics_port)
+    }
+
+    /// Ends it; connections that it opened.
+    pub(crate) fn stop(self) -> u64 {
+        self.process.signal(Signal::SIGTERM);
+        let ended = self.process.wait(Duration::from_secs(10));
+        let line = ended.stdout.lines().nth(1).unwrap_or_else(|| panic!("no counters\n{}", ended.describe()));
+        serde_json::from_str::<Value>(line).expect("JSON")["opened"].as_u64().expect("a count")
+    }
+}
+
+/// `prom_client.mjs`; killed on drop.
+#[derive(Debug)]
+pub(crate) struct PromClient {
+    _process: Process,
+    port: u16,
+}
+
+impl PromClient {
+    pub(crate) fn start() -> Self {
+        let servers = repository().join("tests/servers");
+        require(&servers.join("node_modules/prom-client/package.json"));
+        let mut command = Command::new("node");
+        command.arg(servers.join("prom_client.mjs"));
+        let mut process = Process::start(command);
+        let port = first_line(&mut process)["port"].as_u64().expect("a port") as u16;
+        Self { _process: process, port }
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.port)
+    }
+}
+
+/// What a server says once it listens.
+fn first_line(process: &mut Process) -> Value {
+    let found = poll(Duration::from_secs(20), || {
+        assert!(!process.has_ended(), "it ended at once\n{}", process.describe());
+        let line = process.stdout().split_once('\n').map(|(line, _)| line.to_owned())?;
+        Some(serde_json::from_str::<Value>(&line).expect("JSON"))
+    });
+    found.unwrap_or_else(|| panic!("it has not said its port\n{}", process.describe()))
+}
+
 fn command(library: Library) -> Command {
     let servers = repository().join("tests/servers");
     let (mut command, script, needed) = match library {
