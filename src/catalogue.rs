@@ -91,6 +91,7 @@ families! {
     IterationsFailed = Counter "iterations_failed_total" ["reason"] "Iterations that a failing step ended early.";
     IterationsInterrupted = Counter "iterations_interrupted_total" [] "Iterations cut because their time was up.";
     IterationDuration = Trend "iteration_duration_seconds" [] "Duration of iterations that were not interrupted (k6: iteration_duration).";
+    CaptureFailures = Counter "capture_failures_total" ["capture"] "Values that a step should have taken from a message or a response and could not.";
     DroppedIterations = Counter "dropped_iterations_total" [] "Iterations that could not be started (k6: dropped_iterations).";
     Vus = Gauge "vus" [] "Virtual users in an iteration now (k6: vus).";
     VusMax = Gauge "vus_max" [] "Virtual users that the plan provides for (k6: vus_max).";
@@ -210,6 +211,7 @@ pub const METRICS: &[Metric] = &[
     metric("http_req_waiting", MetricKind::Trend, Contains::Time, Family::HttpReqWaiting, Section::Http),
     metric("http_reqs", MetricKind::Counter, Contains::Default, Family::HttpReqs, Section::Http),
     metric("http_reqs_interrupted", MetricKind::Counter, Contains::Default, Family::HttpReqsInterrupted, Section::Http),
+    metric("capture_failures", MetricKind::Counter, Contains::Default, Family::CaptureFailures, Section::Execution),
     metric("dropped_iterations", MetricKind::Counter, Contains::Default, Family::DroppedIterations, Section::Execution),
     metric("iteration_duration", MetricKind::Trend, Contains::Time, Family::IterationDuration, Section::Execution),
     metric("iterations", MetricKind::Counter, Contains::Default, Family::Iterations, Section::Execution),

@@ -10,11 +10,15 @@ mod document;
 mod locate;
 mod node;
 mod raw;
+mod scope;
 mod tree;
 mod validate;
 
+pub mod capture;
 pub mod environment;
+pub mod matcher;
 pub mod overrides;
+pub mod pointer;
 pub mod problem;
 pub mod profile;
 pub mod redirect;

@@ -12,6 +12,7 @@ pub mod iteration;
 pub mod lazy_timer;
 pub mod ledger;
 pub mod limits;
+pub mod mailbox;
 pub mod pacer;
 pub mod replies;
 pub mod request;

@@ -6,6 +6,7 @@ use crate::config::{
     at::Place,
     locate,
     problem::{Problem, Report},
+    scope::Scope,
     source::Source,
 };
 
@@ -24,11 +25,13 @@ struct Found {
 pub(crate) struct Context<'s> {
     source: &'s Source,
     found: RefCell<(Vec<Found>, usize)>,
+    /// The names of the flow that is being read.
+    pub(crate) scope: RefCell<Scope>,
 }
 
 impl<'s> Context<'s> {
     pub(crate) fn new(source: &'s Source) -> Self {
-        Self { source, found: RefCell::default() }
+        Self { source, found: RefCell::default(), scope: RefCell::default() }
     }
 
     pub(crate) fn source(&self) -> &'s Source {

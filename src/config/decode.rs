@@ -5,6 +5,7 @@ mod address;
 mod flow;
 mod headers;
 mod http;
+mod matching;
 mod message;
 mod scenarios;
 mod socket;
@@ -22,7 +23,8 @@ use crate::{
         problem::{did_you_mean, shown},
         profile::{LatencyClock, Precision, Step, Timing, TrendStat},
         raw::{Load, Raw},
-        template::{self, Template},
+        scope::{self, is_name},
+        template::{self, Placeholder, Template, placeholder_names},
         tree::{Text, Tree},
     },
     units::tags::Tags,
@@ -108,7 +110,7 @@ fn environment(node: &Node<'_>) {
 }
 
 fn flow(node: &Node<'_>) -> Typed<Arc<[Step]>> {
-    node.typed(|node| flow::steps(node).map(Arc::from))
+    node.typed(|node| scope::flow(node.context, || flow::steps(node)).map(Arc::from))
 }
 
 fn trend_stats(node: &Node<'_>) -> Option<Vec<TrendStat>> {
@@ -187,17 +189,26 @@ fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str], later: Later) -> Op
     None
 }
 
-/// Compiles a text with placeholders.
+/// Compiles a text with placeholders. Names that no profile has of itself are the flow's, which tells when it has
+/// been read whether anything gives them a value.
 fn template(node: &Node<'_>, text: &Text) -> Option<Template> {
-    let known = template::placeholder_names();
-    match Template::parse(&text.value) {
+    let resolve = &mut |name: &str| {
+        let mut scope = node.context.scope.borrow_mut();
+        let slot = if is_name(name) { scope.used(name, &node.path, text.typed.as_ref()) } else { None };
+        slot.map(Placeholder::Variable)
+    };
+    match Template::compile(&text.value, resolve) {
         Ok(template) => Some(template),
         Err(error @ template::Error::Unclosed) => {
             node.bad_text(text, "a template", &error.to_string(), r"write `\{{` for a literal `{{`".to_owned())
         }
+        Err(error @ template::Error::Random(_)) => {
+            node.bad_text(text, "a template", &error.to_string(), "for example `{{ random(1,100) }}`".to_owned())
+        }
         Err(template::Error::Unknown { name }) => {
+            let known = placeholder_names();
             let near = did_you_mean(&name, known.iter().copied()).filter(|_| text.typed.is_none());
-            let hint = near.unwrap_or_else(|| format!(r"known: {}; `\{{{{` is a literal `{{{{`", quoted(&known)));
+            let hint = near.unwrap_or_else(|| scope::literal_hint(&known));
             node.bad_text(text, "a template", &format!("unknown placeholder `{{{{ {} }}}}`", shown(&name)), hint)
         }
     }

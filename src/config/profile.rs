@@ -4,7 +4,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    config::{profile::http::Http, template::Template, threshold::Threshold},
+    config::{capture::Captures, matcher::Matchers, profile::http::Http, template::Template, threshold::Threshold},
     units::tags::Tags,
 };
 
@@ -172,6 +172,21 @@ pub struct WebSocket {
     pub steps: Vec<SocketStep>,
 }
 
+impl WebSocket {
+    /// Whether one of its steps looks into messages.
+    #[must_use]
+    pub fn looks_into_messages(&self) -> bool {
+        fn any(steps: &[SocketStep]) -> bool {
+            steps.iter().any(|step| match step {
+                SocketStep::Expect(expect) => !expect.only_counts(),
+                SocketStep::Repeat { steps, .. } | SocketStep::Every { steps, .. } => any(steps),
+                _ => false,
+            })
+        }
+        any(&self.steps)
+    }
+}
+
 /// The address of a WebSocket or of a request, checked and split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -312,12 +327,24 @@ pub enum Reply {
 }
 
 /// Waits until `count` messages have come since the last `expect` (or since the connection opened).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Expect {
     /// At least 1.
     pub count: u64,
     /// After that the step fails. 10 s by default.
     pub timeout: Duration,
+    /// Which messages count; all by default.
+    pub matchers: Matchers,
+    /// What is taken out of each message that counts.
+    pub capture: Captures,
+}
+
+impl Expect {
+    /// Whether messages only have to be counted, and not to be looked into.
+    #[must_use]
+    pub fn only_counts(&self) -> bool {
+        self.matchers.is_empty() && self.capture.is_empty()
+    }
 }
 
 /// TLS of a profile's connections.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     catalogue::Family,
-    config::profile::WebSocket,
+    config::{profile::WebSocket, template::variables::Slot},
     engine::instruments::requests::RequestSlots,
     metrics::series::{CounterSlot, GaugeSlot, Series, SeriesTable, TrendSlot},
     plan::{Plan, ScenarioPlan},
@@ -49,9 +49,11 @@ pub enum IterationFailure {
     ConnectionLost,
     /// The awaited messages did not come in time.
     ExpectTimeout,
+    /// A placeholder had no value.
+    MissingValue,
 }
 
-const ITERATION_FAILURES: [&str; 3] = ["connect", "connection_lost", "expect_timeout"];
+const ITERATION_FAILURES: [&str; 4] = ["connect", "connection_lost", "expect_timeout", "missing_value"];
 
 /// Slots of a whole run.
 #[derive(Debug)]
@@ -93,6 +95,7 @@ pub struct ScenarioSlots {
     pub data_sent: CounterSlot,
     /// Bytes in.
     pub data_received: CounterSlot,
+    captures: CounterSlot,
     /// By the site's place in the program.
     pub sites: Vec<SiteSlots>,
     /// By the request's place in the program.
@@ -142,6 +145,12 @@ impl ScenarioSlots {
     #[must_use]
     pub fn failed(&self, reason: IterationFailure) -> CounterSlot {
         self.failed.offset(reason as usize)
+    }
+
+    /// Slot of a value that could not be captured.
+    #[must_use]
+    pub fn capture_failed(&self, name: Slot) -> CounterSlot {
+        self.captures.offset(name.index())
     }
 }
 
@@ -215,6 +224,12 @@ fn scenario_slots(table: &mut SeriesTable, scenario: &ScenarioPlan) -> ScenarioS
         vus_max: table.gauge(series(Family::VusMax)),
         data_sent: table.counter(series(Family::DataSent)),
         data_received: table.counter(series(Family::DataReceived)),
+        captures: table.counter_block(
+            &series(Family::CaptureFailures),
+            "capture",
+            scenario.program.names.iter().map(String::as_str),
+            |_| true,
+        ),
         sites: scenario.program.sites.iter().map(|site| site_slots(table, &labels, site)).collect(),
         requests: scenario.program.requests.iter().map(|request| RequestSlots::new(table, &labels, request)).collect(),
     }
@@ -275,4 +290,19 @@ fn site_slots(table: &mut SeriesTable, scenario: &Tags, site: &WebSocket) -> Sit
         unsolicited: table.counter(opened(Family::WsMsgsUnsolicited)),
         check_passed: table.counter_block(&check, "result", ["pass", "fail"], |_| true),
     }
+}
+
+/// Slots of a scenario that captures one value, with a recorder of them.
+#[cfg(test)]
+pub(crate) fn test_slots() -> (crate::metrics::recorder::Recorder, ScenarioSlots) {
+    use crate::{
+        clock::Instant,
+        config::{self, environment::Environment, overrides::Overrides, source::Source},
+    };
+    let text = "{ duration: 1s, flow: [{ http: { url: \"http://h/\", capture: { all: { regex: a } } } }] }";
+    let source = Source::from_bytes("p.yaml", text.as_bytes().to_vec()).unwrap();
+    let profile = config::load(&source, &Environment::default(), &Overrides::default()).unwrap();
+    let instruments = Instruments::new(&Plan::new(&profile), Tags::new(), &[]);
+    let recorder = crate::metrics::recorder::Recorder::new(&instruments.table, Instant::now(), None);
+    (recorder, instruments.scenarios[0].clone())
 }

@@ -14,6 +14,7 @@ use crate::{
         context::WorkerContext,
         control::Phase,
         instruments::IterationFailure,
+        mailbox::Hearing,
         request::{Ended, Requests},
         session::{Goal, Session, Wait},
         vu::Vu,
@@ -43,9 +44,10 @@ enum Stop {
 }
 
 /// Runs one iteration of `vu`.
-pub async fn run(worker: &WorkerContext, vu: &Vu, requests: &mut Requests) -> Outcome {
+pub async fn run(worker: &WorkerContext, vu: &Vu, requests: &mut Requests, values: &mut Values) -> Outcome {
     requests.begin_iteration();
-    let mut walk = Walk { worker, vu, requests, session: None, values: vu.values(), rounds: Vec::new() };
+    vu.begin_iteration(values);
+    let mut walk = Walk { worker, vu, requests, session: None, values, rounds: Vec::new() };
     let stopped = walk.steps().await;
     let session = walk.session.take();
     match (stopped, session) {
@@ -68,7 +70,7 @@ struct Walk<'w> {
     vu: &'w Vu,
     requests: &'w mut Requests,
     session: Option<Box<Session>>,
-    values: Values,
+    values: &'w mut Values,
     /// The loops around the current step, the innermost last.
     rounds: Vec<Round>,
 }
@@ -125,7 +127,7 @@ impl Walk<'_> {
                 Op::Http { request } => self.request(*request).await?,
                 Op::Open { site } => self.open(*site).await?,
                 Op::Send { message, reply } => self.send(message, *reply).await?,
-                Op::Expect(expect) => self.expect(*expect).await?,
+                Op::Expect(expect) => self.expect(expect).await?,
                 Op::Hold { duration } => self.hold(*duration).await?,
                 Op::Close { code, reason, loops, after } => {
                     self.rounds.truncate(self.rounds.len().saturating_sub(*loops));
@@ -167,7 +169,7 @@ impl Walk<'_> {
         let dialled = Instant::now();
         self.values.now_ms = (self.worker.wall.unix_nanos(dialled) / 1_000_000) as u64;
         // Boxed: its several KiB of handshake state go when the connection is open.
-        let opening = Box::pin(self.worker.connector.open(target, &self.values, probe));
+        let opening = Box::pin(self.worker.connector.open(target, self.values, probe));
         let opened = tokio::select! {
             biased;
             () = self.vu.control.reached(Phase::Cut) => {
@@ -206,7 +208,7 @@ impl Walk<'_> {
         };
         self.values.seq = self.vu.next_seq();
         self.values.now_ms = self.worker.now_ms(Instant::now());
-        match self.requests.run(self.worker, self.vu, profile, context, &self.values).await {
+        match self.requests.run(self.worker, self.vu, profile, context, self.values).await {
             Ended::Counted => Ok(()),
             Ended::Cut => Err(Stop::Interrupted),
         }
@@ -222,7 +224,10 @@ impl Walk<'_> {
                 self.values.now_ms = self.worker.now_ms(session.intended());
                 let mut text = self.worker.text.borrow_mut();
                 text.clear();
-                message.render(&self.values, &mut *text);
+                if let Err(error) = message.render(self.values, &mut *text) {
+                    self.worker.failures.log_value(&error);
+                    return Err(Stop::Failed(IterationFailure::MissingValue));
+                }
                 session.queue(&text, reply)
             }
         };
@@ -236,11 +241,20 @@ impl Walk<'_> {
         }
     }
 
-    async fn expect(&mut self, expect: Expect) -> Result<(), Stop> {
+    async fn expect(&mut self, expect: &Expect) -> Result<(), Stop> {
         let Some(session) = self.session.as_mut() else { return Ok(()) };
         let until = Some(Instant::now() + expect.timeout);
-        let wait =
-            session.wait(&self.vu.control, Goal { messages: Some(expect.count), until, ..Goal::default() }).await;
+        let wait = if expect.only_counts() {
+            session.wait(&self.vu.control, Goal { messages: Some(expect.count), until, ..Goal::default() }).await
+        } else {
+            if let Err(error) = expect.matchers.is_complete(self.values) {
+                self.worker.failures.log_value(&error);
+                return Err(Stop::Failed(IterationFailure::MissingValue));
+            }
+            let (worker, slots) = (self.worker, &self.vu.scenario.slots);
+            let mut hearing = Hearing::new(expect, self.values, &worker.text, &worker.recorder, slots);
+            session.hear(&self.vu.control, &mut hearing, until).await
+        };
         match wait {
             Wait::TimedOut => Err(Stop::Failed(IterationFailure::ExpectTimeout)),
             other => self.after(other).await,

@@ -31,6 +31,8 @@ pub struct SiteContext {
     pub pacer: Rc<Pacer>,
     /// Bounds on waiting.
     pub timeouts: Timeouts,
+    /// Whether one of its steps looks into messages.
+    pub looks_into_messages: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -157,6 +159,17 @@ impl Ledger {
         enough
     }
 
+    /// Messages that no `expect` has claimed.
+    #[must_use]
+    pub fn unclaimed(&self) -> u64 {
+        self.unclaimed
+    }
+
+    /// An `expect` has looked into all messages but the last `left`.
+    pub fn claim_all_but(&mut self, left: u64) {
+        self.unclaimed = left;
+    }
+
     /// Replies that may still come.
     #[must_use]
     pub fn awaited(&self) -> u64 {
@@ -246,6 +259,7 @@ flow:
             generator: instruments.generator,
             pacer: Rc::new(Pacer::new(Precision::Timer).unwrap()),
             timeouts: Timeouts { reply: Duration::from_millis(50), ..Timeouts::default() },
+            looks_into_messages: false,
         })
     }
 

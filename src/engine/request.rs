@@ -2,11 +2,17 @@
 //! exactly once: with a response by its status, without one by the reason, cut ones apart. Each
 //! redirect is a request.
 
-use std::{future::poll_fn, pin::pin, task::Poll};
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+
+use hyper::header::HeaderValue;
 
 use crate::{
     clock::Instant,
-    config::{profile::http::Http, template::Values},
+    config::{
+        matcher::Room,
+        profile::http::{Answer, Http},
+        template::Values,
+    },
     engine::{
         backoff, context::WorkerContext, control::Phase, instruments::requests::RequestSlots, lazy_timer::LazyTimer,
         vu::Vu,
@@ -79,7 +85,7 @@ impl Requests {
         vu: &Vu,
         request: &Http,
         context: &RequestContext,
-        values: &Values,
+        values: &mut Values,
     ) -> Ended {
         if self.unanswered > 0 {
             let pause = backoff::pause(self.unanswered, &mut *worker.random.borrow_mut());
@@ -105,7 +111,14 @@ impl Requests {
                     self.count_answer(&worker.recorder, request, slots, &response);
                     let next = if left > 0 { prepared.redirected(values, &response) } else { None };
                     if next.is_none() {
-                        check(&worker.recorder, request, slots, values, &response);
+                        let duration = self
+                            .client
+                            .phases(None)
+                            .map_or(Duration::ZERO, |phases| Duration::from_nanos(phases.duration()));
+                        judge(worker, request, slots, values, &response, duration);
+                        let header = |name: &str| response.headers.get(name).map(HeaderValue::as_bytes);
+                        let failed = |slot| worker.recorder.add(vu.scenario.slots.capture_failed(slot), 1);
+                        request.capture.take(&response.body, header, &mut values.variables, failed);
                         return Ended::Counted;
                     }
                     hop = next;
@@ -146,8 +159,7 @@ impl Requests {
         if let Some(phases) = phases {
             slots.record(recorder, &phases, false);
         }
-        slots.check_status(recorder, false);
-        slots.check_contains(recorder, false);
+        slots.fail_checks(recorder);
         worker.failures.log_request(&request.url.display, error);
     }
 
@@ -190,13 +202,21 @@ impl Requests {
     }
 }
 
-fn check(recorder: &Recorder, request: &Http, slots: &RequestSlots, values: &Values, response: &Response) {
-    if let Some(statuses) = &request.expect.status {
-        slots.check_status(recorder, statuses.contains(response.status));
-    }
-    if let Some(contained) = &request.expect.contains {
-        let mut text = String::new();
-        contained.text.render(values, &mut text);
-        slots.check_contains(recorder, memchr::memmem::find(&response.body, text.as_bytes()).is_some());
-    }
+/// Counts the checks of a response.
+fn judge(
+    worker: &WorkerContext,
+    request: &Http,
+    slots: &RequestSlots,
+    values: &Values,
+    response: &Response,
+    duration: Duration,
+) {
+    let answer = Answer { status: response.status, duration, body: &response.body };
+    let header = |name: &str| response.headers.get(name).map(HeaderValue::as_bytes);
+    let mut text = worker.text.borrow_mut();
+    let mut place = 0;
+    request.expect.verdicts(&answer, header, &mut Room { values, text: &mut text }, |passed| {
+        slots.check(&worker.recorder, place, passed);
+        place += 1;
+    });
 }

@@ -16,6 +16,7 @@ use crate::{
         instruments::ClosedBy,
         lazy_timer::LazyTimer,
         ledger::{Ledger, SiteContext},
+        mailbox::{Hearing, Mailbox},
     },
     protocol::{
         failure::Disconnect,
@@ -77,6 +78,8 @@ pub struct Session {
     connection: Connection,
     site: Rc<SiteContext>,
     ledger: Ledger,
+    /// Of a site whose steps look into messages.
+    mailbox: Option<Box<Mailbox>>,
     intended: Instant,
     /// The slot that the pacer has been asked for.
     paced: Option<Instant>,
@@ -95,6 +98,7 @@ impl Session {
         Self {
             connection,
             ledger: Ledger::open(site.clone(), dialled),
+            mailbox: site.looks_into_messages.then(Box::default),
             site,
             intended: Instant::now(),
             paced: None,
@@ -137,15 +141,39 @@ impl Session {
 
     /// Waits for `goal`.
     pub async fn wait(&mut self, control: &Control, goal: Goal) -> Wait {
-        let wait = poll_fn(|cx| self.poll_wait(cx, control, goal)).await;
+        let wait = poll_fn(|cx| self.poll_wait(cx, control, goal, None)).await;
         self.intended = Instant::now();
         wait
     }
 
-    fn poll_wait(&mut self, cx: &mut Context<'_>, control: &Control, goal: Goal) -> Poll<Wait> {
-        let pumped = self.pump(cx);
+    /// Waits until `hearing` has heard enough, those messages first that came before.
+    pub async fn hear(&mut self, control: &Control, hearing: &mut Hearing<'_>, until: Option<Instant>) -> Wait {
+        if let Some(mailbox) = &mut self.mailbox {
+            mailbox.deliver(hearing);
+        }
+        let goal = Goal { until, ..Goal::default() };
+        let wait = poll_fn(|cx| self.poll_wait(cx, control, goal, Some(hearing))).await;
+        self.ledger.claim_all_but(self.mailbox.as_ref().map_or(0, |mailbox| mailbox.len()));
+        self.intended = Instant::now();
+        wait
+    }
+
+    fn poll_wait(
+        &mut self,
+        cx: &mut Context<'_>,
+        control: &Control,
+        goal: Goal,
+        mut hearing: Option<&mut Hearing<'_>>,
+    ) -> Poll<Wait> {
+        let pumped = self.pump(cx, hearing.as_deref_mut());
         // Before an end: what the server sent just before it counts for the goal.
+        if hearing.is_some_and(|hearing| hearing.is_over()) {
+            return Poll::Ready(Wait::Reached);
+        }
         if goal.messages.is_some_and(|count| self.ledger.claim(count)) {
+            if let Some(mailbox) = &mut self.mailbox {
+                mailbox.keep_newest(self.ledger.unclaimed());
+            }
             return Poll::Ready(Wait::Reached);
         }
         let flushed = match pumped {
@@ -210,8 +238,8 @@ impl Session {
     }
 
     /// Writes and reads as much as there is. `Ok(true)`: nothing is queued any more.
-    fn pump(&mut self, cx: &mut Context<'_>) -> Result<bool, Wait> {
-        let pumped = self.poll_write(cx).and_then(|()| self.poll_read(cx)).and_then(|()| {
+    fn pump(&mut self, cx: &mut Context<'_>, hearing: Option<&mut Hearing<'_>>) -> Result<bool, Wait> {
+        let pumped = self.poll_write(cx).and_then(|()| self.poll_read(cx, hearing)).and_then(|()| {
             // Answers to what has just come.
             self.unflushed |= self.connection.has_unwritten();
             self.poll_write(cx)
@@ -220,11 +248,16 @@ impl Session {
         pumped.map(|()| !self.unflushed)
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<(), Wait> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, mut hearing: Option<&mut Hearing<'_>>) -> Result<(), Wait> {
         for _ in 0..TURN {
-            let Self { connection, ledger, ending, end_deadline, site, .. } = self;
+            let Self { connection, ledger, mailbox, ending, end_deadline, site, .. } = self;
             let received = connection.poll_receive(cx, &mut |incoming, arrived| match incoming {
-                Incoming::Text(_) | Incoming::Binary(_) => ledger.arrive(arrived),
+                Incoming::Text(message) | Incoming::Binary(message) => {
+                    ledger.arrive(arrived);
+                    if let Some(mailbox) = mailbox {
+                        mailbox.receive(message, hearing.as_deref_mut());
+                    }
+                }
                 Incoming::Close(code) => {
                     let (by, code) = match *ending {
                         Ending::Closing { code } => (ClosedBy::Client, code),

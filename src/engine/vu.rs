@@ -3,7 +3,7 @@
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use crate::{
-    config::template::Values,
+    config::template::{Draws, Values, variables::Variables},
     engine::{
         context::WorkerContext, control::Control, instruments::ScenarioSlots, ledger::SiteContext,
         request::RequestContext,
@@ -14,8 +14,10 @@ use crate::{
 /// What the VUs of one scenario on one worker share.
 #[derive(Debug)]
 pub struct Scenario {
-    /// What an iteration does.
+    /// What an iteration does. The worker's own: a regular expression that threads share has them wait for its memory.
     pub program: Arc<Program>,
+    /// Of the draws of its VUs.
+    seed: u64,
     /// Where it is counted.
     pub slots: ScenarioSlots,
     /// What its connections share, by site.
@@ -34,9 +36,11 @@ impl Scenario {
             generator: worker.generator,
             pacer: worker.pacer.clone(),
             timeouts: site.timeouts,
+            looks_into_messages: site.looks_into_messages(),
         });
         Self {
-            program: plan.program.clone(),
+            program: Arc::new((*plan.program).clone()),
+            seed: Draws::seed_of(worker.seed, &plan.name),
             slots: slots.clone(),
             sites: sites.map(Rc::new).collect(),
             requests: plan.program.requests.iter().zip(&slots.requests).map(RequestContext::new).collect(),
@@ -71,10 +75,21 @@ impl Vu {
         }
     }
 
-    /// The placeholders' values at the start of an iteration.
+    /// Room for the values of this VU's iterations.
     #[must_use]
     pub fn values(&self) -> Values {
-        Values { vu: self.number.into(), iteration: self.iteration.get(), ..Values::default() }
+        let variables = Variables::new(self.scenario.program.names.len());
+        Values { vu: self.number.into(), variables, ..Values::default() }
+    }
+
+    /// The placeholders' values at the start of an iteration.
+    pub fn begin_iteration(&self, values: &mut Values) {
+        values.iteration = self.iteration.get();
+        values.index = 0;
+        values.seq = 0;
+        values.now_ms = 0;
+        values.variables.clear();
+        values.draws = Draws::new(self.scenario.seed, values.vu, values.iteration);
     }
 
     /// Its number, from 1.

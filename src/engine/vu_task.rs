@@ -22,12 +22,13 @@ pub async fn run(vu: Rc<Vu>, worker: Rc<WorkerContext>) {
     let recorder = &worker.recorder;
     recorder.gauge_add(slots.vus, 1);
     let mut requests = Requests::default();
+    let mut values = vu.values();
     let mut failures = 0;
     let mut first = true;
     while vu.control.phase() == Phase::Active || first && vu.control.phase() == Phase::Stopping {
         first = false;
         let begun = Instant::now();
-        let outcome = iteration::run(&worker, &vu, &mut requests).await;
+        let outcome = iteration::run(&worker, &vu, &mut requests, &mut values).await;
         vu.count_iteration();
         let ended = Instant::now();
         match outcome {

@@ -4,8 +4,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::config::{
+    capture::Captures,
     profile::{Expect, Pace, Reply, Sleep, SocketStep, Step, WebSocket, http::Http},
-    template::Template,
+    template::{Template, variables::Slot},
 };
 
 /// One operation.
@@ -80,13 +81,15 @@ pub struct Program {
     pub sites: Vec<WebSocket>,
     /// The requests that [`Op::Http`] names.
     pub requests: Vec<Http>,
+    /// Names of the values that the flow captures, by slot.
+    pub names: Vec<String>,
 }
 
 impl Program {
     /// Flattens a flow.
     #[must_use]
     pub fn new(flow: &[Step]) -> Self {
-        let mut program = Self { ops: Vec::new(), sites: Vec::new(), requests: Vec::new() };
+        let mut program = Self { ops: Vec::new(), sites: Vec::new(), requests: Vec::new(), names: Vec::new() };
         program.steps(flow);
         program
     }
@@ -100,9 +103,23 @@ impl Program {
                 Step::Http(request) => {
                     self.ops.push(Op::Http { request: self.requests.len() });
                     self.requests.push((**request).clone());
+                    self.captures(&request.capture);
                 }
             }
         }
+    }
+
+    fn captures(&mut self, captures: &Captures) {
+        for capture in captures.list() {
+            self.name(capture.slot, &capture.name);
+        }
+    }
+
+    fn name(&mut self, slot: Slot, name: &str) {
+        if self.names.len() <= slot.index() {
+            self.names.resize(slot.index() + 1, String::new());
+        }
+        name.clone_into(&mut self.names[slot.index()]);
     }
 
     fn repeat(&mut self, times: u32, body: impl FnOnce(&mut Self)) {
@@ -133,7 +150,10 @@ impl Program {
                 SocketStep::Send(send) => {
                     self.ops.push(Op::Send { message: send.message.clone(), reply: send.reply });
                 }
-                SocketStep::Expect(expect) => self.ops.push(Op::Expect(*expect)),
+                SocketStep::Expect(expect) => {
+                    self.ops.push(Op::Expect(expect.clone()));
+                    self.captures(&expect.capture);
+                }
                 SocketStep::Sleep(sleep) => self.ops.push(Op::Sleep(*sleep)),
                 SocketStep::Hold { duration } => self.ops.push(Op::Hold { duration: *duration }),
                 SocketStep::Repeat { times, steps } => {

@@ -5,6 +5,8 @@ use std::io;
 
 use tokio_tungstenite::tungstenite::{Error, error::ProtocolError};
 
+use crate::config::template::RenderError;
+
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $label:literal,)* }) => {
         $(#[$doc])*
@@ -67,6 +69,10 @@ reasons! {
         BadSubprotocol = "bad_subprotocol",
         /// An extension that was not offered.
         BadExtension = "bad_extension",
+        /// A template made a path or a header that HTTP does not allow.
+        BadRequest = "bad_request",
+        /// A placeholder had no value: nothing was sent.
+        MissingValue = "missing_value",
         /// The iteration was cut while the connection was opening.
         Interrupted = "interrupted",
         /// Anything else.
@@ -117,6 +123,16 @@ impl ConnectError {
     #[must_use]
     pub fn new(reason: ConnectFailure, detail: impl Into<String>) -> Self {
         Self { reason, status: None, detail: detail.into() }
+    }
+}
+
+impl From<RenderError<'_>> for ConnectError {
+    fn from(error: RenderError<'_>) -> Self {
+        let reason = match error {
+            RenderError::Missing(_) => ConnectFailure::MissingValue,
+            RenderError::Control(_) => ConnectFailure::BadRequest,
+        };
+        Self::new(reason, error.to_string())
     }
 }
 

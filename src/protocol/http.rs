@@ -41,7 +41,7 @@ pub struct Prepared {
     target: Target,
     message: Message,
     connect_timeout: Duration,
-    /// Bytes of the body that are kept for `expect`.
+    /// Bytes of the body that are kept for `expect` and `capture`.
     keep: usize,
 }
 
@@ -55,7 +55,7 @@ impl Prepared {
             target: request.url.clone(),
             message: Message::new(request)?,
             connect_timeout: request.connect_timeout,
-            keep: if request.expect.contains.is_some() { request.max_body_size } else { 0 },
+            keep: if request.looks_into_body() { request.max_body_size } else { 0 },
         })
     }
 
@@ -141,6 +141,7 @@ impl Client {
     ) -> Result<Response, RequestError> {
         let timeline = self.timeline.get_or_insert_default().clone();
         timeline.begin(Instant::now());
+        values.draws.mark();
         let mut message = request.message.render(values)?;
         if let Some(mut kept) = self.take(&request.target).await {
             timeline.reuse();
@@ -152,6 +153,8 @@ impl Client {
                 Err(_) if !timeline.is_answered() && (request.message.is_idempotent() || !timeline.is_written()) => {
                     around.recorder.add(around.slots.retries, 1);
                     timeline.disconnect();
+                    // The same request again, with the same random values.
+                    values.draws.rewind();
                     message = request.message.render(values)?;
                 }
                 Err(error) => return Err(error),

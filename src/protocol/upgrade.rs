@@ -40,7 +40,7 @@ impl Request {
         let mut text = String::with_capacity(512);
         text.push_str("GET ");
         let path = text.len();
-        target.path_and_query.render(values, &mut text);
+        target.path_and_query.render(values, &mut text)?;
         if text[path..].bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             return Err(malformed(&"a space or control character in the path"));
         }
@@ -64,7 +64,7 @@ impl Request {
         for header in &site.headers {
             text.extend([&header.name, ": "]);
             let value = text.len();
-            header.value.render(values, &mut text);
+            header.value.render(values, &mut text)?;
             if text[value..].bytes().any(|byte| byte != b'\t' && !(b' '..0x7f).contains(&byte)) {
                 // The value may be a secret, so the error names the header only.
                 return Err(malformed(&format_args!("invalid characters in the value of header {}", header.name)));

@@ -6,6 +6,7 @@ use crate::config::{
     decode::{address, all, headers, http, name, socket, step, tags},
     node::{Later, Node},
     profile::{Sleep, Step, Timeouts, WebSocket},
+    scope::in_loop,
 };
 
 const KINDS: &[&str] = &["http", "websocket", "sleep", "repeat"];
@@ -63,7 +64,7 @@ pub(crate) fn repeat<T>(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Option<Vec<
     fields.finish(&[], &BTreeMap::new());
     let times =
         times.and_then(|node| node.whole(&(1..=u64::from(u32::MAX)))).and_then(|times| u32::try_from(times).ok());
-    let steps = steps.and_then(|node| read(&node));
+    let steps = steps.and_then(|node| in_loop(&node.context.scope, || read(&node)));
     Some((times?, steps?))
 }
 

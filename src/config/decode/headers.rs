@@ -8,7 +8,7 @@ use crate::config::{
     node::Node,
     problem::shown,
     profile::Header,
-    template::Template,
+    template::{Template, encoding::Encoding},
     tree::Tree,
 };
 
@@ -78,7 +78,7 @@ pub(crate) fn header_value(node: &Node<'_>) -> Option<Template> {
             hint.to_owned(),
         );
     }
-    template(node, &text)
+    Some(template(node, &text)?.encoded(Encoding::Header))
 }
 
 /// A list of names, or one.

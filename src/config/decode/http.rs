@@ -3,22 +3,19 @@
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use crate::config::{
-    decode::{
-        address::{self, component_encoded},
-        all, headers, message, name, tags, template,
-    },
+    decode::{address, all, headers, matching, message, name, tags, template},
     node::{Fields, Later, Node, quoted},
     problem::{did_you_mean, shown},
     profile::{
         Header,
-        http::{Body, ContainedText, Http, Method, ResponseExpect, Statuses},
+        http::{Body, Http, Method, ResponseExpect, Statuses},
     },
-    template::Template,
-    tree::{Text, Tree},
+    template::{Template, encoding::Encoding},
+    tree::Tree,
 };
 
 const EXAMPLE: &str = "for example `http: { url: \"https://example.com/api\", method: POST, json: { name: x } }`";
-const LATER: Later = &["compression", "cookies", "capture", "file", "binary", "responseType"];
+const LATER: Later = &["compression", "cookies", "file", "binary", "responseType"];
 const MOST_REDIRECTS: u64 = 100;
 /// Largest limit on a body: it bounds what one server can make the agent hold for one request.
 const LARGEST_BODY: u64 = 1 << 30;
@@ -32,7 +29,7 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
     let url = fields.require(&["url"], "url: https://example.com/api");
     let mut url = url.and_then(|node| address::target(&node, &address::HTTP));
     if let Some(query) = fields.take("query") {
-        let pairs = pairs(&query, "for example `query: { page: \"{{ index }}\" }`", component_encoded);
+        let pairs = pairs(&query, "for example `query: { page: \"{{ index }}\" }`", Encoding::Component);
         url = url.zip(pairs).map(|(mut url, pairs)| {
             append_query(&mut url.path_and_query, pairs);
             url
@@ -49,6 +46,7 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
     let redirects = fields.take("redirects").map(|node| node.whole(&(0..=MOST_REDIRECTS)));
     let expected = fields.take("expectedStatuses").map(|node| statuses(&node));
     let expect = fields.take("expect").map(|node| expect(&node));
+    let capture = fields.take("capture").map(|node| matching::captures(&node, true));
     let size = fields.take("maxBodySize").map(|node| node.size(&(1..=LARGEST_BODY)));
     fields.finish(
         LATER,
@@ -86,6 +84,7 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
     set(&mut request.connect_timeout, connect)?;
     set(&mut request.expected, expected)?;
     set(&mut request.expect, expect)?;
+    set(&mut request.capture, capture)?;
     if let Some(redirects) = redirects {
         request.redirects = u32::try_from(redirects?).ok()?;
     }
@@ -138,7 +137,7 @@ fn authorization(node: &Node<'_>) -> Option<Template> {
 
 fn bearer(node: &Node<'_>) -> Option<Template> {
     let mut value = Template::literal("Bearer ");
-    value.push_mapped(headers::header_value(node)?, str::to_owned);
+    value.push(headers::header_value(node)?, Encoding::Plain);
     Some(value)
 }
 
@@ -181,22 +180,16 @@ fn body(fields: &mut Fields<'_>) -> Option<Option<(Template, Option<&'static str
     }
     let Some(node) = form else { return Some(None) };
     let mut body = Template::default();
-    append(&mut body, pairs(&node, "for example `form: { user: \"user{{ vu }}\" }`", form_encoded)?);
+    append(&mut body, pairs(&node, "for example `form: { user: \"user{{ vu }}\" }`", Encoding::Form)?);
     Some(Some((body, Some("application/x-www-form-urlencoded"))))
 }
 
-/// As a browser sends forms: a space is `+`.
-fn form_encoded(text: &str) -> String {
-    component_encoded(text).replace("%20", "+")
-}
-
 /// Encoded names and values, in the order typed.
-fn pairs(node: &Node<'_>, hint: &str, encode: fn(&str) -> String) -> Option<Vec<(String, Template)>> {
+fn pairs(node: &Node<'_>, hint: &str, encoding: Encoding) -> Option<Vec<(String, Template)>> {
     let entries = node.entries(hint)?;
     all(entries.iter().map(|(name, value)| {
-        let mut encoded = Template::default();
-        encoded.push_mapped(template(value, &value.scalar()?)?, encode);
-        Some((encode(name), encoded))
+        let value = template(value, &value.scalar()?)?.encoded(encoding);
+        Some((encoding.literal(name).into_owned(), value))
     }))
 }
 
@@ -205,7 +198,7 @@ fn append(template: &mut Template, pairs: Vec<(String, Template)>) {
         template.push_literal(if index == 0 { "" } else { "&" });
         template.push_literal(&name);
         template.push_literal("=");
-        template.push_mapped(value, str::to_owned);
+        template.push(value, Encoding::Plain);
     }
 }
 
@@ -213,14 +206,14 @@ fn append_query(path_and_query: &mut Template, pairs: Vec<(String, Template)>) {
     if pairs.is_empty() {
         return;
     }
-    let source = path_and_query.source();
-    path_and_query.push_literal(if !source.contains('?') {
+    let separator = if !path_and_query.has_literal('?') {
         "?"
-    } else if source.ends_with(['?', '&']) {
+    } else if path_and_query.ends_with(&['?', '&']) {
         ""
     } else {
         "&"
-    });
+    };
+    path_and_query.push_literal(separator);
     append(path_and_query, pairs);
 }
 
@@ -252,26 +245,35 @@ fn status_range(node: &Node<'_>) -> Option<RangeInclusive<u16>> {
     }
 }
 
-/// `{ status, contains }`.
+/// `{ status, headers, contains, regex, json, maxDuration }`.
 fn expect(node: &Node<'_>) -> Option<ResponseExpect> {
     let mut fields = node.fields("for example `expect: { status: 200, contains: ok }`")?;
     let status = fields.take("status").map(|node| statuses(&node));
-    let contains = fields.take("contains").map(|node| contained(&node));
+    let headers = fields.take("headers").map_or(Some(Vec::new()), |node| matching::header_tests(&node));
+    let body = matching::matchers(&mut fields, "body");
+    let max_duration = fields.take("maxDuration").map(|node| node.positive_duration());
     if matches!(node.tree, Tree::Map(entries) if entries.is_empty()) {
         fields.missing(&["status", "contains"], "status: 200");
     }
-    fields.finish(&["header", "headers", "regex", "pointer", "latency", "duration", "capture"], &BTreeMap::new());
-    Some(ResponseExpect { status: transposed(status)?, contains: transposed(contains)? })
+    fields.finish(
+        &[],
+        &BTreeMap::from([
+            ("capture", "`capture` stands beside `expect`"),
+            ("header", "did you mean `headers`?"),
+            ("latency", "did you mean `maxDuration`?"),
+            ("duration", "did you mean `maxDuration`?"),
+            ("timeout", "did you mean `maxDuration`? `timeout` stands beside `expect`"),
+            ("pointer", "did you mean `json: { /status: ok }`?"),
+        ]),
+    );
+    Some(ResponseExpect {
+        status: transposed(status)?,
+        headers: headers?,
+        body: body?,
+        max_duration: transposed(max_duration)?,
+    })
 }
 
 fn transposed<T>(given: Option<Option<T>>) -> Option<Option<T>> {
     given.map_or(Some(None), |read| read.map(Some))
-}
-
-fn contained(node: &Node<'_>) -> Option<ContainedText> {
-    let text: Text = node.scalar()?;
-    if text.value.is_empty() {
-        return node.bad_text(&text, "a text to look for", "every body contains the empty text", None);
-    }
-    Some(ContainedText { text: template(node, &text)?, shown: shown(text.typed()) })
 }

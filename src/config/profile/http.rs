@@ -4,10 +4,12 @@ use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use crate::{
     config::{
+        capture::Captures,
+        matcher::{Matchers, Room, Test},
         profile::{Header, Target},
         template::Template,
     },
-    units::tags::Tags,
+    units::{duration::display, tags::Tags},
 };
 
 /// A request.
@@ -35,7 +37,9 @@ pub struct Http {
     pub expected: Statuses,
     /// Checks of the response.
     pub expect: ResponseExpect,
-    /// Largest body that `expect` may look into, in bytes. 1 MiB by default.
+    /// What is taken out of it.
+    pub capture: Captures,
+    /// Largest body that `expect` and `capture` may look into, in bytes. 1 MiB by default.
     pub max_body_size: usize,
 }
 
@@ -55,8 +59,15 @@ impl Http {
             redirects: 10,
             expected: Statuses::successful(),
             expect: ResponseExpect::default(),
+            capture: Captures::default(),
             max_body_size: 1 << 20,
         }
+    }
+
+    /// Whether `expect` or `capture` looks into the body.
+    #[must_use]
+    pub fn looks_into_body(&self) -> bool {
+        !self.expect.body.is_empty() || self.capture.needs_body()
     }
 }
 
@@ -147,32 +158,71 @@ impl fmt::Display for Statuses {
 }
 
 /// Checks of a response; each given one is counted by its name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct ResponseExpect {
     /// The status is one of these.
     pub status: Option<Statuses>,
-    /// The body has this text in it.
-    pub contains: Option<ContainedText>,
+    /// Tests of headers.
+    pub headers: Vec<HeaderTest>,
+    /// What should hold of the body.
+    pub body: Matchers,
+    /// Sending, waiting and receiving of the last response took no longer, as `http_req_duration` has it.
+    pub max_duration: Option<Duration>,
 }
 
-/// A text that a body should have in it. It may hold a secret: it is in no `Debug` text.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ContainedText {
-    /// The text.
-    pub text: Template,
-    /// As typed, variables not filled in: for the check's name.
-    pub shown: String,
+/// A test of a header.
+#[derive(Debug, Clone)]
+pub struct HeaderTest {
+    /// Name of the check.
+    pub name: String,
+    /// Name of the header, lower case.
+    pub header: String,
+    /// What its value should be.
+    pub test: Test,
 }
 
-impl fmt::Debug for ContainedText {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "ContainedText({:?})", self.shown)
+impl ResponseExpect {
+    /// Names of the checks, in the order of [`Self::verdicts`].
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let status = self.status.iter().map(|statuses| format!("status is {statuses}"));
+        let limit = self.max_duration.iter().map(|limit| format!("response within {}", display(*limit)));
+        let headers = self.headers.iter().map(|test| test.name.clone());
+        status.chain(limit).chain(headers).chain(self.body.list().iter().map(|named| named.name.clone()))
     }
+
+    /// Tells `verdict` of each check whether it passed, in the order of [`Self::names`].
+    pub fn verdicts<'m>(
+        &self,
+        response: &Answer<'m>,
+        header: impl Fn(&str) -> Option<&'m [u8]>,
+        room: &mut Room<'_>,
+        mut verdict: impl FnMut(bool),
+    ) {
+        self.status.iter().for_each(|statuses| verdict(statuses.contains(response.status)));
+        self.max_duration.iter().for_each(|limit| verdict(response.duration <= *limit));
+        self.headers.iter().for_each(|test| verdict(test.test.of_header(header(&test.header), room)));
+        if !self.body.is_empty() {
+            let bits = self.body.verdicts(response.body, room);
+            (0..self.body.list().len()).for_each(|place| verdict(bits >> place & 1 == 1));
+        }
+    }
+}
+
+/// What is judged of a response besides its headers.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'m> {
+    /// Its status.
+    pub status: u16,
+    /// Sending, waiting and receiving.
+    pub duration: Duration,
+    /// Its body, if anything looks into it.
+    pub body: &'m [u8],
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::matcher::Sought;
 
     #[test]
     fn statuses_read_as_typed_and_hold_their_ends() {
@@ -184,7 +234,7 @@ mod tests {
 
     #[test]
     fn secrets_of_a_body_are_in_no_debug_text() {
-        let text = ContainedText { text: Template::literal("s3cret"), shown: "${TOKEN}".into() };
+        let text = Sought::new(Template::literal("s3cret"));
         let debug = format!("{:?} {text:?}", Body(Template::literal("s3cret")));
         assert!(!debug.contains("s3cret"), "{debug}");
     }

@@ -4,7 +4,10 @@ use std::{error::Error as _, io};
 
 use nix::errno::Errno;
 
-use crate::protocol::failure::{ConnectError, ConnectFailure, tls_error};
+use crate::{
+    config::template::RenderError,
+    protocol::failure::{ConnectError, ConnectFailure, tls_error},
+};
 
 reasons! {
     /// Why a request counts as failed.
@@ -41,6 +44,8 @@ reasons! {
         BodyTooBig = "body_too_big",
         /// A template made a path or a header that HTTP does not allow.
         BadRequest = "bad_request",
+        /// A placeholder had no value: nothing was sent.
+        MissingValue = "missing_value",
         /// A status that is not among expectedStatuses.
         Status = "status",
         /// Anything else.
@@ -60,6 +65,8 @@ impl From<ConnectFailure> for RequestFailure {
             ConnectFailure::FdLimit => Self::FdLimit,
             ConnectFailure::NoMemory => Self::NoMemory,
             ConnectFailure::Tls => Self::Tls,
+            ConnectFailure::BadRequest => Self::BadRequest,
+            ConnectFailure::MissingValue => Self::MissingValue,
             // What only an upgrade meets.
             ConnectFailure::UpgradeTimeout
             | ConnectFailure::UpgradeEof
@@ -89,6 +96,16 @@ impl RequestError {
     #[must_use]
     pub fn new(reason: RequestFailure, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into() }
+    }
+}
+
+impl From<RenderError<'_>> for RequestError {
+    fn from(error: RenderError<'_>) -> Self {
+        let reason = match error {
+            RenderError::Missing(_) => RequestFailure::MissingValue,
+            RenderError::Control(_) => RequestFailure::BadRequest,
+        };
+        Self::new(reason, error.to_string())
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::{
-    Request,
+    HeaderMap, Request,
     body::{Body as _, Incoming},
     client::conn::http1,
     header::{HeaderValue, LOCATION},
@@ -38,6 +38,8 @@ pub struct Response {
     pub body: Bytes,
     /// Where a redirection leads to.
     pub location: Option<HeaderValue>,
+    /// All headers.
+    pub headers: HeaderMap,
 }
 
 /// Counts an open connection as long as it lives.
@@ -116,7 +118,7 @@ impl Connection {
                 let step = match &mut receiving {
                     None => head.as_mut().poll(&mut quiet).map(|answer| {
                         let (head, body) = answer.map_err(|error| request_error(&error, false))?.into_parts();
-                        receiving = Some(Receiving::new(&head, body));
+                        receiving = Some(Receiving::new(head, body));
                         Ok(None)
                     }),
                     Some(receiving) => receiving.poll_part(&mut quiet, keep),
@@ -166,15 +168,16 @@ impl Connection {
 struct Receiving {
     status: u16,
     location: Option<HeaderValue>,
+    headers: HeaderMap,
     body: Incoming,
     kept: BytesMut,
 }
 
 impl Receiving {
-    fn new(head: &Parts, body: Incoming) -> Self {
+    fn new(head: Parts, body: Incoming) -> Self {
         let status = head.status.as_u16();
         let location = matches!(status, 301 | 302 | 303 | 307 | 308).then(|| head.headers.get(LOCATION).cloned());
-        Self { status, location: location.flatten(), body, kept: BytesMut::new() }
+        Self { status, location: location.flatten(), headers: head.headers, body, kept: BytesMut::new() }
     }
 
     /// Takes the next part; the response when it was the last.
@@ -194,7 +197,8 @@ impl Receiving {
             Poll::Ready(Some(Err(error))) => Poll::Ready(Err(request_error(&error, true))),
             Poll::Ready(None) => {
                 let body = std::mem::take(&mut self.kept).freeze();
-                Poll::Ready(Ok(Some(Response { status: self.status, body, location: self.location.take() })))
+                let headers = std::mem::take(&mut self.headers);
+                Poll::Ready(Ok(Some(Response { status: self.status, body, location: self.location.take(), headers })))
             }
         }
     }

@@ -84,44 +84,48 @@ impl Message {
     /// The request with the values of this moment.
     ///
     /// # Errors
-    /// A value that HTTP does not allow in a path or a header.
+    /// A placeholder without a value, or a value that HTTP does not allow in a path or a header.
     pub fn render(&self, values: &Values) -> Result<Request<Full<Bytes>>, RequestError> {
+        // The path first: `Self::path` renders it again with the same draws.
+        let uri = match &self.uri {
+            Part::Constant(uri) => uri.clone(),
+            Part::Template(template) => {
+                let mut text = String::new();
+                template.render(values, &mut text)?;
+                text.parse().map_err(|_| bad_request("the path is no valid one"))?
+            }
+        };
+        let mut headers = self.headers.clone();
+        for (name, template) in &self.rendered {
+            let mut text = String::new();
+            template.render(values, &mut text)?;
+            headers.insert(name.clone(), header_value(name, &text)?);
+        }
         let body = match &self.body {
             Part::Constant(bytes) => bytes.clone(),
             Part::Template(template) => {
                 let mut bytes = BytesMut::new();
-                template.render(values, &mut bytes);
+                template.render(values, &mut bytes)?;
                 bytes.freeze()
             }
         };
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = match &self.uri {
-            Part::Constant(uri) => uri.clone(),
-            Part::Template(template) => {
-                let mut text = String::new();
-                template.render(values, &mut text);
-                text.parse().map_err(|_| bad_request("the path is no valid one"))?
-            }
-        };
-        *request.headers_mut() = self.headers.clone();
-        for (name, template) in &self.rendered {
-            let mut text = String::new();
-            template.render(values, &mut text);
-            request.headers_mut().insert(name.clone(), header_value(name, &text)?);
-        }
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
         Ok(request)
     }
 }
 
 impl Message {
-    /// Path and query with the values of this moment.
+    /// Path and query of the request that was rendered last.
     pub(super) fn path(&self, values: &Values) -> String {
         match &self.uri {
             Part::Constant(uri) => uri.to_string(),
             Part::Template(template) => {
                 let mut text = String::new();
-                template.render(values, &mut text);
+                values.draws.rewind();
+                let _rendered_before = template.render(values, &mut text);
                 text
             }
         }
@@ -139,6 +143,7 @@ impl Message {
         target: &Target,
         same_origin: bool,
     ) -> Result<Self, RequestError> {
+        values.draws.rewind();
         let (mut parts, _) = self.render(values)?.into_parts();
         let body = match &self.body {
             Part::Constant(bytes) => Part::Constant(bytes.clone()),
