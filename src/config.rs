@@ -11,6 +11,7 @@ mod locate;
 mod node;
 mod raw;
 mod scope;
+mod sockets;
 mod tree;
 mod validate;
 

@@ -7,6 +7,7 @@ use crate::config::{
     locate,
     problem::{Problem, Report},
     scope::Scope,
+    sockets::Sockets,
     source::Source,
 };
 
@@ -27,11 +28,13 @@ pub(crate) struct Context<'s> {
     found: RefCell<(Vec<Found>, usize)>,
     /// The names of the flow that is being read.
     pub(crate) scope: RefCell<Scope>,
+    /// The connections around the step that is being read.
+    pub(crate) sockets: RefCell<Sockets>,
 }
 
 impl<'s> Context<'s> {
     pub(crate) fn new(source: &'s Source) -> Self {
-        Self { source, found: RefCell::default(), scope: RefCell::default() }
+        Self { source, found: RefCell::default(), scope: RefCell::default(), sockets: RefCell::default() }
     }
 
     pub(crate) fn source(&self) -> &'s Source {

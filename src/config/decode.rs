@@ -8,9 +8,11 @@ mod http;
 mod matching;
 mod message;
 mod scenarios;
+mod send;
 mod socket;
 mod thresholds;
 mod tls;
+mod watch;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,10 +1,7 @@
 //! What a plan needs of the machine against what the machine has: files, and local ports towards
 //! each target. A run that cannot be is refused before it sends anything.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::{collections::BTreeMap, fs};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -69,11 +66,11 @@ impl Needs {
         let sockets = plan.peak_sockets() + if echo { plan.peak_websockets() } else { 0 };
         let mut ports = BTreeMap::new();
         for scenario in &plan.scenarios {
-            // A VU has one WebSocket at a time, but all VUs may be at the same site.
-            let sites: BTreeSet<_> = scenario.program.sites.iter().map(|site| site.url.address()).collect();
-            let origins = scenario.program.origins().into_iter().map(|(_, address)| address);
-            for target in sites.into_iter().chain(origins) {
-                *ports.entry(target).or_insert(0) += u64::from(scenario.ramp.max());
+            // All VUs may be at the same site.
+            let (_, sites) = scenario.program.most_sockets();
+            let origins = scenario.program.origins().into_iter().map(|(_, address)| (address, 1));
+            for (target, each) in sites.into_iter().chain(origins) {
+                *ports.entry(target).or_insert(0) += each * u64::from(scenario.ramp.max());
             }
         }
         Self { files: sockets + RESERVED_FILES, ports }

@@ -88,7 +88,7 @@ impl Requests {
         values: &mut Values,
     ) -> Ended {
         if self.unanswered > 0 {
-            let pause = backoff::pause(self.unanswered, &mut *worker.random.borrow_mut());
+            let pause = backoff::pause(&backoff::AFTER_ITERATIONS, self.unanswered, &mut *worker.random.borrow_mut());
             if !vu.control.pause_until(Instant::now() + pause, Phase::Cut).await {
                 return Ended::Cut;
             }

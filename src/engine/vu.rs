@@ -5,8 +5,8 @@ use std::{cell::Cell, rc::Rc, sync::Arc};
 use crate::{
     config::template::{Draws, Values, variables::Variables},
     engine::{
-        context::WorkerContext, control::Control, instruments::ScenarioSlots, ledger::SiteContext,
-        request::RequestContext,
+        context::WorkerContext, control::Control, ids::IdReaders, instruments::ScenarioSlots, ledger::SiteContext,
+        reconnects::Reconnects, request::RequestContext,
     },
     plan::{ScenarioPlan, program::Program},
 };
@@ -37,6 +37,10 @@ impl Scenario {
             pacer: worker.pacer.clone(),
             timeouts: site.timeouts,
             looks_into_messages: site.looks_into_messages(),
+            ids: site.reply_ids.as_ref().map(IdReaders::new),
+            keep_alive: site.keep_alive,
+            idle_timeout: site.idle_timeout,
+            reconnect: site.reconnect.map(|policy| Reconnects::new(policy, worker.workers)),
         });
         Self {
             program: Arc::new((*plan.program).clone()),

@@ -43,7 +43,7 @@ pub async fn run(vu: Rc<Vu>, worker: Rc<WorkerContext>) {
         }
         if let Outcome::Failed(_) | Outcome::Unanswered = outcome {
             failures += 1;
-            let pause = backoff::pause(failures, &mut *worker.random.borrow_mut());
+            let pause = backoff::pause(&backoff::AFTER_ITERATIONS, failures, &mut *worker.random.borrow_mut());
             vu.control.pause_until(ended + pause, Phase::Stopping).await;
         } else {
             failures = 0;

@@ -166,6 +166,11 @@ mod tests {
             headers: header.map(value).into_iter().collect(),
             subprotocols: vec!["chat".into(), "superchat".into()],
             timeouts: Timeouts::default(),
+            depth: 0,
+            reply_ids: None,
+            keep_alive: None,
+            idle_timeout: None,
+            reconnect: None,
             max_message_size: 1 << 20,
             steps: vec![],
         }

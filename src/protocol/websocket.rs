@@ -96,6 +96,11 @@ impl Connection {
         self.outbox.push_control(Opcode::Close, &payload);
     }
 
+    /// Queues a ping; whoever sends many watches [`Self::backlog`].
+    pub fn queue_ping(&mut self, payload: &[u8]) {
+        self.outbox.push_control(Opcode::Ping, payload);
+    }
+
     /// Bytes of queued data frames that the kernel has accepted.
     #[must_use]
     pub fn accepted(&self) -> u64 {
@@ -106,6 +111,12 @@ impl Connection {
     #[must_use]
     pub fn unsent(&self) -> u64 {
         self.queued - self.accepted
+    }
+
+    /// Bytes that wait to be written, pings and answers to pings included.
+    #[must_use]
+    pub fn backlog(&self) -> u64 {
+        self.unsent() + self.outbox.control_waiting() as u64
     }
 
     /// Whether anything is to be flushed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::{
-    decode::{address, all, headers, http, name, socket, step, tags},
+    decode::{address, all, headers, http, name, socket, step, tags, watch},
     node::{Later, Node},
     profile::{Sleep, Step, Timeouts, WebSocket},
     scope::in_loop,
@@ -68,7 +68,8 @@ pub(crate) fn repeat<T>(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Option<Vec<
     Some((times?, steps?))
 }
 
-fn websocket(node: &Node<'_>) -> Option<WebSocket> {
+/// A connection with its steps.
+pub(crate) fn websocket(node: &Node<'_>) -> Option<WebSocket> {
     let mut fields = node.fields("for example `websocket: { url: \"wss://example.com/ws\", steps: […] }`")?;
     let url = fields.require(&["url"], "url: wss://example.com/ws");
     let url = url.and_then(|node| address::target(&node, &address::WEBSOCKET));
@@ -78,7 +79,14 @@ fn websocket(node: &Node<'_>) -> Option<WebSocket> {
     let subprotocols = fields.take("subprotocols").map_or(Some(Vec::new()), |node| headers::subprotocols(&node));
     let timeouts = fields.take("timeouts").map_or(Some(Timeouts::default()), |node| timeouts(&node));
     let size = fields.take("maxMessageSize").map_or(Some(1 << 20), |node| node.size(&(1..=LARGEST_MESSAGE)));
+    let watch = watch::take(&mut fields);
+    let outer = node.context.sockets.borrow().current();
+    let entered = node.context.sockets.borrow_mut().enter(name.clone().flatten());
+    if let Err((why, hint)) = entered {
+        node.problem(why, hint.to_owned());
+    }
     let steps = fields.take("steps").map_or(Some(Vec::new()), |node| socket::steps(&node));
+    let reply_ids = entered.ok().and_then(|_| node.context.sockets.borrow_mut().leave(outer));
     fields.finish(
         &[],
         &BTreeMap::from([
@@ -97,6 +105,11 @@ fn websocket(node: &Node<'_>) -> Option<WebSocket> {
         subprotocols: subprotocols?,
         timeouts: timeouts?,
         max_message_size: usize::try_from(size?).ok()?,
+        depth: entered.ok()?,
+        reply_ids,
+        keep_alive: watch.keep_alive?,
+        idle_timeout: watch.idle_timeout?,
+        reconnect: watch.reconnect?,
         steps: steps?,
     })
 }
