@@ -5,8 +5,12 @@
 //! nanoseconds, shown in milliseconds in profiles, summary and JSON (k6), and in seconds on
 //! `/metrics` (Prometheus). Imports nothing of this crate.
 
+pub mod custom;
+
+use self::custom::Custom;
+
 /// How a family is stored and exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FamilyKind {
     /// Only ever grows.
     Counter,
@@ -20,34 +24,48 @@ macro_rules! families {
     ($($(#[$doc:meta])* $variant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
         /// Something the agent records, exported as one family on `/metrics`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Family { $($(#[$doc])* #[doc = $help] $variant,)* }
+        pub enum Family {
+            $($(#[$doc])* #[doc = $help] $variant,)*
+            /// A metric of the profile's own.
+            Custom(&'static Custom),
+        }
 
         impl Family {
-            /// Every family, in the order of `/metrics`.
+            /// Every family of the catalogue, in the order of `/metrics`; those of a profile's own come after them.
             pub const ALL: &'static [Family] = &[$(Family::$variant),*];
 
             /// Name on `/metrics`.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $(Family::$variant => $name),* }
+                match self { $(Family::$variant => $name,)* Family::Custom(custom) => custom.name }
             }
 
             /// How it is stored.
             #[must_use]
             pub const fn kind(self) -> FamilyKind {
-                match self { $(Family::$variant => FamilyKind::$kind),* }
+                match self { $(Family::$variant => FamilyKind::$kind,)* Family::Custom(custom) => custom.kind }
             }
 
             /// Labels besides `testid`, the profile's tags and `scenario`; their values come from closed sets.
             #[must_use]
             pub const fn labels(self) -> &'static [&'static str] {
-                match self { $(Family::$variant => &[$($label),*]),* }
+                match self {
+                    $(Family::$variant => &[$($label),*],)*
+                    Family::Custom(Custom { is_rate: true, .. }) => &["result"],
+                    Family::Custom(_) => &[],
+                }
+            }
+
+            /// Recorded steps of a trend in one unit of `/metrics`: nanoseconds in a second, or millionths of a plain number.
+            #[must_use]
+            pub const fn scale(self) -> u64 {
+                match self { Family::Custom(custom) => custom.scale, _ => 1_000_000_000 }
             }
 
             /// Help text on `/metrics`.
             #[must_use]
             pub const fn help(self) -> &'static str {
-                match self { $(Family::$variant => $help),* }
+                match self { $(Family::$variant => $help,)* Family::Custom(custom) => custom.help }
             }
         }
     };
@@ -96,6 +114,7 @@ families! {
     IterationsFailed = Counter "iterations_failed_total" ["reason"] "Iterations that a failing step ended early.";
     IterationsInterrupted = Counter "iterations_interrupted_total" [] "Iterations cut because their time was up.";
     IterationDuration = Trend "iteration_duration_seconds" [] "Duration of iterations that were not interrupted (k6: iteration_duration).";
+    MetricValuesRefused = Counter "metric_values_refused_total" ["metric"] "Values that could not be added to a metric of the profile's own: none, or no number that it takes.";
     CaptureFailures = Counter "capture_failures_total" ["capture"] "Values that a step should have taken from a message or a response and could not.";
     DroppedIterations = Counter "dropped_iterations_total" [] "Iterations that could not be started (k6: dropped_iterations).";
     Vus = Gauge "vus" [] "Virtual users in an iteration now (k6: vus).";
@@ -147,11 +166,23 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// The family that all samples are in.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Family(family) | Self::Ratio { total: family, .. } => family,
+        }
+    }
+}
+
 /// The part of the summary that shows a metric, in k6's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
     /// Shown with the checks.
     Checks,
+    /// The profile's own.
+    Custom,
     /// HTTP.
     Http,
     /// Iterations and VUs.
@@ -177,6 +208,19 @@ pub struct Metric {
     pub source: Source,
     /// Where the summary shows it.
     pub section: Section,
+}
+
+impl Metric {
+    /// Whether a text is a value that can be added to a metric of the profile's own.
+    #[must_use]
+    pub fn takes(&self, text: &str) -> bool {
+        let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+        match self.kind {
+            MetricKind::Counter => text.trim().parse::<u64>().is_ok(),
+            MetricKind::Rate => number.is_some() || matches!(text.trim(), "true" | "false"),
+            MetricKind::Trend | MetricKind::Gauge => number.is_some_and(|number| number >= 0.0),
+        }
+    }
 }
 
 const fn metric(name: &'static str, kind: MetricKind, contains: Contains, family: Family, section: Section) -> Metric {
@@ -226,6 +270,13 @@ pub const METRICS: &[Metric] = &[
         MetricKind::Counter,
         Contains::Default,
         Family::IterationsInterrupted,
+        Section::Execution,
+    ),
+    metric(
+        "metric_values_refused",
+        MetricKind::Counter,
+        Contains::Default,
+        Family::MetricValuesRefused,
         Section::Execution,
     ),
     metric("vus", MetricKind::Gauge, Contains::Default, Family::Vus, Section::Execution),

@@ -4,6 +4,7 @@
 //! its place in the file. Only `document` and `locate` name the YAML library.
 
 mod at;
+mod cardinality;
 mod context;
 mod decode;
 mod document;
@@ -16,6 +17,7 @@ mod tree;
 mod validate;
 
 pub mod capture;
+pub mod data;
 pub mod environment;
 pub mod matcher;
 pub mod overrides;

@@ -3,6 +3,7 @@
 //! A [`worker`] starts and stops its [`vu`]s as the plan says; a VU walks the program of its
 //! scenario, opening [`session`]s and sending [`request`]s. Workers share nothing; they answer commands with snapshots.
 
+pub mod action;
 pub mod backoff;
 pub mod context;
 pub mod control;

@@ -4,7 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    config::profile::{Executor, Profile, Scenario},
+    catalogue::Metric,
+    config::{
+        data::Data,
+        profile::{Executor, Profile, Scenario},
+    },
     plan::{program::Program, ramp::Ramp},
     units::tags::Tags,
 };
@@ -20,6 +24,8 @@ pub mod ramp;
 pub struct Plan {
     /// In the order of the profile.
     pub scenarios: Vec<ScenarioPlan>,
+    /// Metrics of the profile's own.
+    pub metrics: Vec<&'static Metric>,
 }
 
 /// One scenario of a run. All times count from the start of the run.
@@ -43,6 +49,8 @@ pub struct ScenarioPlan {
     pub stages: Vec<Duration>,
     /// What each iteration does.
     pub program: Arc<Program>,
+    /// The profile's data files.
+    pub data: Arc<[Data]>,
     /// k6's sentence about the executor.
     pub description: String,
 }
@@ -76,7 +84,8 @@ impl Plan {
     /// Plans a profile.
     #[must_use]
     pub fn new(profile: &Profile) -> Self {
-        Self { scenarios: profile.scenarios.iter().map(ScenarioPlan::new).collect() }
+        let plan = |scenario| ScenarioPlan { data: profile.data.clone(), ..ScenarioPlan::new(scenario) };
+        Self { scenarios: profile.scenarios.iter().map(plan).collect(), metrics: profile.metrics.clone() }
     }
 
     /// Time from the start to the last scenario's regular end.
@@ -170,6 +179,7 @@ impl ScenarioPlan {
             stages: ramp.stage_starts().map(|offset| start + offset).collect(),
             ramp,
             program: Arc::new(Program::new(&scenario.flow)),
+            data: Arc::from([]),
             description: describe::executor(scenario),
         }
     }

@@ -1,9 +1,14 @@
 //! Where the steps of loading put their problems.
 
-use std::{cell::RefCell, path::PathBuf};
+use std::{
+    cell::{Cell, RefCell},
+    path::PathBuf,
+};
 
+use crate::catalogue::Metric;
 use crate::config::{
     at::Place,
+    data::Data,
     locate,
     problem::{Problem, Report},
     scope::Scope,
@@ -30,11 +35,25 @@ pub(crate) struct Context<'s> {
     pub(crate) scope: RefCell<Scope>,
     /// The connections around the step that is being read.
     pub(crate) sockets: RefCell<Sockets>,
+    /// The data files; none if they could not be read.
+    pub(crate) data: RefCell<Option<Vec<Data>>>,
+    /// The profile's own metrics.
+    pub(crate) metrics: RefCell<Vec<&'static Metric>>,
+    /// Whether something is wrong with them.
+    pub(crate) metrics_unsound: Cell<bool>,
 }
 
 impl<'s> Context<'s> {
     pub(crate) fn new(source: &'s Source) -> Self {
-        Self { source, found: RefCell::default(), scope: RefCell::default(), sockets: RefCell::default() }
+        Self {
+            source,
+            found: RefCell::default(),
+            scope: RefCell::default(),
+            sockets: RefCell::default(),
+            data: RefCell::new(Some(Vec::new())),
+            metrics: RefCell::default(),
+            metrics_unsound: Cell::new(false),
+        }
     }
 
     pub(crate) fn source(&self) -> &'s Source {

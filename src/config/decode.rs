@@ -1,12 +1,15 @@
 //! Tree → `Raw`: every key and every single value is checked here. Reading goes on after a problem;
 //! what could not be read is left out.
 
+mod action;
 mod address;
+mod data;
 mod flow;
 mod headers;
 mod http;
 mod matching;
 mod message;
+mod metrics;
 mod scenarios;
 mod send;
 mod socket;
@@ -32,7 +35,7 @@ use crate::{
     units::tags::Tags,
 };
 
-const LATER: Later = &["data", "network", "observe", "metrics", "fleet"];
+const LATER: Later = &["network", "observe", "fleet"];
 
 /// Reads the whole profile.
 pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
@@ -42,6 +45,16 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     let tags = fields.take("tags").map(|node| tags(&node)).unwrap_or_default();
     if let Some(env) = fields.take("env") {
         environment(&env);
+    }
+    // Before the flows and thresholds, which name them.
+    if let Some(node) = fields.take("metrics") {
+        let read = metrics::metrics(&node);
+        context.metrics_unsound.set(read.is_none());
+        context.metrics.replace(read.unwrap_or_default());
+    }
+    if let Some(node) = fields.take("data") {
+        let read = data::data(&node);
+        context.data.replace(read);
     }
     let load = Load {
         vus: fields.take("vus").map(|node| scenarios::vus(&node, 1)),
@@ -72,6 +85,8 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         scenarios,
         flow,
         thresholds,
+        metrics: context.metrics.take(),
+        data: context.data.take().unwrap_or_default().into(),
         tls,
         timing,
         summary_trend_stats,
@@ -139,16 +154,20 @@ fn trend_stats(node: &Node<'_>) -> Option<Vec<TrendStat>> {
 
 /// One of a few words; the default if it is not given or wrong.
 fn choice<T: Copy + Default>(fields: &mut Fields<'_>, key: &'static str, words: &[(&'static str, T)]) -> T {
-    let Some(node) = fields.take(key) else { return T::default() };
-    let Some(text) = node.text() else { return T::default() };
+    fields.take(key).and_then(|node| one_of(&node, &format!("a {key}"), words)).unwrap_or_default()
+}
+
+/// One of a few words; `what` begins with its article.
+fn one_of<T: Copy>(node: &Node<'_>, what: &str, words: &[(&'static str, T)]) -> Option<T> {
+    let text = node.text()?;
     let found = words.iter().find(|(word, _)| *word == text.value);
     if found.is_none() {
         let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        let why = format!("`{}` is no {key}", shown(&text.value));
-        let hint = format!("use {}", quoted(&names));
-        let _reported: Option<()> = node.bad_text(text, &format!("a {key}"), &why, hint);
+        let (_, noun) = what.split_once(' ').unwrap_or(("", what));
+        let why = format!("`{}` is no {noun}", shown(&text.value));
+        return node.bad_text(text, what, &why, format!("use {}", quoted(&names)));
     }
-    found.map_or_else(T::default, |(_, value)| *value)
+    found.map(|(_, value)| *value)
 }
 
 /// Reads everything before it gives up, so that all problems are reported.
@@ -158,7 +177,7 @@ fn all<T>(read: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
 }
 
 /// A step: a map with one key, its kind.
-fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str], later: Later) -> Option<(&'t str, Node<'t>)> {
+fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str]) -> Option<(&'t str, Node<'t>)> {
     let hint = format!("a step is a map with one key: {}", quoted(kinds));
     let entries = match node.tree {
         Tree::Text(text) if kinds.contains(&text.value.as_str()) => {
@@ -181,13 +200,8 @@ fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str], later: Later) -> Op
         return Some((kind, value.clone()));
     }
     let place = Place::Key(value.path.clone());
-    if later.contains(kind) {
-        let hint = format!("this version knows {}", quoted(kinds));
-        node.context.problem(&place, format!("the step `{kind}` is not supported yet"), Some(hint));
-    } else {
-        let hint = did_you_mean(kind, kinds.iter().copied()).unwrap_or(hint);
-        node.context.problem(&place, format!("unknown step `{}`", shown(kind)), Some(hint));
-    }
+    let hint = did_you_mean(kind, kinds.iter().copied()).unwrap_or(hint);
+    node.context.problem(&place, format!("unknown step `{}`", shown(kind)), Some(hint));
     None
 }
 
@@ -195,9 +209,12 @@ fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str], later: Later) -> Op
 /// been read whether anything gives them a value.
 fn template(node: &Node<'_>, text: &Text) -> Option<Template> {
     let resolve = &mut |name: &str| {
+        if let Some(column) = data::column(name, node) {
+            return column.map(|column| Some(Placeholder::Data(column)));
+        }
         let mut scope = node.context.scope.borrow_mut();
         let slot = if is_name(name) { scope.used(name, &node.path, text.typed.as_ref()) } else { None };
-        slot.map(Placeholder::Variable)
+        Ok(slot.map(Placeholder::Variable))
     };
     match Template::compile(&text.value, resolve) {
         Ok(template) => Some(template),
@@ -207,6 +224,7 @@ fn template(node: &Node<'_>, text: &Text) -> Option<Template> {
         Err(error @ template::Error::Random(_)) => {
             node.bad_text(text, "a template", &error.to_string(), "for example `{{ random(1,100) }}`".to_owned())
         }
+        Err(template::Error::NoData { what, hint }) => node.bad_text(text, "a template", &what, hint),
         Err(template::Error::Unknown { name }) => {
             let known = placeholder_names();
             let near = did_you_mean(&name, known.iter().copied()).filter(|_| text.typed.is_none());

@@ -113,9 +113,9 @@ impl Test {
         matches!(self, Self::Absent)
     }
 
-    /// Whether a header's value passes; none is no header.
+    /// Whether a text passes: a header's value, or one that is checked; none is one that is not there.
     #[must_use]
-    pub fn of_header(&self, value: Option<&[u8]>, room: &mut Room<'_>) -> bool {
+    pub fn of_text(&self, value: Option<&[u8]>, room: &mut Room<'_>) -> bool {
         let Some(value) = value else { return self.of_nothing() };
         let number = || str::from_utf8(value).ok().and_then(|text| text.trim().parse::<f64>().ok());
         match self {
@@ -327,7 +327,7 @@ mod tests {
     fn headers_are_tested_like_values() {
         let values = Values::default();
         let of = |test: &Test, value: Option<&str>| {
-            test.of_header(value.map(str::as_bytes), &mut Room { values: &values, text: &mut String::new() })
+            test.of_text(value.map(str::as_bytes), &mut Room { values: &values, text: &mut String::new() })
         };
         assert!(of(&Test::Is(sought("a")), Some("a")) && !of(&Test::Is(sought("a")), None));
         assert!(of(&Test::Absent, None) && !of(&Test::Absent, Some("a")));
@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn a_matcher_whose_placeholder_has_no_value_does_not_hold_and_says_so() {
         let slot = Placeholder::Variable(crate::config::template::variables::Slot::new(0));
-        let text = Template::compile("{{ token }}", &mut |_| Some(slot)).unwrap();
+        let text = Template::compile("{{ token }}", &mut |_| Ok(Some(slot))).unwrap();
         let mut matchers = Matchers::default();
         matchers.add("contains".into(), Matcher::Contains(Sought::new(text)));
         assert_eq!(verdicts(&matchers, "anything"), "-");

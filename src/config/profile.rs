@@ -4,10 +4,13 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
+    catalogue::Metric,
     config::{
         capture::Captures,
+        data::Data,
         matcher::Matchers,
         profile::{
+            action::Action,
             http::Http,
             socket::{KeepAlive, Message, Reconnect, ReplyIds},
         },
@@ -17,6 +20,7 @@ use crate::{
     units::tags::Tags,
 };
 
+pub mod action;
 pub mod http;
 pub mod socket;
 
@@ -31,6 +35,10 @@ pub struct Profile {
     pub scenarios: Vec<Scenario>,
     /// In the order typed.
     pub thresholds: Vec<Threshold>,
+    /// Metrics of its own, in the order typed.
+    pub metrics: Vec<&'static Metric>,
+    /// Data files, in the order typed.
+    pub data: Arc<[Data]>,
     /// TLS of every connection.
     pub tls: Tls,
     /// How time is kept.
@@ -143,6 +151,8 @@ pub enum Step {
     Http(Box<Http>),
     /// Waits.
     Sleep(Sleep),
+    /// Computes.
+    Do(Action),
     /// Does its steps several times.
     Repeat {
         /// At least 1.
@@ -286,6 +296,8 @@ pub enum SocketStep {
     Expect(Expect),
     /// Waits; messages that come are counted.
     Sleep(Sleep),
+    /// Computes.
+    Do(Action),
     /// Does its steps several times.
     Repeat {
         /// At least 1.

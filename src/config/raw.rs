@@ -4,8 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    catalogue::Metric,
     config::{
         at::{Place, Typed},
+        data::Data,
         profile::{Stage, Step, Timing, Tls, TrendStat},
         threshold::Threshold,
     },
@@ -20,6 +22,8 @@ pub(crate) struct Raw {
     pub(crate) scenarios: Option<Typed<Vec<RawScenario>>>,
     pub(crate) flow: Option<Typed<Arc<[Step]>>>,
     pub(crate) thresholds: Vec<Threshold>,
+    pub(crate) metrics: Vec<&'static Metric>,
+    pub(crate) data: Arc<[Data]>,
     pub(crate) tls: Tls,
     pub(crate) timing: Timing,
     pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,

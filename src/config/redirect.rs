@@ -35,7 +35,7 @@ fn collect<'p>(flow: &'p [Step], targets: &mut BTreeSet<&'p str>) {
             }
             Step::Repeat { steps, .. } => collect(steps, targets),
             Step::WebSocket(socket) => collect_inside(&socket.steps, targets),
-            Step::Sleep(_) => {}
+            Step::Sleep(_) | Step::Do(_) => {}
         }
     }
 }
@@ -60,7 +60,7 @@ fn steps(flow: &mut [Step], address: SocketAddr) {
         match step {
             Step::WebSocket(socket) => redirect(socket, address),
             Step::Repeat { steps: inner, .. } => steps(inner, address),
-            Step::Http(_) | Step::Sleep(_) => {}
+            Step::Http(_) | Step::Sleep(_) | Step::Do(_) => {}
         }
     }
 }

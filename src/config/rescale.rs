@@ -111,7 +111,7 @@ impl Speed {
             Step::WebSocket(socket) => self.socket_steps(&mut socket.steps),
             Step::Sleep(sleep) => self.sleep(sleep),
             Step::Repeat { steps, .. } => self.steps(steps),
-            Step::Http(_) => Ok(()),
+            Step::Http(_) | Step::Do(_) => Ok(()),
         })
     }
 
@@ -129,6 +129,7 @@ impl Speed {
             SocketStep::Send(_)
             | SocketStep::Expect(_)
             | SocketStep::Ping
+            | SocketStep::Do(_)
             | SocketStep::Http(_)
             | SocketStep::Close { .. } => Ok(()),
         })

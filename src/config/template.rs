@@ -10,11 +10,14 @@ pub mod variables;
 use std::fmt::Write;
 
 pub use draws::Draws;
-pub use placeholder::{Error, Placeholder, placeholder_names};
+pub use placeholder::{Column, Error, Placeholder, placeholder_names};
 
-use crate::config::template::{
-    encoding::Encoding,
-    variables::{Form, Variables},
+use crate::config::{
+    data::rows::Rows,
+    template::{
+        encoding::Encoding,
+        variables::{Form, Variables},
+    },
 };
 
 /// What placeholders stand for at one moment of one VU.
@@ -32,6 +35,8 @@ pub struct Values {
     pub now_ms: u64,
     /// What the iteration has captured and set.
     pub variables: Variables,
+    /// The iteration's rows of data files.
+    pub rows: Rows,
     /// What `uuid` and `random` draw from.
     pub draws: Draws,
 }
@@ -59,6 +64,9 @@ pub enum RenderError<'t> {
     /// Nothing has been captured or set under the name in this iteration.
     #[error("`{{{{ {0} }}}}` has no value")]
     Missing(&'t str),
+    /// What `set` would give the name is above [`variables::LARGEST_VALUE`].
+    #[error("the value of `{{{{ {0} }}}}` is larger than 64 KiB")]
+    TooLarge(&'t str),
     /// A line break or another control character where it would end the header or the request line.
     #[error("`{{{{ {0} }}}}` has a control character")]
     Control(&'t str),
@@ -70,14 +78,17 @@ impl Template {
     /// # Errors
     /// Says which placeholder is wrong.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        Self::compile(text, &mut |_| None)
+        Self::compile(text, &mut |_| Ok(None))
     }
 
     /// The same; `resolve` knows further placeholders by what stands between the braces.
     ///
     /// # Errors
     /// Says which placeholder is wrong.
-    pub fn compile(text: &str, resolve: &mut dyn FnMut(&str) -> Option<Placeholder>) -> Result<Self, Error> {
+    pub fn compile(
+        text: &str,
+        resolve: &mut dyn FnMut(&str) -> Result<Option<Placeholder>, Error>,
+    ) -> Result<Self, Error> {
         let mut template = Self::default();
         let mut rest = text;
         while let Some(open) = rest.find("{{") {
@@ -93,7 +104,7 @@ impl Template {
             let name = after[2..close].trim();
             let placeholder = match placeholder::built_in(name)? {
                 Some(placeholder) => placeholder,
-                None => resolve(name).ok_or_else(|| Error::Unknown { name: name.to_owned() })?,
+                None => resolve(name)?.ok_or_else(|| Error::Unknown { name: name.to_owned() })?,
             };
             template.pieces.push(Piece::Value { placeholder, encoding: Encoding::Plain, name: name.into() });
             rest = &after[close + 2..];

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     config::{
         at::{Place, Typed},
+        cardinality::Cardinality,
         context::Context,
         overrides::{MOST_VUS, Overrides},
         profile::{Executor, Profile, Scenario, Stage, Step, TrendStat},
@@ -32,11 +33,17 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
         Some(scenarios) => check.scenarios(scenarios, raw.flow.as_ref()),
         None => check.shorthand(&load, &raw).map(|scenario| vec![scenario]),
     };
+    let scenarios = scenarios?;
+    if let Some(excess) = Cardinality::of(&scenarios, &raw.metrics).excess() {
+        return check.refuse(&raw.place, excess, "each has series of its own in every scenario: split the profile");
+    }
     Some(Profile {
         name: raw.name.unwrap_or_else(|| context.source().stem().to_owned()),
         tags,
-        scenarios: scenarios?,
+        scenarios,
         thresholds: raw.thresholds,
+        metrics: raw.metrics,
+        data: raw.data,
         tls: raw.tls,
         timing: raw.timing,
         summary_trend_stats: raw.summary_trend_stats.unwrap_or_else(|| {

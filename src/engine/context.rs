@@ -29,6 +29,8 @@ pub struct WorkerContext {
     pub scratch: Scratch,
     /// Renders messages.
     pub text: RefCell<String>,
+    /// Renders values that are compared with another one.
+    pub other_text: RefCell<String>,
     /// Pauses and backoff.
     pub random: RefCell<SmallRng>,
     /// For placeholders with wall time.

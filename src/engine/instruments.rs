@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use crate::{
-    catalogue::Family,
+    catalogue::{Family, Metric},
     config::{profile::WebSocket, template::variables::Slot},
-    engine::instruments::requests::RequestSlots,
+    engine::instruments::{custom::CustomSlots, requests::RequestSlots},
     metrics::series::{CounterSlot, GaugeSlot, Series, SeriesTable, TrendSlot},
     plan::{Plan, ScenarioPlan},
     protocol::failure::{ConnectFailure, Disconnect},
     units::tags::Tags,
 };
 
+pub mod custom;
 pub mod requests;
 
 /// Label values of `status`: no response, and the statuses of RFC 9110 and its registry that an
@@ -113,6 +114,9 @@ pub struct ScenarioSlots {
     /// Bytes in.
     pub data_received: CounterSlot,
     captures: CounterSlot,
+    checks: Vec<CounterSlot>,
+    /// Metrics of the profile's own, by their place in it.
+    pub custom: Vec<CustomSlots>,
     /// By the site's place in the program.
     pub sites: Vec<SiteSlots>,
     /// By the request's place in the program.
@@ -172,6 +176,12 @@ impl ScenarioSlots {
     #[must_use]
     pub fn failed(&self, reason: IterationFailure) -> CounterSlot {
         self.failed.offset(reason as usize)
+    }
+
+    /// Slot of a check of the flow, by its place in the program.
+    #[must_use]
+    pub fn check(&self, place: usize, passed: bool) -> CounterSlot {
+        self.checks.get(place).map_or(self.iterations, |check| check.offset(usize::from(!passed)))
     }
 
     /// Slot of a value that could not be captured.
@@ -237,8 +247,9 @@ impl Instruments {
     /// Makes the slots of `plan`. `limits` are thresholds' limits in nanoseconds.
     #[must_use]
     pub fn new(plan: &Plan, run_tags: Tags, limits: &[(Family, u64)]) -> Self {
-        let mut table = SeriesTable::new(run_tags, limits);
-        let scenarios = plan.scenarios.iter().map(|scenario| scenario_slots(&mut table, scenario)).collect();
+        let mut table = SeriesTable::with_custom(run_tags, limits, &plan.metrics);
+        let scenarios =
+            plan.scenarios.iter().map(|scenario| scenario_slots(&mut table, scenario, &plan.metrics)).collect();
         let own = |family| Series { family, labels: Tags::new(), hidden: Tags::new(), always: true };
         let generator = GeneratorSlots {
             send_lag: table.trend(own(Family::SendLag)),
@@ -249,7 +260,7 @@ impl Instruments {
     }
 }
 
-fn scenario_slots(table: &mut SeriesTable, scenario: &ScenarioPlan) -> ScenarioSlots {
+fn scenario_slots(table: &mut SeriesTable, scenario: &ScenarioPlan, custom: &[&'static Metric]) -> ScenarioSlots {
     let mut labels = scenario.tags.clone();
     labels.insert("scenario".to_owned(), scenario.name.clone());
     let hidden = Tags::from([("group".to_owned(), String::new())]);
@@ -269,9 +280,16 @@ fn scenario_slots(table: &mut SeriesTable, scenario: &ScenarioPlan) -> ScenarioS
             scenario.program.names.iter().map(String::as_str),
             |_| true,
         ),
+        checks: scenario.program.checks.iter().map(|name| check_slots(table, series(Family::Checks), name)).collect(),
+        custom: custom.iter().map(|metric| CustomSlots::new(table, metric, &series)).collect(),
         sites: scenario.program.sites.iter().map(|site| site_slots(table, &labels, site)).collect(),
         requests: scenario.program.requests.iter().map(|request| RequestSlots::new(table, &labels, request)).collect(),
     }
+}
+
+fn check_slots(table: &mut SeriesTable, mut series: Series, name: &str) -> CounterSlot {
+    series.labels.insert("check".to_owned(), name.to_owned());
+    table.counter_block(&series, "result", ["pass", "fail"], |_| true)
 }
 
 fn site_slots(table: &mut SeriesTable, scenario: &Tags, site: &WebSocket) -> SiteSlots {

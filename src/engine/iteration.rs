@@ -13,6 +13,7 @@ use crate::{
         template::Values,
     },
     engine::{
+        action,
         context::WorkerContext,
         control::Phase,
         instruments::IterationFailure,
@@ -133,6 +134,13 @@ impl Walk<'_> {
                     }
                     self.values.index = self.index();
                     Ok(())
+                }
+                Op::Do { action, first_check } => {
+                    let slots = &self.vu.scenario.slots;
+                    action::run(self.worker, slots, self.values, action, *first_check).map_err(|error| {
+                        self.worker.failures.log_value(&error);
+                        Stop::Failed(IterationFailure::MissingValue)
+                    })
                 }
                 Op::Sleep(sleep) => self.sleep(*sleep).await,
                 Op::Http { request } => self.request(*request).await,

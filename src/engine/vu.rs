@@ -3,7 +3,13 @@
 use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use crate::{
-    config::template::{Draws, Values, variables::Variables},
+    config::{
+        data::{
+            Data,
+            rows::{Rows, Segment, Turn},
+        },
+        template::{Draws, Values, variables::Variables},
+    },
     engine::{
         context::WorkerContext, control::Control, ids::IdReaders, instruments::ScenarioSlots, ledger::SiteContext,
         reconnects::Reconnects, request::RequestContext,
@@ -18,6 +24,9 @@ pub struct Scenario {
     pub program: Arc<Program>,
     /// Of the draws of its VUs.
     seed: u64,
+    data: Arc<[Data]>,
+    /// Most VUs at one time, on all workers.
+    vus: u64,
     /// Where it is counted.
     pub slots: ScenarioSlots,
     /// What its connections share, by site.
@@ -45,6 +54,8 @@ impl Scenario {
         Self {
             program: Arc::new((*plan.program).clone()),
             seed: Draws::seed_of(worker.seed, &plan.name),
+            data: plan.data.clone(),
+            vus: plan.ramp.max().into(),
             slots: slots.clone(),
             sites: sites.map(Rc::new).collect(),
             requests: plan.program.requests.iter().zip(&slots.requests).map(RequestContext::new).collect(),
@@ -83,7 +94,7 @@ impl Vu {
     #[must_use]
     pub fn values(&self) -> Values {
         let variables = Variables::new(self.scenario.program.names.len());
-        Values { vu: self.number.into(), variables, ..Values::default() }
+        Values { vu: self.number.into(), variables, rows: Rows::new(self.scenario.data.clone()), ..Values::default() }
     }
 
     /// The placeholders' values at the start of an iteration.
@@ -93,6 +104,9 @@ impl Vu {
         values.seq = 0;
         values.now_ms = 0;
         values.variables.clear();
+        let (vu, iteration) = (values.vu, values.iteration);
+        let Scenario { vus, seed, .. } = *self.scenario;
+        values.rows.begin(Turn { vu, vus, iteration, seed, segment: Segment::WHOLE });
         values.draws = Draws::new(self.scenario.seed, values.vu, values.iteration);
     }
 

@@ -145,6 +145,7 @@ impl Worker {
             connector: Connector::new(spec.tls, spec.sockets),
             scratch: Scratch::default(),
             text: RefCell::default(),
+            other_text: RefCell::default(),
             random: RefCell::new(SmallRng::seed_from_u64(spec.seed ^ u64::from(spec.index))),
             wall: spec.wall,
             failures: spec.failures,

@@ -8,7 +8,7 @@ use std::{
 
 use crate::config::{
     capture::Captures,
-    profile::{Expect, Pace, Reply, Sleep, SocketStep, Step, WebSocket, http::Http, socket::Message},
+    profile::{Expect, Pace, Reply, Sleep, SocketStep, Step, WebSocket, action::Action, http::Http, socket::Message},
     template::variables::Slot,
 };
 
@@ -38,6 +38,13 @@ pub enum Op {
     },
     /// Waits; an open connection is served meanwhile.
     Sleep(Sleep),
+    /// Computes.
+    Do {
+        /// What.
+        action: Action,
+        /// Place of its first check in [`Program::checks`].
+        first_check: usize,
+    },
     /// Sends a request and reads its response.
     Http {
         /// Place in [`Program::requests`].
@@ -106,13 +113,16 @@ pub struct Program {
     pub requests: Vec<Http>,
     /// Names of the values that the flow captures, by slot.
     pub names: Vec<String>,
+    /// Names of the checks that [`Op::Do`] counts.
+    pub checks: Vec<String>,
 }
 
 impl Program {
     /// Flattens a flow.
     #[must_use]
     pub fn new(flow: &[Step]) -> Self {
-        let mut program = Self { ops: Vec::new(), sites: Vec::new(), requests: Vec::new(), names: Vec::new() };
+        let mut program =
+            Self { ops: Vec::new(), sites: Vec::new(), requests: Vec::new(), names: Vec::new(), checks: Vec::new() };
         program.steps(flow);
         program
     }
@@ -121,6 +131,7 @@ impl Program {
         for step in steps {
             match step {
                 Step::Sleep(sleep) => self.ops.push(Op::Sleep(*sleep)),
+                Step::Do(action) => self.action(action),
                 Step::Repeat { times, steps } => self.repeat(*times, |program| program.steps(steps)),
                 Step::WebSocket(socket) => self.socket(socket, &mut Nesting::default()),
                 Step::Http(request) => self.request(request),
@@ -132,6 +143,15 @@ impl Program {
         self.ops.push(Op::Http { request: self.requests.len() });
         self.requests.push(request.clone());
         self.captures(&request.capture);
+    }
+
+    fn action(&mut self, action: &Action) {
+        self.ops.push(Op::Do { action: action.clone(), first_check: self.checks.len() });
+        match action {
+            Action::Set(settings) => settings.iter().for_each(|setting| self.name(setting.slot, &setting.name)),
+            Action::Check(checks) => self.checks.extend(checks.iter().map(|check| check.name.clone())),
+            Action::Add(_) => {}
+        }
     }
 
     fn captures(&mut self, captures: &Captures) {
@@ -192,6 +212,7 @@ impl Program {
                 }
                 SocketStep::Ping => self.ops.push(Op::Ping),
                 SocketStep::Sleep(sleep) => self.ops.push(Op::Sleep(*sleep)),
+                SocketStep::Do(action) => self.action(action),
                 SocketStep::Hold { duration } => self.ops.push(Op::Hold { duration: *duration }),
                 SocketStep::Repeat { times, steps } => {
                     around.loops += 1;

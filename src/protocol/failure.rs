@@ -133,7 +133,7 @@ impl ConnectError {
 impl From<RenderError<'_>> for ConnectError {
     fn from(error: RenderError<'_>) -> Self {
         let reason = match error {
-            RenderError::Missing(_) => ConnectFailure::MissingValue,
+            RenderError::Missing(_) | RenderError::TooLarge(_) => ConnectFailure::MissingValue,
             RenderError::Control(_) => ConnectFailure::BadRequest,
         };
         Self::new(reason, error.to_string())

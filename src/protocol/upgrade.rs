@@ -33,7 +33,7 @@ impl Request {
     /// Renders the request of a site.
     ///
     /// # Errors
-    /// A template that makes an invalid path or header value.
+    /// A placeholder without a value, or a template that makes an invalid path or header value.
     pub fn new(site: &profile::WebSocket, values: &Values) -> Result<Self, ConnectError> {
         let target = &site.url;
         let key = generate_key();
@@ -77,7 +77,7 @@ impl Request {
 }
 
 fn malformed(detail: &dyn Display) -> ConnectError {
-    ConnectError::new(ConnectFailure::Other, detail.to_string())
+    ConnectError::new(ConnectFailure::BadRequest, detail.to_string())
 }
 
 /// Sends the request over `transport` and reads the response; returns what came behind it. Has no time limit of its own.

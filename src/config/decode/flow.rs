@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::config::{
-    decode::{address, all, headers, http, name, socket, step, tags, watch},
-    node::{Later, Node},
+    decode::{action, address, all, headers, http, name, socket, step, tags, watch},
+    node::Node,
     profile::{Sleep, Step, Timeouts, WebSocket},
     scope::in_loop,
 };
 
-const KINDS: &[&str] = &["http", "websocket", "sleep", "repeat"];
-const LATER: Later = &["set", "check"];
+const KINDS: &[&str] = &["http", "websocket", "sleep", "repeat", "set", "check", "add"];
 
 /// Largest limit on a message: it bounds what one server can make the agent hold for one connection.
 const LARGEST_MESSAGE: u64 = 1 << 30;
@@ -26,11 +25,12 @@ pub(crate) fn steps(node: &Node<'_>) -> Option<Vec<Step>> {
 }
 
 fn one(node: &Node<'_>) -> Option<Step> {
-    let (kind, value) = step(node, KINDS, LATER)?;
+    let (kind, value) = step(node, KINDS)?;
     match kind {
         "websocket" => websocket(&value).map(|socket| Step::WebSocket(Box::new(socket))),
         "http" => http::http(&value).map(|request| Step::Http(Box::new(request))),
         "sleep" => sleep(&value).map(Step::Sleep),
+        kind if action::KINDS.contains(&kind) => action::action(kind, &value).map(Step::Do),
         _ => {
             let (times, steps) = repeat(&value, steps)?;
             Some(Step::Repeat { times, steps })

@@ -19,6 +19,9 @@ use crate::config::{
 /// Bounds what one expression may take when it is compiled; the library's default of 10 MiB is for one, not for thousands.
 const LARGEST_REGEX: usize = 1 << 20;
 
+/// What a map of a test may have.
+pub(crate) const TESTS: &str = "one of `is`, `exists`, `contains`, `regex`, `min` and `max`";
+
 /// Takes `contains`, `regex` and `json`. Names are as `rampd` counts them, with `what` for the whole text.
 pub(crate) fn matchers(fields: &mut Fields<'_>, what: &str) -> Option<Matchers> {
     let mut matchers = Matchers::default();
@@ -138,9 +141,25 @@ fn test(node: &Node<'_>) -> Option<(Test, String)> {
 
 fn test_of_map(node: &Node<'_>) -> Option<(Test, String)> {
     let mut fields = node.fields("")?;
+    let test = test_in(&mut fields);
+    fields.finish(&[], &BTreeMap::from([("equals", "did you mean `is`?")]));
+    if matches!(node.tree, Tree::Map(entries) if entries.is_empty()) {
+        node.problem("no test in this map", TESTS.to_owned());
+    }
+    test?
+}
+
+/// Takes the one test of a map; none without one.
+#[expect(clippy::option_option, reason = "no test, a wrong one, a test")]
+pub(crate) fn test_in(fields: &mut Fields<'_>) -> Option<Option<(Test, String)>> {
+    let is = fields.take_even_empty("is").map(|node| match node.tree {
+        Tree::Map(_) => node.expected("a value", "for example `is: ok`"),
+        _ => test(&node),
+    });
     let exists = fields.take("exists").map(|node| {
-        node.flag()
-            .map(|flag| if flag { (Test::Exists, "exists".to_owned()) } else { (Test::Absent, "is absent".to_owned()) })
+        let words =
+            |flag| if flag { (Test::Exists, "exists".to_owned()) } else { (Test::Absent, "is absent".to_owned()) };
+        node.flag().map(words)
     });
     let contains = fields
         .take("contains")
@@ -149,17 +168,13 @@ fn test_of_map(node: &Node<'_>) -> Option<(Test, String)> {
         .take("regex")
         .map(|node| regex(&node).map(|(pattern, typed)| (Test::Matches(pattern), format!("matches {typed}"))));
     let bounds = [fields.take("min"), fields.take("max")];
-    fields.finish(&[], &BTreeMap::from([("equals", "write the value itself: `/status: ok`")]));
-    let within = if bounds.iter().all(Option::is_none) { None } else { Some(within(node, bounds)) };
-    let given: Vec<_> = [exists, contains, matches, within].into_iter().flatten().collect();
+    let within = if bounds.iter().all(Option::is_none) { None } else { Some(within(&fields.node, bounds)) };
+    let given: Vec<_> = [is, exists, contains, matches, within].into_iter().flatten().collect();
     if given.len() > 1 {
-        node.problem("more than one test", "`min` and `max` go together, the others stand alone".to_owned());
-        return None;
+        fields.node.problem("more than one test", "`min` and `max` go together, the others stand alone".to_owned());
+        return Some(None);
     }
-    if matches!(node.tree, Tree::Map(entries) if entries.is_empty()) {
-        node.problem("no test in this map", "one of `exists`, `contains`, `regex`, `min` and `max`".to_owned());
-    }
-    given.into_iter().next()?
+    given.into_iter().next()
 }
 
 fn within(node: &Node<'_>, bounds: [Option<Node<'_>>; 2]) -> Option<(Test, String)> {

@@ -5,23 +5,36 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::config::{
     capture::Captures,
     decode::{
-        all,
+        action, all,
         flow::{repeat, sleep, websocket},
         http, matching,
         send::send,
         step,
     },
     matcher::Matchers,
-    node::{Later, Node},
+    node::Node,
     problem::{did_you_mean, shown},
     profile::{Arrivals, Expect, Pace, SocketStep},
     scope::in_loop,
     tree::Tree,
 };
 
-const KINDS: &[&str] =
-    &["send", "expect", "ping", "sleep", "repeat", "every", "hold", "http", "websocket", "on", "close"];
-const LATER: Later = &[];
+const KINDS: &[&str] = &[
+    "send",
+    "expect",
+    "ping",
+    "sleep",
+    "repeat",
+    "every",
+    "hold",
+    "http",
+    "websocket",
+    "on",
+    "close",
+    "set",
+    "check",
+    "add",
+];
 
 const EXPECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -40,12 +53,13 @@ fn repeated(node: &Node<'_>) -> Option<Vec<SocketStep>> {
 }
 
 fn one(node: &Node<'_>) -> Option<SocketStep> {
-    let (kind, value) = step(node, KINDS, LATER)?;
+    let (kind, value) = step(node, KINDS)?;
     match kind {
         "send" => send(&value).map(SocketStep::Send),
         "expect" => expect(&value).map(SocketStep::Expect),
         "sleep" => sleep(&value).map(SocketStep::Sleep),
         "hold" => hold(&value),
+        kind if action::KINDS.contains(&kind) => action::action(kind, &value).map(SocketStep::Do),
         "close" => close(&value),
         "every" => every(&value),
         "ping" => ping(&value),

@@ -22,6 +22,12 @@ impl<'m> Raw<'m> {
         Self(bytes)
     }
 
+    /// A whole value.
+    #[must_use]
+    pub fn of(json: &'m str) -> Self {
+        Self(json.trim_ascii().as_bytes())
+    }
+
     /// The bytes between the quotes, if it is a text.
     fn inside(self) -> Option<&'m [u8]> {
         self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")

@@ -200,7 +200,7 @@ impl ResponseExpect {
     ) {
         self.status.iter().for_each(|statuses| verdict(statuses.contains(response.status)));
         self.max_duration.iter().for_each(|limit| verdict(response.duration <= *limit));
-        self.headers.iter().for_each(|test| verdict(test.test.of_header(header(&test.header), room)));
+        self.headers.iter().for_each(|test| verdict(test.test.of_text(header(&test.header), room)));
         if !self.body.is_empty() {
             let bits = self.body.verdicts(response.body, room);
             (0..self.body.list().len()).for_each(|place| verdict(bits >> place & 1 == 1));

@@ -32,6 +32,17 @@ pub enum Placeholder {
     },
     /// What was captured or set under a name.
     Variable(Slot),
+    /// A cell of the iteration's row of a data file.
+    Data(Column),
+}
+
+/// A column of a data file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Place of the file in the profile.
+    pub file: u16,
+    /// Place of the column in the file.
+    pub column: u32,
 }
 
 const NAMES: [(&str, Placeholder); 6] = [
@@ -56,6 +67,14 @@ pub enum Error {
     Unknown {
         /// What stands between the braces.
         name: String,
+    },
+    /// `data.` with a name or a column that is not there.
+    #[error("{what}")]
+    NoData {
+        /// What is missing.
+        what: String,
+        /// What there is.
+        hint: Option<String>,
     },
     /// `random` without two whole numbers in order.
     #[error("`{{{{ {0} }}}}` wants two whole numbers, the lower one first")]
@@ -105,20 +124,29 @@ impl Placeholder {
             Self::Index => Some(values.index),
             Self::Seq => Some(values.seq),
             Self::NowMs => Some(values.now_ms),
-            Self::Uuid | Self::Random { .. } | Self::Variable(_) => None,
+            Self::Uuid | Self::Random { .. } | Self::Variable(_) | Self::Data(_) => None,
+        }
+    }
+
+    /// A captured, set or looked-up value.
+    fn stored(self, values: &Values) -> Option<(&str, Form)> {
+        match self {
+            Self::Variable(slot) => values.variables.get(slot),
+            Self::Data(Column { file, column }) => values.rows.get(file.into(), column as usize),
+            _ => None,
         }
     }
 
     pub(super) fn form(self, values: &Values) -> Form {
         match self {
             Self::Uuid => Form::Text,
-            Self::Variable(slot) => values.variables.get(slot).map_or(Form::Text, |(_, form)| form),
+            Self::Variable(_) | Self::Data(_) => self.stored(values).map_or(Form::Text, |(_, form)| form),
             Self::Vu | Self::Iteration | Self::Index | Self::Seq | Self::NowMs | Self::Random { .. } => Form::Json,
         }
     }
 
     pub(super) fn is_missing(self, values: &Values) -> bool {
-        matches!(self, Self::Variable(slot) if values.variables.get(slot).is_none())
+        matches!(self, Self::Variable(_) | Self::Data(_)) && self.stored(values).is_none()
     }
 
     pub(super) fn render(self, values: &Values, encoding: Encoding, out: &mut impl Write) -> Result<(), Fault> {
@@ -133,8 +161,8 @@ impl Placeholder {
                 Ok(())
             }
             Self::Uuid => encoding.write(uuid(values, &mut [0; 36]), Form::Text, out),
-            Self::Variable(slot) => {
-                let (text, form) = values.variables.get(slot).ok_or(Fault::Missing)?;
+            Self::Variable(_) | Self::Data(_) => {
+                let (text, form) = self.stored(values).ok_or(Fault::Missing)?;
                 encoding.write(text, form, out)
             }
             Self::Vu | Self::Iteration | Self::Index | Self::Seq | Self::NowMs => Ok(()),

@@ -19,10 +19,12 @@ fn with_variable(text: &str, form: Form) -> Values {
 
 /// `{{ token }}` is slot 0, `{{ other }}` is slot 1 and has no value.
 fn named(text: &str) -> Template {
-    Template::compile(text, &mut |name| match name {
-        "token" => Some(Placeholder::Variable(Slot::new(0))),
-        "other" => Some(Placeholder::Variable(Slot::new(1))),
-        _ => None,
+    Template::compile(text, &mut |name| {
+        Ok(match name {
+            "token" => Some(Placeholder::Variable(Slot::new(0))),
+            "other" => Some(Placeholder::Variable(Slot::new(1))),
+            _ => None,
+        })
     })
     .unwrap()
 }

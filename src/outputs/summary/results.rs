@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// Sections after the checks, in k6's order.
-const SECTIONS: [(Section, &str); 5] = [
+const SECTIONS: [(Section, &str); 6] = [
+    (Section::Custom, "CUSTOM"),
     (Section::Http, "HTTP"),
     (Section::Execution, "EXECUTION"),
     (Section::Network, "NETWORK"),

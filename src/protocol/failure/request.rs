@@ -102,7 +102,7 @@ impl RequestError {
 impl From<RenderError<'_>> for RequestError {
     fn from(error: RenderError<'_>) -> Self {
         let reason = match error {
-            RenderError::Missing(_) => RequestFailure::MissingValue,
+            RenderError::Missing(_) | RenderError::TooLarge(_) => RequestFailure::MissingValue,
             RenderError::Control(_) => RequestFailure::BadRequest,
         };
         Self::new(reason, error.to_string())

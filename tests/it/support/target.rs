@@ -35,6 +35,10 @@ pub(crate) struct Counters {
     pub(crate) max_open: u64,
     pub(crate) messages_in: u64,
     pub(crate) messages_out: u64,
+    pub(crate) binary_in: u64,
+    pub(crate) pings_in: u64,
+    pub(crate) pongs_in: u64,
+    pub(crate) pings_out: u64,
     /// Connections by the code of the close frame received, `none` without one.
     pub(crate) close_codes: BTreeMap<String, u64>,
 }
@@ -49,14 +53,41 @@ impl Target {
     pub(crate) fn start(library: Library, options: &[&str]) -> Self {
         let mut command = command(library);
         command.args(options);
+        Self::serve(&format!("{library:?}"), command)
+    }
+
+    fn serve(name: &str, command: Command) -> Self {
         let mut process = Process::start(command);
         let port = poll(Duration::from_secs(20), || {
-            assert!(!process.has_ended(), "{library:?} ended at once\n{}", process.describe());
+            assert!(!process.has_ended(), "{name} ended at once\n{}", process.describe());
             let line = process.stdout().lines().next().map(str::to_owned)?;
             Some(serde_json::from_str::<Value>(&line).ok()?["port"].as_u64()? as u16)
         });
-        let port = port.unwrap_or_else(|| panic!("{library:?} has not said its port\n{}", process.describe()));
+        let port = port.unwrap_or_else(|| panic!("{name} has not said its port\n{}", process.describe()));
         Self { process, port }
+    }
+
+    /// `tests/servers/values_target.py`.
+    pub(crate) fn values() -> Self {
+        require(&python());
+        let mut command = Command::new(python());
+        command.arg(repository().join("tests/servers/values_target.py"));
+        Self::serve("values_target.py", command)
+    }
+
+    /// `127.0.0.1:PORT`
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Stops or resumes all its threads: the kernel goes on accepting and acknowledging for it.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// Its address.
@@ -69,13 +100,18 @@ impl Target {
         format!("wss://localhost:{}/ws", self.port)
     }
 
-    /// Ends it and reads its counters.
-    pub(crate) fn stop(self) -> Counters {
+    /// Ends it and reads what it printed.
+    pub(crate) fn stop_with_counters(self) -> Value {
         self.process.signal(Signal::SIGTERM);
         let ended = self.process.wait(Duration::from_secs(10));
         let line = ended.stdout.lines().nth(1).unwrap_or_else(|| panic!("no counters\n{}", ended.describe()));
-        let counters: Value = serde_json::from_str(line).expect("counters are JSON");
-        let number = |key: &str| counters[key].as_u64().unwrap_or_else(|| panic!("no {key} in {line}"));
+        serde_json::from_str(line).expect("counters are JSON")
+    }
+
+    /// Ends it and reads its counters.
+    pub(crate) fn stop(self) -> Counters {
+        let counters = self.stop_with_counters();
+        let number = |key: &str| counters[key].as_u64().unwrap_or_else(|| panic!("no {key} in {counters}"));
         Counters {
             opened: number("opened"),
             rejected: number("rejected"),
@@ -83,6 +119,10 @@ impl Target {
             max_open: number("max_open"),
             messages_in: number("messages_in"),
             messages_out: number("messages_out"),
+            binary_in: number("binary_in"),
+            pings_in: number("pings_in"),
+            pongs_in: number("pongs_in"),
+            pings_out: number("pings_out"),
             close_codes: serde_json::from_value(counters["close_codes"].clone()).expect("codes are counted"),
         }
     }
