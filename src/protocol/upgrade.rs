@@ -198,7 +198,7 @@ mod tests {
     fn nothing_can_be_smuggled_in() {
         for (path, value) in [("/a\r\nEvil: 1", "x"), ("/a b", "x"), ("/", "x\r\nEvil: 1"), ("/", "x\0")] {
             let error = Request::new(&site(path, Some(value)), &Values::default()).unwrap_err();
-            assert_eq!(error.reason, ConnectFailure::Other);
+            assert_eq!(error.reason, ConnectFailure::BadRequest);
             assert!(!error.detail.contains("Evil"), "{}", error.detail);
         }
     }

@@ -20,6 +20,7 @@ flow:
       reconnect: { attempts: 3, backoff: { initial: 5ms, max: 1m, jitter: 0 }, rate: 10000 }
       steps:
         - send: subscribe
+        - expect: { count: 1, timeout: 5s }
         - repeat:
             times: 100
             steps: [send: { text: "{{ index }}", reply: fifo }, expect: { count: 1, timeout: 5s }]
