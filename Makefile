@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # Most tests wait for a run to end: six at once take 20 s in place of 55 on two cores.
 TEST_THREADS ?= 6
-.PHONY: help deps test lint fmt doc deny demo bench bench-held bench-speed k6 picture clean
+.PHONY: help deps test lint fmt doc deny demo bench bench-held bench-speed k6 k6-schedules picture clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ bench-speed: ## messages and connections per core beside bare epoll and k6
 
 k6: ## build k6 and Grafana's reader of its formats from their Go modules; check our files with it (needs Go)
 	@scripts/k6
+
+k6-schedules: ## record k6's schedules for the tests of executors (needs Go; on an idle machine)
+	@scripts/k6-schedules
 
 picture: ## docs/images: the terminal of a real run
 	@scripts/picture

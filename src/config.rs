@@ -11,6 +11,7 @@ mod document;
 mod locate;
 mod node;
 mod raw;
+mod scenario_env;
 mod scope;
 mod sockets;
 mod tree;

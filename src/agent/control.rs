@@ -1,6 +1,6 @@
 //! The control thread of a run: starts the workers, watches them, and judges what they counted.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval_at};
 
@@ -14,6 +14,7 @@ use crate::{
         live::Live,
         options::{OnInvalid, Options},
         signals::Signals,
+        steering::Orders,
         stopping::{Stopping, exit},
         telling,
     },
@@ -21,15 +22,19 @@ use crate::{
     clock::{Instant, WallClock},
     config::profile::Profile,
     engine::{
+        commons::Commons,
         failure_log::FailureLog,
-        instruments::Instruments,
+        instruments::{DROPPED_LATE, Instruments},
         limits::{Offer, RESERVED_FILES},
         worker::{self, WorkerSpec},
     },
     exit::Exit,
-    metrics::exposition::{
-        self,
-        run::{RunFacts, RunState},
+    metrics::{
+        exposition::{
+            self,
+            run::{RunFacts, RunState},
+        },
+        series::Series,
     },
     outputs::{
         ndjson::NdjsonOutput,
@@ -56,6 +61,8 @@ pub struct Control {
     live: Live,
     health: Health,
     workers_lost: u64,
+    /// VUs as they have been ordered, by the scenario's place in the plan.
+    ordered: BTreeMap<usize, u32>,
     wall: WallClock,
     json: Vec<NdjsonOutput>,
     publisher: Publisher,
@@ -85,7 +92,19 @@ impl Control {
             .collect::<Result<_, _>>()?;
         let facts = facts::waiting(profile);
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
-        Ok(Self { plan, instruments, facts, live, health, workers_lost: 0, wall, json, publisher, generation: 0 })
+        Ok(Self {
+            plan,
+            instruments,
+            facts,
+            live,
+            health,
+            workers_lost: 0,
+            ordered: BTreeMap::new(),
+            wall,
+            json,
+            publisher,
+            generation: 0,
+        })
     }
 
     /// Starts the workers; the load begins at `live.start`.
@@ -99,12 +118,16 @@ impl Control {
         let failures = Arc::<FailureLog>::default();
         // The embedded target has the other end of every socket in this process too.
         let files = Offer::of_this_machine().files / if options.echo { 2 } else { 1 };
+        let (commons, handed_over) = Commons::new(&self.plan, workers);
+        let (commons, mut handed_over) = (Arc::new(commons), handed_over.into_iter());
         let mut handles = Vec::new();
         for index in 0..workers {
             handles.push(worker::spawn(WorkerSpec {
                 index,
                 workers,
                 plan: self.plan.clone(),
+                commons: commons.clone(),
+                handed_over: handed_over.next(),
                 instruments: self.instruments.clone(),
                 tls: tls::client_config(&profile.tls)?,
                 start: self.live.start,
@@ -128,6 +151,7 @@ impl Control {
         &mut self,
         mut crew: Crew,
         mut requests: Requests,
+        orders: &mut Orders,
         signals: &mut Signals,
         progress: &mut Progress,
     ) -> Result<End, Error> {
@@ -171,6 +195,12 @@ impl Control {
                     self.live.snapshot = snapshot;
                     let page = self.page(false)?;
                     request.respond(page);
+                }
+                Some(order) = orders.next() => {
+                    if let Some((scenario, vus)) = order.carry_out(&self.plan, &crew) {
+                        tracing::info!(scenario = self.plan.scenarios.get(scenario).map(|one| &one.name), vus, "VUs set.");
+                        self.ordered.insert(scenario, vus);
+                    }
                 }
                 _ = ticks.tick() => {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
@@ -262,9 +292,9 @@ impl Control {
 
     fn counts(&self, now: Instant) -> Counts {
         let view = self.live.view(now);
-        let has_slots = self.instruments.table.counters.iter().any(|series| series.family == Family::DroppedIterations);
+        let late = |series: &Series| series.labels.get("reason").is_some_and(|reason| reason == DROPPED_LATE);
         Counts {
-            dropped_slots: has_slots.then(|| view.sum(Family::DroppedIterations, |_| true)),
+            dropped_slots: self.plan.has_arrivals().then(|| view.sum(Family::DroppedIterations, late)),
             samples_dropped: (!self.json.is_empty()).then(|| self.live.snapshot.samples_dropped()),
             workers_lost: self.workers_lost,
         }
@@ -288,7 +318,14 @@ impl Control {
     }
 
     fn page(&mut self, is_final: bool) -> Result<Page, Error> {
-        let facts = facts::present(&self.facts, &self.live, &self.health, &self.plan, &self.wall, Instant::now());
+        let facts = facts::present(
+            &self.facts,
+            &self.live,
+            &self.health,
+            (&self.plan, &self.ordered),
+            &self.wall,
+            Instant::now(),
+        );
         let text = exposition::render(&self.instruments.table, &self.live.snapshot, &facts)?;
         self.generation += 1;
         Ok(Page { text: text.into(), generation: self.generation, is_final })

@@ -52,11 +52,18 @@ enum Stop {
     Lost,
 }
 
-/// Runs one iteration of `vu`.
-pub async fn run(worker: &WorkerContext, vu: &Vu, requests: &mut Requests, values: &mut Values) -> Outcome {
+/// Runs one iteration of `vu`. If it was intended for a `slot`, its first step counts from there, and not from where the
+/// generator came to it; what follows is up to what came before.
+pub async fn run(
+    worker: &WorkerContext,
+    vu: &Vu,
+    requests: &mut Requests,
+    values: &mut Values,
+    slot: Option<Instant>,
+) -> Outcome {
     requests.begin_iteration();
     vu.begin_iteration(values);
-    let mut walk = Walk { worker, vu, requests, sockets: Sockets::default(), values, rounds: Vec::new() };
+    let mut walk = Walk { worker, vu, requests, sockets: Sockets::default(), values, rounds: Vec::new(), slot };
     let stopped = walk.steps().await;
     let sockets = std::mem::take(&mut walk.sockets);
     match stopped {
@@ -81,6 +88,8 @@ struct Walk<'w> {
     values: &'w mut Values,
     /// The loops around the current step, the innermost last.
     rounds: Vec<Round>,
+    /// When the first step was to begin.
+    slot: Option<Instant>,
 }
 
 /// A loop that is being walked.
@@ -203,7 +212,7 @@ impl Walk<'_> {
         let recorder = &self.worker.recorder;
         let probe = self.worker.probe(&scenario.slots);
         recorder.gauge_add(slots.connecting_now, 1);
-        let dialled = Instant::now();
+        let dialled = self.slot.take().unwrap_or_else(Instant::now);
         self.values.now_ms = (self.worker.wall.unix_nanos(dialled) / 1_000_000) as u64;
         // Boxed: its several KiB of handshake state go when the connection is open.
         let opening = Box::pin(self.worker.connector.open(target, self.values, probe));
@@ -246,8 +255,9 @@ impl Walk<'_> {
             return Ok(());
         };
         self.values.seq = self.vu.next_seq();
-        self.values.now_ms = self.worker.now_ms(Instant::now());
-        let running = pin!(self.requests.run(self.worker, self.vu, profile, context, self.values));
+        let intended = self.slot.take().unwrap_or_else(Instant::now);
+        self.values.now_ms = self.worker.now_ms(intended);
+        let running = pin!(self.requests.run(self.worker, self.vu, profile, context, self.values, intended));
         match self.sockets.serve(&self.vu.control, running).await {
             Ended::Counted if self.sockets.lost().is_some() => Err(Stop::Lost),
             Ended::Counted => Ok(()),
@@ -333,7 +343,7 @@ impl Walk<'_> {
         } else {
             self.worker.random.borrow_mut().random_range(sleep.min..=sleep.max)
         };
-        let until = Instant::now() + pause;
+        let until = self.slot.take().unwrap_or_else(Instant::now) + pause;
         match self.sockets.current() {
             Some(_) => self.wait(Goal { until: Some(until), ..Goal::default() }).await,
             None if self.vu.control.pause_until(until, Phase::Cut).await => Ok(()),

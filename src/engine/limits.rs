@@ -70,7 +70,7 @@ impl Needs {
             let (_, sites) = scenario.program.most_sockets();
             let origins = scenario.program.origins().into_iter().map(|(_, address)| (address, 1));
             for (target, each) in sites.into_iter().chain(origins) {
-                *ports.entry(target).or_insert(0) += each * u64::from(scenario.ramp.max());
+                *ports.entry(target).or_insert(0) += each * u64::from(scenario.max_vus());
             }
         }
         Self { files: sockets + RESERVED_FILES, ports }

@@ -1,8 +1,9 @@
 //! A virtual user and the scenario that it plays; what it does is its task ([`super::vu_task`]).
 
-use std::{cell::Cell, rc::Rc, sync::Arc};
+use std::{cell::Cell, future::poll_fn, rc::Rc, sync::Arc, task::Poll};
 
 use crate::{
+    clock::Instant,
     config::{
         data::{
             Data,
@@ -11,10 +12,17 @@ use crate::{
         template::{Draws, Values, variables::Variables},
     },
     engine::{
-        context::WorkerContext, control::Control, ids::IdReaders, instruments::ScenarioSlots, ledger::SiteContext,
-        reconnects::Reconnects, request::RequestContext,
+        context::WorkerContext,
+        control::{Control, Phase},
+        ids::IdReaders,
+        instruments::ScenarioSlots,
+        ledger::SiteContext,
+        purse::Purse,
+        reconnects::Reconnects,
+        request::RequestContext,
+        waiting_vus::WaitingVus,
     },
-    plan::{ScenarioPlan, program::Program},
+    plan::{ScenarioPlan, program::Program, segment},
 };
 
 /// What the VUs of one scenario on one worker share.
@@ -27,6 +35,7 @@ pub struct Scenario {
     data: Arc<[Data]>,
     /// Most VUs at one time, on all workers.
     vus: u64,
+    segment: segment::Segment,
     /// Where it is counted.
     pub slots: ScenarioSlots,
     /// What its connections share, by site.
@@ -55,12 +64,26 @@ impl Scenario {
             program: Arc::new((*plan.program).clone()),
             seed: Draws::seed_of(worker.seed, &plan.name),
             data: plan.data.clone(),
-            vus: plan.ramp.max().into(),
+            vus: plan.max_vus().into(),
+            segment: plan.segment,
             slots: slots.clone(),
             sites: sites.map(Rc::new).collect(),
             requests: plan.program.requests.iter().zip(&slots.requests).map(RequestContext::new).collect(),
         }
     }
+}
+
+/// What gives a VU its iterations.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// One follows the other.
+    Loop,
+    /// So many.
+    Each(u64),
+    /// As long as there are some.
+    Shared(Rc<Purse>),
+    /// One for each slot that it is given.
+    Slots(Rc<WaitingVus>),
 }
 
 /// One virtual user.
@@ -71,6 +94,11 @@ pub struct Vu {
     /// What it has been told.
     pub control: Control,
     number: u32,
+    source: Source,
+    /// Iterations that it may still begin, of [`Source::Each`].
+    left: Cell<u64>,
+    /// When its next iteration was to begin.
+    slot: Cell<Option<Instant>>,
     iteration: Cell<u64>,
     seq: Cell<u64>,
     running: Cell<bool>,
@@ -79,11 +107,15 @@ pub struct Vu {
 impl Vu {
     /// The VU `number` (from 1) of a scenario, not yet running.
     #[must_use]
-    pub fn new(scenario: Rc<Scenario>, number: u32) -> Self {
+    pub fn new(scenario: Rc<Scenario>, number: u32, source: Source) -> Self {
+        let left = if let Source::Each(iterations) = source { iterations } else { 0 };
         Self {
             scenario,
             control: Control::default(),
             number,
+            source,
+            left: Cell::new(left),
+            slot: Cell::new(None),
             iteration: Cell::new(0),
             seq: Cell::new(0),
             running: Cell::new(false),
@@ -105,15 +137,65 @@ impl Vu {
         values.now_ms = 0;
         values.variables.clear();
         let (vu, iteration) = (values.vu, values.iteration);
-        let Scenario { vus, seed, .. } = *self.scenario;
-        values.rows.begin(Turn { vu, vus, iteration, seed, segment: Segment::WHOLE });
-        values.draws = Draws::new(self.scenario.seed, values.vu, values.iteration);
+        let Scenario { vus, seed, segment, .. } = *self.scenario;
+        let share = Segment { index: segment.index(), count: segment.of() };
+        values.rows.begin(Turn { vu, vus, iteration, seed, segment: share });
+        // The VU's number in the whole fleet, so that no two agents draw the same.
+        values.draws = Draws::new(seed, segment.number(self.number.saturating_sub(1)).into(), iteration);
     }
 
     /// Its number, from 1.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number.into()
+    }
+
+    /// Whether it waits for slots, and is in use during its iterations only.
+    #[must_use]
+    pub fn waits_for_slots(&self) -> bool {
+        matches!(self.source, Source::Slots(_))
+    }
+
+    /// Its next iteration was to begin at `slot`.
+    pub fn begin_at(&self, slot: Instant) {
+        self.slot.set(Some(slot));
+        self.control.wake();
+    }
+
+    /// From now on the VU can be given a slot.
+    pub fn wait_for_slots(self: &Rc<Self>) {
+        if let Source::Slots(waiting) = &self.source {
+            waiting.wait(self.clone());
+        }
+    }
+
+    /// Waits for the slot that it is given; none when it has been told to stop before.
+    pub async fn next_slot(&self) -> Option<Instant> {
+        poll_fn(|cx| match self.slot.take() {
+            Some(slot) => Poll::Ready(Some(slot)),
+            None => self.control.poll_reached(cx, Phase::Stopping).map(|()| None),
+        })
+        .await
+    }
+
+    /// Takes one more iteration, if there is one.
+    #[must_use]
+    pub fn take_iteration(&self) -> bool {
+        match &self.source {
+            Source::Loop => true,
+            Source::Each(_) => {
+                let left = self.left.get();
+                self.left.set(left.saturating_sub(1));
+                left > 0
+            }
+            Source::Shared(purse) => purse.take(Instant::now()),
+            Source::Slots(_) => false,
+        }
+    }
+
+    /// Iterations of its own that it will not begin any more.
+    pub fn give_up(&self) -> u64 {
+        self.left.replace(0)
     }
 
     /// Numbers the messages of this VU from 0.

@@ -16,7 +16,7 @@ use crate::{
 /// What has been counted by the run itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counts {
-    /// Iterations that could not be started; none if no scenario has slots for them.
+    /// Iterations that were not started because the generator was late; none without arrival rates.
     pub dropped_slots: Option<u64>,
     /// Samples missing from the JSON output; none without one.
     pub samples_dropped: Option<u64>,
@@ -32,6 +32,7 @@ pub(super) struct Totals {
     pub(super) counts: Counts,
     send_lag: Option<Trend>,
     read_lag: Option<Trend>,
+    start_lag: Option<Trend>,
     loop_lag: Option<Trend>,
 }
 
@@ -51,6 +52,7 @@ impl Totals {
             counts,
             send_lag: trend(slots.send_lag),
             read_lag: trend(slots.read_lag),
+            start_lag: slots.start_lag.and_then(trend),
             loop_lag: trend(slots.loop_lag),
         }
     }
@@ -77,6 +79,7 @@ pub(super) fn signals(from: &Totals, to: &Totals, happened: Happened) -> Signals
     Signals {
         send_lag: lag(from.send_lag.as_ref(), to.send_lag.as_ref()),
         read_lag: lag(from.read_lag.as_ref(), to.read_lag.as_ref()),
+        start_lag: lag(from.start_lag.as_ref(), to.start_lag.as_ref()),
         loop_lag: lag(from.loop_lag.as_ref(), to.loop_lag.as_ref()),
         run_queue: grown(from.kernel.run_queue, to.kernel.run_queue).map(|waited| share(waited, elapsed * workers)),
         cpu_pressure: grown(from.kernel.cpu_pressure, to.kernel.cpu_pressure).map(|some| share(some, elapsed)),

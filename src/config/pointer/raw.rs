@@ -35,7 +35,7 @@ impl<'m> Raw<'m> {
 
     /// The text itself, if it is one without escapes.
     fn plain(self) -> Option<&'m [u8]> {
-        self.inside().filter(|inside| memchr::memchr(b'\\', inside).is_none())
+        self.inside().filter(|inside| !inside.contains(&b'\\'))
     }
 
     /// Whether it is a text.

@@ -7,6 +7,8 @@ pub enum Reason {
     SendLag,
     /// Messages were read later than they arrived.
     ReadLag,
+    /// Iterations began later than their slots.
+    StartLag,
     /// The workers' events were late.
     LoopLag,
     /// The workers waited for a core.
@@ -15,7 +17,7 @@ pub enum Reason {
     CpuPressure,
     /// The CPU quota was used up.
     Throttled,
-    /// Iterations could not be started.
+    /// Iterations could not be started because the generator was late.
     DroppedSlots,
     /// The process stood still.
     ClockGap,
@@ -29,9 +31,10 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SendLag,
         Self::ReadLag,
+        Self::StartLag,
         Self::LoopLag,
         Self::RunQueue,
         Self::CpuPressure,
@@ -49,6 +52,7 @@ impl Reason {
         match self {
             Self::SendLag => "send_lag",
             Self::ReadLag => "read_lag",
+            Self::StartLag => "start_lag",
             Self::LoopLag => "loop_lag",
             Self::RunQueue => "run_queue",
             Self::CpuPressure => "cpu_pressure",
@@ -65,11 +69,14 @@ impl Reason {
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::SendLag | Self::ReadLag | Self::LoopLag | Self::RunQueue | Self::CpuPressure => {
-                "use more cores or pods, lower the rate, or keep other work off the machine"
-            }
+            Self::SendLag
+            | Self::ReadLag
+            | Self::StartLag
+            | Self::LoopLag
+            | Self::RunQueue
+            | Self::CpuPressure
+            | Self::DroppedSlots => "use more cores or pods, lower the rate, or keep other work off the machine",
             Self::Throttled => "raise the container's CPU limit, use more pods, or lower the rate",
-            Self::DroppedSlots => "allow more VUs, or lower the rate",
             Self::ClockGap => "run again where the process is not stopped and the machine not paused",
             Self::ClockStep => "run again when the machine's clock is in step",
             Self::SamplesDropped => "write to a faster disk; the metrics are complete",
