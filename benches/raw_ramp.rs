@@ -39,8 +39,8 @@ fn schedule() -> (Vec<Duration>, Vec<Duration>) {
     let (mut starts, mut stops) = (Vec::new(), Vec::new());
     let (mut begin, mut from) = (0.0, 0.0);
     for (length, target) in STAGES {
-        for step in 1..=(target - from as f64).abs() as u32 {
-            let at = Duration::from_secs_f64(begin + length * f64::from(step) / (target - from as f64).abs());
+        for step in 1..=(target - from).abs() as u32 {
+            let at = Duration::from_secs_f64(begin + length * f64::from(step) / (target - from).abs());
             if target > from { starts.push(at) } else { stops.push(at) }
         }
         begin += length;

@@ -121,6 +121,9 @@ families! {
     VusMax = Gauge "vus_max" [] "Virtual users that the plan provides for (k6: vus_max).";
     DataSent = Counter "data_sent_bytes_total" [] "Bytes written to sockets, TLS and framing included (k6: data_sent).";
     DataReceived = Counter "data_received_bytes_total" [] "Bytes read from sockets, TLS and framing included (k6: data_received).";
+    DnsLookup = Trend "dns_lookup_seconds" [] "Time of a name look-up that was answered with addresses, its repetitions included; cached answers are not look-ups.";
+    DnsLookups = Counter "dns_lookups_total" ["result"] "Name look-ups by result; cached answers are not look-ups.";
+    ConnectFallbacks = Counter "connect_fallbacks_total" [] "Connections opened over the family of addresses that is not preferred, because the preferred one failed or did not answer soon.";
     SendLag = Trend "rampd_send_lag_seconds" [] "The generator's own delay: from the intended send of a message to the kernel's acceptance.";
     ReadLag = Trend "rampd_read_lag_seconds" [] "The generator's own delay: from the kernel's receive time stamp to our read.";
     StartLag = Trend "rampd_start_lag_seconds" [] "The generator's own delay: from the slot of an arrival rate to the begin of its iteration.";
@@ -282,8 +285,11 @@ pub const METRICS: &[Metric] = &[
     ),
     metric("vus", MetricKind::Gauge, Contains::Default, Family::Vus, Section::Execution),
     metric("vus_max", MetricKind::Gauge, Contains::Default, Family::VusMax, Section::Execution),
+    metric("connect_fallbacks", MetricKind::Counter, Contains::Default, Family::ConnectFallbacks, Section::Network),
     metric("data_received", MetricKind::Counter, Contains::Data, Family::DataReceived, Section::Network),
     metric("data_sent", MetricKind::Counter, Contains::Data, Family::DataSent, Section::Network),
+    metric("dns_lookup", MetricKind::Trend, Contains::Time, Family::DnsLookup, Section::Network),
+    metric("dns_lookups", MetricKind::Counter, Contains::Default, Family::DnsLookups, Section::Network),
     metric("ws_closes", MetricKind::Counter, Contains::Default, Family::WsCloses, Section::WebSocket),
     Metric {
         name: "ws_connect_failed",

@@ -168,13 +168,13 @@ impl Plan {
     /// each origin that it has sent a request to.
     #[must_use]
     pub fn peak_sockets(&self) -> u64 {
-        self.peak(|scenario| scenario.program.origins().len() as u64 + scenario.program.most_sockets().0)
+        self.peak(|scenario| scenario.program.origins().len() as u64 + scenario.program.most_sockets(|_| ()).0)
     }
 
     /// Most WebSockets among them.
     #[must_use]
     pub fn peak_websockets(&self) -> u64 {
-        self.peak(|scenario| scenario.program.most_sockets().0)
+        self.peak(|scenario| scenario.program.most_sockets(|_| ()).0)
     }
 
     /// Scenarios whose windows overlap add up; within its window a scenario counts with its highest

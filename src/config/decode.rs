@@ -4,19 +4,25 @@
 mod action;
 mod address;
 mod data;
+mod dns;
 mod executors;
 mod flow;
 mod headers;
+mod hosts;
 mod http;
+mod identity;
 mod matching;
 mod message;
 mod metrics;
+mod network;
 mod scenarios;
 mod send;
 mod socket;
 mod thresholds;
 mod tls;
 mod watch;
+
+pub(crate) use network::each;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -36,7 +42,7 @@ use crate::{
     units::tags::Tags,
 };
 
-const LATER: Later = &["network", "observe", "fleet"];
+const LATER: Later = &["observe", "fleet"];
 
 /// Reads the whole profile.
 pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
@@ -68,6 +74,10 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     let thresholds = fields.take("thresholds").map(|node| thresholds::thresholds(&node)).unwrap_or_default();
     let mut tls = fields.take("tls").map(|node| tls::tls(&node)).unwrap_or_default();
     tls.insecure_skip_verify |= fields.take("insecureSkipTLSVerify").and_then(|node| node.flag()).unwrap_or_default();
+    if let Some(node) = fields.take("tlsVersion") {
+        tls::versions(&node, &mut tls);
+    }
+    let (network, proxied) = network::network(&mut fields);
     let summary_trend_stats = fields.take("summaryTrendStats").and_then(|node| trend_stats(&node));
     let timing = Timing {
         latency_clock: choice(
@@ -78,7 +88,15 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         precision: choice(&mut fields, "precision", &[("timer", Precision::Timer), ("spin", Precision::Spin)]),
         seed: fields.take("seed").and_then(|node| node.whole(&(0..=u64::MAX))),
     };
-    let meant = fields.finish(LATER, &BTreeMap::new());
+    let meant = fields.finish(
+        LATER,
+        &BTreeMap::from([
+            ("tlsAuth", "did you mean `tls: { certFile: client.pem, keyFile: client.key }`?"),
+            ("tlsCipherSuites", "the suites are rustls' own, of TLS 1.2 and 1.3; `tlsVersion` chooses between those"),
+            ("localIPs", "did you mean `network: { sourceAddresses: [10.0.0.1-10.0.0.9] }`?"),
+            ("proxy", "did you mean `network: { proxy: \"http://proxy:3128\" }`?"),
+        ]),
+    );
     Some(Raw {
         name,
         tags,
@@ -89,6 +107,8 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         metrics: context.metrics.take(),
         data: context.data.take().unwrap_or_default().into(),
         tls,
+        network,
+        proxied,
         timing,
         summary_trend_stats,
         place: root.place(),

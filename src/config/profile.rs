@@ -12,6 +12,7 @@ use crate::{
         profile::{
             action::Action,
             http::Http,
+            network::Network,
             socket::{KeepAlive, Message, Reconnect, ReplyIds},
         },
         template::Template,
@@ -22,7 +23,10 @@ use crate::{
 
 pub mod action;
 pub mod executor;
+pub mod hosts;
 pub mod http;
+pub mod network;
+pub mod proxy;
 pub mod socket;
 
 pub use executor::{Executor, RateStage, Stage, VuPool};
@@ -44,6 +48,8 @@ pub struct Profile {
     pub data: Arc<[Data]>,
     /// TLS of every connection.
     pub tls: Tls,
+    /// How connections find and reach their servers.
+    pub network: Network,
     /// How time is kept.
     pub timing: Timing,
     /// Columns of trends in the summary and the export; k6's default is avg, min, med, max, p(90), p(95).
@@ -171,6 +177,8 @@ pub struct WebSocket {
     pub idle_timeout: Option<Duration>,
     /// What follows when it ends early; the iteration fails if not given.
     pub reconnect: Option<Reconnect>,
+    /// How it ends.
+    pub close_mode: CloseMode,
     /// What happens on the connection; may be empty.
     pub steps: Vec<SocketStep>,
 }
@@ -256,6 +264,18 @@ impl Default for Timeouts {
             reply: Duration::from_secs(30),
         }
     }
+}
+
+/// How a WebSocket ends that is not lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CloseMode {
+    /// Our close frame, the server's, and the end of TCP, which RFC 6455 leaves to the server.
+    #[default]
+    Graceful,
+    /// A reset without a close frame, as of a client that is gone. No local port stays in TIME_WAIT.
+    Reset,
+    /// The server's close frame is waited for, as long as `timeouts.close`; after that as `Graceful`.
+    ServerFirst,
 }
 
 /// One step on an open connection.
@@ -374,10 +394,52 @@ impl Expect {
 }
 
 /// TLS of a profile's connections.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// PEM certificates to trust beside the built-in roots.
     pub ca_file: Option<PathBuf>,
     /// Accepts any certificate; said loudly at the start.
     pub insecure_skip_verify: bool,
+    /// Who we are, for servers that ask (mTLS).
+    pub identity: Option<Identity>,
+    /// Asked for (SNI) and looked for in the server's certificate, in place of the URL's host.
+    pub server_name: Option<String>,
+    /// Lowest version spoken.
+    pub min_version: TlsVersion,
+    /// Highest version spoken.
+    pub max_version: TlsVersion,
+    /// Whether a server's sessions are resumed; otherwise each handshake is a full one.
+    pub resumption: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            insecure_skip_verify: false,
+            identity: None,
+            server_name: None,
+            min_version: TlsVersion::Tls12,
+            max_version: TlsVersion::Tls13,
+            resumption: true,
+        }
+    }
+}
+
+/// Files of a certificate and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// PEM: our certificate first, then those that lead from it to a root.
+    pub certificates: PathBuf,
+    /// PEM: PKCS#8, PKCS#1 or SEC1, not encrypted.
+    pub key: PathBuf,
+}
+
+/// Versions that are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
 }

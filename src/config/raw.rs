@@ -8,7 +8,7 @@ use crate::{
     config::{
         at::{Place, Typed},
         data::Data,
-        profile::{RateStage, Stage, Step, Timing, Tls, TrendStat},
+        profile::{RateStage, Stage, Step, Timing, Tls, TrendStat, network::Network},
         threshold::Threshold,
     },
     units::{rate::Rate, tags::Tags},
@@ -25,6 +25,9 @@ pub(crate) struct Raw {
     pub(crate) metrics: Vec<&'static Metric>,
     pub(crate) data: Arc<[Data]>,
     pub(crate) tls: Tls,
+    pub(crate) network: Network,
+    /// `proxy:` says who goes through what; otherwise the environment does.
+    pub(crate) proxied: bool,
     pub(crate) timing: Timing,
     pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,
     /// The whole file, for problems with what is not there.

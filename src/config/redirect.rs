@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
-use crate::config::profile::{Profile, SocketStep, Step, Target, WebSocket};
+use crate::config::profile::{Profile, SocketStep, Step, Target, WebSocket, proxy::Except};
 
 impl Profile {
     /// The profile with every WebSocket going to `address` over plain TCP; paths and queries stay.
@@ -10,6 +10,7 @@ impl Profile {
     #[must_use]
     pub fn redirected(&self, address: SocketAddr) -> Self {
         let mut profile = self.clone();
+        profile.network.proxies.except.push(Except::address(address));
         for scenario in &mut profile.scenarios {
             let mut flow = scenario.flow.to_vec();
             steps(&mut flow, address);

@@ -43,6 +43,7 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
         metrics: raw.metrics,
         data: raw.data,
         tls: raw.tls,
+        network: raw.network,
         timing: raw.timing,
         summary_trend_stats: raw.summary_trend_stats.unwrap_or_else(|| {
             use TrendStat::{Avg, Max, Med, Min, Percentile};

@@ -8,7 +8,10 @@ use crate::{
     engine::instruments::{custom::CustomSlots, requests::RequestSlots},
     metrics::series::{CounterSlot, GaugeSlot, Series, SeriesTable, TrendSlot},
     plan::{Plan, ScenarioPlan, work::Work},
-    protocol::failure::{ConnectFailure, Disconnect},
+    protocol::{
+        failure::{ConnectFailure, Disconnect},
+        meter::{LookedUp, NetworkSlots},
+    },
     units::tags::Tags,
 };
 
@@ -97,6 +100,8 @@ pub struct Instruments {
     pub scenarios: Vec<ScenarioSlots>,
     /// What the generator costs the measurement.
     pub generator: GeneratorSlots,
+    /// How connections find their servers.
+    pub network: NetworkSlots,
 }
 
 /// Slots of the generator's own delays, for all scenarios together.
@@ -282,7 +287,17 @@ impl Instruments {
             start_lag: plan.has_arrivals().then(|| table.trend(own(Family::StartLag))),
             loop_lag: table.trend(own(Family::LoopLag)),
         };
-        Self { table: Arc::new(table), scenarios, generator }
+        let network = NetworkSlots {
+            lookup: table.trend(own(Family::DnsLookup)),
+            lookups: table.counter_block(
+                &own(Family::DnsLookups),
+                "result",
+                LookedUp::ALL.iter().map(|outcome| outcome.label()),
+                |_| true,
+            ),
+            fallbacks: table.counter(own(Family::ConnectFallbacks)),
+        };
+        Self { table: Arc::new(table), scenarios, generator, network }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{rc::Rc, time::Duration};
 
 use crate::{
     clock::Instant,
-    config::profile::{Timeouts, socket::KeepAlive},
+    config::profile::{CloseMode, Timeouts, socket::KeepAlive},
     engine::{
         ids::{IdReaders, Ids},
         instruments::{ClosedBy, GeneratorSlots, SiteSlots},
@@ -44,6 +44,8 @@ pub struct SiteContext {
     pub idle_timeout: Option<Duration>,
     /// What follows an early end.
     pub reconnect: Option<Reconnects>,
+    /// How connections end.
+    pub close_mode: CloseMode,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -304,6 +306,7 @@ flow:
             keep_alive: None,
             idle_timeout: None,
             reconnect: None,
+            close_mode: CloseMode::default(),
         })
     }
 

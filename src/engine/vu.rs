@@ -59,6 +59,7 @@ impl Scenario {
             keep_alive: site.keep_alive,
             idle_timeout: site.idle_timeout,
             reconnect: site.reconnect.map(|policy| Reconnects::new(policy, worker.workers)),
+            close_mode: site.close_mode,
         });
         Self {
             program: Arc::new((*plan.program).clone()),

@@ -12,7 +12,6 @@ use std::{
 };
 
 use rand::{SeedableRng, rngs::SmallRng};
-use rustls::ClientConfig;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -22,7 +21,7 @@ mod scenarios;
 
 use crate::{
     clock::{Instant, WallClock},
-    config::profile::{LatencyClock, Timing},
+    config::profile::{LatencyClock, Timing, network::Network},
     engine::{
         commons::{Commons, Handover},
         context::WorkerContext,
@@ -38,7 +37,7 @@ use crate::{
     },
     metrics::{recorder::Recorder, samples::SampleSender, snapshot::Snapshot},
     plan::{Change, Plan, segment::Segment, work::Work},
-    protocol::{connect::Connector, http::Scratch},
+    protocol::{connect::Connector, http::Scratch, meter::Meter, tls::ClientConfigs},
 };
 
 /// Commands waiting for one worker; the control thread sends one at a time of each kind.
@@ -60,7 +59,9 @@ pub struct WorkerSpec {
     /// The run's slots.
     pub instruments: Arc<Instruments>,
     /// TLS settings of this worker.
-    pub tls: Arc<ClientConfig>,
+    pub tls: ClientConfigs,
+    /// How connections find their servers.
+    pub network: Arc<Network>,
     /// When the plan begins.
     pub start: Instant,
     /// For placeholders with wall time.
@@ -162,9 +163,10 @@ impl Worker {
         let pacer = Pacer::new(spec.timing.precision)?;
         let recorder = Rc::new(Recorder::new(&spec.instruments.table, spec.start, spec.samples));
         let segment = Segment::new(spec.index, spec.workers).unwrap_or(Segment::WHOLE);
+        let meter = Meter::new(recorder.clone(), spec.instruments.network);
         let context = Rc::new(WorkerContext {
+            connector: Connector::new(spec.tls, spec.network, meter, spec.index, spec.sockets),
             recorder,
-            connector: Connector::new(spec.tls, spec.sockets),
             scratch: Scratch::default(),
             text: RefCell::default(),
             other_text: RefCell::default(),

@@ -8,7 +8,9 @@ use std::{
 
 use crate::config::{
     capture::Captures,
-    profile::{Expect, Pace, Reply, Sleep, SocketStep, Step, WebSocket, action::Action, http::Http, socket::Message},
+    profile::{
+        Expect, Pace, Reply, Sleep, SocketStep, Step, Target, WebSocket, action::Action, http::Http, socket::Message,
+    },
     template::variables::Slot,
 };
 
@@ -250,18 +252,18 @@ impl Program {
         }
     }
 
-    /// Most connections that one VU has open at one time, in all and by `host:port`.
+    /// Most connections that one VU has open at one time, in all and by where they go to.
     #[must_use]
-    pub fn most_sockets(&self) -> (u64, BTreeMap<String, u64>) {
+    pub fn most_sockets<P: Ord + Clone>(&self, place: impl Fn(&Target) -> P) -> (u64, BTreeMap<P, u64>) {
         let (mut open, mut most, mut each) = (Vec::new(), 0, BTreeMap::new());
         // Sites stand in the order in which they are opened.
         for site in &self.sites {
             open.truncate(site.depth);
-            open.push(site.url.address());
+            open.push(place(&site.url));
             most = most.max(open.len() as u64);
-            for address in &open {
-                let count = open.iter().filter(|other| *other == address).count() as u64;
-                let known = each.entry(address.clone()).or_insert(0);
+            for here in &open {
+                let count = open.iter().filter(|other| *other == here).count() as u64;
+                let known = each.entry(here.clone()).or_insert(0);
                 *known = count.max(*known);
             }
         }
@@ -329,7 +331,7 @@ impl Program {
 mod tests {
     use super::*;
     use crate::config::{
-        profile::{Send, Target, Timeouts},
+        profile::{Send, Timeouts},
         template::Template,
     };
 
@@ -357,6 +359,7 @@ mod tests {
             keep_alive: None,
             idle_timeout: None,
             reconnect: None,
+            close_mode: Default::default(),
             steps,
         }
     }
@@ -461,7 +464,7 @@ mod tests {
         ])];
         let program = Program::new(&flow);
         assert_eq!(sends_by_depth(&program), [0, 1, 0, 1, 0, 1, 0]);
-        assert_eq!(program.most_sockets(), (2, BTreeMap::from([("localhost:80".to_owned(), 2)])));
+        assert_eq!(program.most_sockets(Target::address), (2, BTreeMap::from([("localhost:80".to_owned(), 2)])));
         assert_eq!(program.messages(), 7);
     }
 

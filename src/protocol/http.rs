@@ -25,6 +25,7 @@ use crate::{
             message::Message,
             stream::{Stream, Timeline},
         },
+        tls::Alpn,
         transport::Probe,
     },
 };
@@ -204,7 +205,7 @@ async fn open(
     around: &Surroundings<'_>,
 ) -> Result<Kept, RequestError> {
     let dialling = Instant::now();
-    let dialled = around.connector.dial(target, limit, (around.probe)()).await?;
+    let dialled = around.connector.dial(target, Alpn::Http1, limit, (around.probe)()).await?;
     around.recorder.add(around.slots.opened, 1);
     let opened = Opened::new(around.recorder.clone(), around.slots.open);
     let stream = Stream::new(dialled.transport, timeline.clone(), around.scratch.clone());

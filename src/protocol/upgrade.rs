@@ -172,6 +172,7 @@ mod tests {
             idle_timeout: None,
             reconnect: None,
             max_message_size: 1 << 20,
+            close_mode: Default::default(),
             steps: vec![],
         }
     }

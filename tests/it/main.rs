@@ -8,6 +8,7 @@
 
 mod architecture;
 mod cli;
+mod dns;
 mod echo_target;
 mod executors;
 mod exit_codes;
@@ -17,11 +18,14 @@ mod http_faults;
 mod k6_formats;
 mod linger;
 mod metrics_page;
+mod network;
+mod proxy;
 mod readme;
 mod reconnect;
 mod sockets;
 mod support;
 mod tls;
+mod tls_identity;
 mod truth;
 mod values;
 mod websocket;

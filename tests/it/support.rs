@@ -2,7 +2,10 @@
 //! thread is ended on drop.
 
 pub(crate) mod agent;
+pub(crate) mod authority;
 pub(crate) mod certificate;
+pub(crate) mod connect_proxy;
+pub(crate) mod dns;
 pub(crate) mod exact;
 pub(crate) mod exposition;
 pub(crate) mod faults;
@@ -12,6 +15,7 @@ pub(crate) mod identities;
 pub(crate) mod nginx;
 pub(crate) mod process;
 pub(crate) mod results;
+pub(crate) mod run;
 pub(crate) mod scraper;
 pub(crate) mod scratch;
 pub(crate) mod target;

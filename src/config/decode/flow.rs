@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::config::{
-    decode::{action, address, all, headers, http, name, socket, step, tags, watch},
+    decode::{action, address, all, choice, headers, http, name, socket, step, tags, watch},
     node::Node,
-    profile::{Sleep, Step, Timeouts, WebSocket},
+    profile::{CloseMode, Sleep, Step, Timeouts, WebSocket},
     scope::in_loop,
 };
 
@@ -79,6 +79,11 @@ pub(crate) fn websocket(node: &Node<'_>) -> Option<WebSocket> {
     let subprotocols = fields.take("subprotocols").map_or(Some(Vec::new()), |node| headers::subprotocols(&node));
     let timeouts = fields.take("timeouts").map_or(Some(Timeouts::default()), |node| timeouts(&node));
     let size = fields.take("maxMessageSize").map_or(Some(1 << 20), |node| node.size(&(1..=LARGEST_MESSAGE)));
+    let close_mode = choice(
+        &mut fields,
+        "closeMode",
+        &[("graceful", CloseMode::Graceful), ("rst", CloseMode::Reset), ("server-first", CloseMode::ServerFirst)],
+    );
     let watch = watch::take(&mut fields);
     let outer = node.context.sockets.borrow().current();
     let entered = node.context.sockets.borrow_mut().enter(name.clone().flatten());
@@ -110,6 +115,7 @@ pub(crate) fn websocket(node: &Node<'_>) -> Option<WebSocket> {
         keep_alive: watch.keep_alive?,
         idle_timeout: watch.idle_timeout?,
         reconnect: watch.reconnect?,
+        close_mode,
         steps: steps?,
     })
 }

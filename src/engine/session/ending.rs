@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     clock::Instant,
+    config::profile::CloseMode,
     engine::{
         control::Control,
         instruments::ClosedBy,
@@ -20,12 +21,16 @@ use crate::{
 const GOING_AWAY: u16 = 1001;
 
 impl Session {
-    /// Waits for awaited replies, says goodbye with `code`, and waits for the server's goodbye and
-    /// the end of TCP, each bounded.
+    /// Waits for awaited replies and, if it is to be so, for the server to close first; says goodbye with
+    /// `code`, and waits for the server's goodbye and the end of TCP, each bounded.
     pub async fn close(mut self, control: &Control, code: u16, reason: &str) -> Wait {
-        let wait = self.wait(control, Goal { replied: true, ..Goal::default() }).await;
+        let mut wait = self.wait(control, Goal { replied: true, ..Goal::default() }).await;
+        if wait == Wait::Reached && self.site.close_mode == CloseMode::ServerFirst {
+            let until = Some(Instant::now() + self.site.timeouts.close);
+            wait = self.wait(control, Goal { until, ..Goal::default() }).await;
+        }
         match wait {
-            Wait::Reached => {
+            Wait::Reached | Wait::TimedOut => {
                 self.say_goodbye(code, reason, self.site.timeouts.close).await;
                 Wait::Reached
             }
@@ -35,7 +40,7 @@ impl Session {
             }
             // Both sides wanted the end.
             Wait::Lost if matches!(self.ending, Ending::Closed { .. }) => Wait::Reached,
-            Wait::Lost | Wait::TimedOut => wait,
+            Wait::Lost => wait,
         }
     }
 
@@ -59,6 +64,10 @@ impl Session {
 
     fn begin_goodbye(&mut self, code: u16, reason: &str) {
         if self.ending == Ending::Open {
+            if self.site.close_mode == CloseMode::Reset {
+                self.connection.reset_at_end();
+                return self.end(None);
+            }
             self.ending = Ending::Closing { code };
             self.unflushed = true;
             self.connection.queue_close(Some(code), reason);
@@ -67,6 +76,9 @@ impl Session {
 
     /// Ready when the connection is over, at the latest at `until`.
     pub fn poll_goodbye(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
+        if self.is_over() {
+            return Poll::Ready(());
+        }
         // A cut must not end this wait: it is bounded, and the goodbye is what a cut does.
         let never_cut = Control::default();
         let goal = Goal { until: Some(until), ..Goal::default() };

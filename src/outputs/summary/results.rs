@@ -40,7 +40,8 @@ const DETAILS: [&str; 8] = [
 ];
 
 /// Metrics whose labels say what happened: broken down below their line. The last item is what goes without saying.
-const BREAKDOWNS: [(&str, Family, &[&str]); 4] = [
+const BREAKDOWNS: [(&str, Family, &[&str]); 5] = [
+    ("dns_lookups", Family::DnsLookups, &["answered"]),
     ("http_req_failed", Family::HttpReqFailures, &[]),
     ("ws_connect_failed", Family::WsConnectFailures, &[]),
     ("ws_closes", Family::WsCloses, &[]),

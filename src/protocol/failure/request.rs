@@ -28,6 +28,18 @@ reasons! {
         FdLimit = "fd_limit",
         /// The kernel is out of memory or buffers: the generator's limit, not the server's.
         NoMemory = "no_memory",
+        /// `blockHostnames` or `blacklistIPs` forbid it.
+        Blocked = "blocked",
+        /// There was no connection to the proxy.
+        ProxyUnreachable = "proxy_unreachable",
+        /// The proxy wants other credentials, or any.
+        ProxyAuth = "proxy_auth",
+        /// The proxy did not connect to the server.
+        ProxyRefused = "proxy_refused",
+        /// What the proxy answered is no HTTP response to CONNECT, or ended early.
+        ProxyMalformed = "proxy_malformed",
+        /// The peer acknowledged nothing for `network.peerTimeout`.
+        PeerTimeout = "peer_timeout",
         /// The TLS layer failed.
         Tls = "tls",
         /// The response was not complete in time.
@@ -64,6 +76,11 @@ impl From<ConnectFailure> for RequestFailure {
             ConnectFailure::NoLocalPort => Self::NoLocalPort,
             ConnectFailure::FdLimit => Self::FdLimit,
             ConnectFailure::NoMemory => Self::NoMemory,
+            ConnectFailure::Blocked => Self::Blocked,
+            ConnectFailure::ProxyUnreachable => Self::ProxyUnreachable,
+            ConnectFailure::ProxyAuth => Self::ProxyAuth,
+            ConnectFailure::ProxyRefused => Self::ProxyRefused,
+            ConnectFailure::ProxyMalformed => Self::ProxyMalformed,
             ConnectFailure::Tls => Self::Tls,
             ConnectFailure::BadRequest => Self::BadRequest,
             ConnectFailure::MissingValue => Self::MissingValue,
@@ -142,6 +159,7 @@ fn io_failure(error: &io::Error, ended: RequestFailure) -> RequestFailure {
     }
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ECONNRESET | Errno::EPIPE | Errno::ECONNABORTED) => RequestFailure::Reset,
+        Some(Errno::ETIMEDOUT) => RequestFailure::PeerTimeout,
         Some(_) => RequestFailure::Other,
         None => match error.kind() {
             io::ErrorKind::UnexpectedEof => ended,

@@ -38,12 +38,17 @@ impl Nginx {
         Self::start_in(Scratch::new(), "", server, www)
     }
 
+    /// The same over TLS with files of `directory`: the certificate's and whatever `server` names.
+    pub(crate) fn start_encrypted_in(directory: Scratch, server: &str) -> Self {
+        let server = format!("ssl_certificate certificate.pem; ssl_certificate_key key.pem; {server}");
+        Self::start_in(directory, "ssl", &server, &[])
+    }
+
     /// The same over TLS, for `localhost`; its certificate is signed by nobody but itself.
     pub(crate) fn start_encrypted(server: &str) -> Self {
         let directory = Scratch::new();
         certificate::make(&directory);
-        let server = format!("ssl_certificate certificate.pem; ssl_certificate_key key.pem; {server}");
-        Self::start_in(directory, "ssl", &server, &[])
+        Self::start_encrypted_in(directory, server)
     }
 
     fn start_in(directory: Scratch, listen: &str, server: &str, www: &[(&str, &[u8])]) -> Self {
@@ -63,7 +68,10 @@ impl Nginx {
                  {temporary}
                  log_format requests '$status $request_method $uri $connection $content_length';
                  access_log access.log requests;
-                 server {{ listen 127.0.0.1:{port} {listen}; root www; {server} }}
+                 log_format connections '$remote_addr $server_addr $ssl_protocol $ssl_server_name $ssl_session_reused \
+                    $ssl_client_verify';
+                 access_log connections.log connections;
+                 server {{ listen {port} {listen}; listen [::1]:{port} {listen}; root www; {server} }}
              }}"
         );
         directory.write("nginx.conf", &configuration);
@@ -93,6 +101,15 @@ impl Nginx {
         self.directory.path("certificate.pem")
     }
 
+    /// Ends it; how each request's connection came to it.
+    pub(crate) fn stop_for_connections(self) -> Vec<Seen> {
+        let directory = self.directory.directory().to_owned();
+        self.process.signal(Signal::SIGTERM);
+        self.process.wait(Duration::from_secs(10));
+        let log = std::fs::read_to_string(directory.join("connections.log")).expect("nginx writes its log");
+        log.lines().map(seen).collect()
+    }
+
     /// Ends it; every request it answered, in the order of their ends.
     pub(crate) fn stop(self) -> Vec<Access> {
         self.process.signal(Signal::SIGTERM);
@@ -100,6 +117,29 @@ impl Nginx {
         let log = std::fs::read_to_string(self.directory.path("access.log")).expect("nginx writes its log");
         log.lines().map(access).collect()
     }
+}
+
+/// The connection of a request, as nginx saw it; `-` where there is nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Seen {
+    /// Where it came from.
+    pub(crate) client: String,
+    /// Where it went to.
+    pub(crate) server: String,
+    /// Version of TLS.
+    pub(crate) protocol: String,
+    /// The name that was asked for (SNI).
+    pub(crate) name: String,
+    /// `r` for a session resumed, `.` for a new one.
+    pub(crate) reused: String,
+    /// `SUCCESS`, `NONE`, or why the client's certificate is not good.
+    pub(crate) verified: String,
+}
+
+fn seen(line: &str) -> Seen {
+    let fields: Vec<_> = line.splitn(6, ' ').map(str::to_owned).collect();
+    let [client, server, protocol, name, reused, verified] = <[String; 6]>::try_from(fields).expect("six fields");
+    Seen { client, server, protocol, name, reused, verified }
 }
 
 fn access(line: &str) -> Access {
