@@ -224,8 +224,9 @@ mod tests {
             ("network: { sourceAddresses: [127.0.0.2-127.0.0.5, \"::1\"] }", 4, 1),
             ("hosts: { a.test: [10.0.0.1, 10.0.0.2] }\nnetwork: { sourceAddresses: [127.0.0.2, 127.0.0.3] }", 4, 0),
         ] {
-            let ports = |pairs| Ports { needed: 7, pairs };
-            let expected = [("[::1]:81".to_owned(), ports(second)), ("a.test:80".to_owned(), ports(first))];
+            // A VU has its WebSocket and a kept HTTP connection to the first at the same time.
+            let ports = |needed, pairs| Ports { needed, pairs };
+            let expected = [("[::1]:81".to_owned(), ports(7, second)), ("a.test:80".to_owned(), ports(14, first))];
             assert_eq!(needs(network), BTreeMap::from(expected), "{network}");
         }
     }
