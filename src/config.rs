@@ -14,6 +14,7 @@ mod proxies;
 mod raw;
 mod scenario_env;
 mod scope;
+mod sockets;
 mod tree;
 mod validate;
 

@@ -14,6 +14,7 @@ use crate::config::{
     locate,
     problem::{Problem, Report},
     scope::Scope,
+    sockets::Sockets,
     source::Source,
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Context<'s> {
     found: RefCell<(Vec<Found>, usize)>,
     /// The names of the flow that is being read.
     pub(crate) scope: RefCell<Scope>,
+    /// The connections around the step that is being read.
+    pub(crate) sockets: RefCell<Sockets>,
     /// The data files; none if they could not be read.
     pub(crate) data: RefCell<Option<Vec<Data>>>,
     /// The profile's own metrics.
@@ -55,6 +58,7 @@ impl<'s> Context<'s> {
             source,
             found: RefCell::default(),
             scope: RefCell::default(),
+            sockets: RefCell::default(),
             data: RefCell::new(Some(Vec::new())),
             metrics: RefCell::default(),
             metrics_unsound: Cell::new(false),

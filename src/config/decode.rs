@@ -18,9 +18,11 @@ mod metrics;
 mod network;
 mod observe;
 mod scenarios;
+mod send;
 mod socket;
 mod thresholds;
 mod tls;
+mod watch;
 
 pub(crate) use network::each;
 
@@ -204,7 +206,7 @@ fn all<T>(read: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
 }
 
 /// A step: a map with one key, its kind.
-fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str], later: Later) -> Option<(&'t str, Node<'t>)> {
+fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str]) -> Option<(&'t str, Node<'t>)> {
     let hint = format!("a step is a map with one key: {}", quoted(kinds));
     let entries = match node.tree {
         Tree::Text(text) if kinds.contains(&text.value.as_str()) => {
@@ -229,13 +231,8 @@ fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str], later: Later) -> Op
         return Some((kind, value.clone()));
     }
     let place = Place::Key(value.path.clone());
-    if later.contains(kind) {
-        let hint = format!("this version knows {}", quoted(kinds));
-        node.context.problem(&place, format!("the step `{kind}` is not supported yet"), Some(hint));
-    } else {
-        let hint = did_you_mean(kind, kinds.iter().copied()).unwrap_or(hint);
-        node.context.problem(&place, format!("unknown step `{}`", shown(kind)), Some(hint));
-    }
+    let hint = did_you_mean(kind, kinds.iter().copied()).unwrap_or(hint);
+    node.context.problem(&place, format!("unknown step `{}`", shown(kind)), Some(hint));
     None
 }
 

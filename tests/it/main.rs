@@ -24,6 +24,8 @@ mod network;
 mod observe;
 mod proxy;
 mod readme;
+mod reconnect;
+mod sockets;
 mod support;
 mod tls;
 mod tls_identity;

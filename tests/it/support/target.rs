@@ -35,6 +35,10 @@ pub(crate) struct Counters {
     pub(crate) max_open: u64,
     pub(crate) messages_in: u64,
     pub(crate) messages_out: u64,
+    pub(crate) binary_in: u64,
+    pub(crate) pings_in: u64,
+    pub(crate) pongs_in: u64,
+    pub(crate) pings_out: u64,
     /// Connections by the code of the close frame received, `none` without one.
     pub(crate) close_codes: BTreeMap<String, u64>,
 }
@@ -81,6 +85,11 @@ impl Target {
         self.port
     }
 
+    /// Stops or resumes all its threads: the kernel goes on accepting and acknowledging for it.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// Its address.
     pub(crate) fn url(&self) -> String {
         format!("ws://127.0.0.1:{}/ws", self.port)
@@ -110,6 +119,10 @@ impl Target {
             max_open: number("max_open"),
             messages_in: number("messages_in"),
             messages_out: number("messages_out"),
+            binary_in: number("binary_in"),
+            pings_in: number("pings_in"),
+            pongs_in: number("pongs_in"),
+            pings_out: number("pings_out"),
             close_codes: serde_json::from_value(counters["close_codes"].clone()).expect("codes are counted"),
         }
     }
