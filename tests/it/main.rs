@@ -16,6 +16,7 @@ mod http_faults;
 mod k6_formats;
 mod linger;
 mod metrics_page;
+mod random_faults;
 mod readme;
 mod support;
 mod tls;
