@@ -10,14 +10,13 @@ use crate::{
         crew::Crew,
         error::Error,
         facts,
-        health::{Health, window::Counts},
+        health::{Health, pulse::SNAPSHOT_PATIENCE, window::Counts},
         live::Live,
         options::{OnInvalid, Options},
         signals::Signals,
         stopping::{Stopping, exit},
         telling,
     },
-    catalogue::Family,
     clock::{Instant, WallClock},
     config::profile::Profile,
     engine::{
@@ -44,8 +43,6 @@ use crate::{
 
 /// From the preparation to the first VU: time for every worker's thread to be there.
 const HEAD_START: Duration = Duration::from_millis(20);
-/// Patience for a worker's snapshot; the admin server waits 250 ms for a page.
-const SNAPSHOT_PATIENCE: Duration = Duration::from_millis(150);
 
 /// The control thread's state of a run.
 #[derive(Debug)]
@@ -162,9 +159,7 @@ impl Control {
                     break;
                 }
                 () = tokio::time::sleep_until(tokio::time::Instant::from_std(self.health.next_beat().to_std())) => {
-                    if let Some(gap) = self.health.beat(Instant::now()) {
-                        tracing::warn!(?gap, "The process stood still: stopped, paused with its machine, or without a core.");
-                    }
+                    self.health.beat(Instant::now());
                 }
                 Some(request) = requests.recv() => {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
@@ -261,13 +256,8 @@ impl Control {
     }
 
     fn counts(&self, now: Instant) -> Counts {
-        let view = self.live.view(now);
-        let has_slots = self.instruments.table.counters.iter().any(|series| series.family == Family::DroppedIterations);
-        Counts {
-            dropped_slots: has_slots.then(|| view.sum(Family::DroppedIterations, |_| true)),
-            samples_dropped: (!self.json.is_empty()).then(|| self.live.snapshot.samples_dropped()),
-            workers_lost: self.workers_lost,
-        }
+        let samples_dropped = (!self.json.is_empty()).then(|| self.live.snapshot.samples_dropped());
+        Counts::of(&self.live.view(now), samples_dropped, self.workers_lost)
     }
 
     fn write_ticks(&self, now: Instant) {

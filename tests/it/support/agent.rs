@@ -147,6 +147,10 @@ impl Agent {
     /// Scrapes until `wanted` holds, for at most 30 s.
     pub(crate) fn scrape_until(&mut self, what: &str, wanted: impl Fn(&Page) -> bool) -> Page {
         let found = poll(Duration::from_secs(30), || {
+            // Where the machine is busy, a run is prepared for longer than it takes to ask.
+            if self.get("/metrics", &[]).is_ok_and(|response| response.status == 503) {
+                return None;
+            }
             let page = self.scrape();
             wanted(&page).then_some(page)
         });
