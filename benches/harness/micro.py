@@ -1,4 +1,4 @@
-"""Criterion's figures of single functions (benches/micro)."""
+"""Criterion's figures of single functions (benches/micro.rs)."""
 
 import json
 import os
@@ -14,8 +14,8 @@ CRITERION = ROOT / "target/criterion"
 def micro(options):
     shutil.rmtree(CRITERION, ignore_errors=True)
     environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
-    subprocess.run(["cargo", "bench", "--locked", "--no-run"], cwd=ROOT, env=environment, check=True)
-    subprocess.run(pinned(CLIENT_CORE, "cargo", "bench", "--locked"), cwd=ROOT, env=environment, check=True)
+    subprocess.run(["cargo", "bench", "--locked", "--bench", "micro", "--no-run"], cwd=ROOT, env=environment, check=True)
+    subprocess.run(pinned(CLIENT_CORE, "cargo", "bench", "--locked", "--bench", "micro"), cwd=ROOT, env=environment, check=True)
     table = Table("function", "median", "95 % interval of the median")
     for estimates in sorted(CRITERION.glob("*/**/new/estimates.json")):
         name = " ".join(estimates.relative_to(CRITERION).parts[:-2])
