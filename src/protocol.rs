@@ -6,7 +6,9 @@
 pub mod connect;
 pub mod dial;
 pub mod failure;
+pub mod frame;
 pub mod http;
+pub mod inbox;
 pub mod outbox;
 pub mod resolve;
 pub mod tls;

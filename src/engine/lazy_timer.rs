@@ -19,17 +19,16 @@ pub struct LazyTimer {
 }
 
 impl LazyTimer {
-    /// Ready when `deadline` has passed; wakes the task by then, perhaps earlier.
+    /// Ready when `deadline` has passed; wakes the task by then, perhaps earlier. All calls come from one task: a timer
+    /// that is set and has not rung is left alone.
     pub fn poll_until(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        if self.armed.is_some_and(|armed| armed <= deadline) {
-            let Some(timer) = self.timer.as_mut() else { return Poll::Pending };
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-        }
-        if Instant::now() >= deadline {
+        let now = Instant::now();
+        if now >= deadline {
             self.armed = None;
             return Poll::Ready(());
+        }
+        if self.armed.is_some_and(|armed| armed <= deadline && now < armed) {
+            return Poll::Pending;
         }
         self.armed = Some(deadline);
         let at = tokio::time::Instant::from_std(deadline.to_std());

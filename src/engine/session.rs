@@ -19,12 +19,14 @@ use crate::{
     },
     protocol::{
         failure::Disconnect,
-        websocket::{Connection, Incoming},
+        frame::Opcode,
+        inbox::Incoming,
+        websocket::{Connection, Received},
     },
 };
 
-/// Messages handled before other tasks of the worker get their turn.
-const TURN: usize = 512;
+/// Reads before other tasks of the worker get their turn.
+const TURN: usize = 8;
 /// Queued bytes above which a session writes before it queues more.
 const HIGH_WATER: u64 = 32 * 1024;
 
@@ -127,7 +129,7 @@ impl Session {
             self.end(None);
             return Err(Wait::Lost);
         }
-        let length = self.connection.queue_text(message);
+        let length = self.connection.queue(Opcode::Text, message.as_bytes());
         self.ledger.queue(self.intended, length, reply.is_some());
         self.unflushed = true;
         Ok(self.connection.unsent() < HIGH_WATER)
@@ -209,16 +211,37 @@ impl Session {
 
     /// Writes and reads as much as there is. `Ok(true)`: nothing is queued any more.
     fn pump(&mut self, cx: &mut Context<'_>) -> Result<bool, Wait> {
-        let pumped = self.poll_write(cx).and_then(|()| self.poll_read(cx));
+        let pumped = self.poll_write(cx).and_then(|()| self.poll_read(cx)).and_then(|()| {
+            // Answers to what has just come.
+            self.unflushed |= self.connection.has_unwritten();
+            self.poll_write(cx)
+        });
         self.ledger.record_run();
-        pumped
+        pumped.map(|()| !self.unflushed)
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<bool, Wait> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<(), Wait> {
         for _ in 0..TURN {
-            match self.connection.poll_next(cx) {
-                Poll::Pending => return Ok(!self.unflushed),
-                Poll::Ready(Ok(incoming)) => self.take(&incoming)?,
+            let Self { connection, ledger, ending, end_deadline, site, .. } = self;
+            let received = connection.poll_receive(cx, &mut |incoming, arrived| match incoming {
+                Incoming::Text(_) | Incoming::Binary(_) => ledger.arrive(arrived),
+                Incoming::Close(code) => {
+                    let (by, code) = match *ending {
+                        Ending::Closing { code } => (ClosedBy::Client, code),
+                        _ => (ClosedBy::Server, code),
+                    };
+                    *ending = Ending::Closed { by, code };
+                    *end_deadline = Some(Instant::now() + site.timeouts.close);
+                }
+                Incoming::Ping(_) | Incoming::Pong(_) => {}
+            });
+            match received {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(Received::Some)) => {}
+                Poll::Ready(Ok(Received::End)) => {
+                    self.end(None);
+                    return Err(Wait::Lost);
+                }
                 Poll::Ready(Err(reason)) => {
                     self.lost(reason);
                     return Err(Wait::Lost);
@@ -226,7 +249,7 @@ impl Session {
             }
         }
         cx.waker().wake_by_ref();
-        Ok(!self.unflushed)
+        Ok(())
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Wait> {
@@ -252,30 +275,6 @@ impl Session {
                     self.write_deadline = Some(Instant::now() + self.site.timeouts.write);
                 }
                 Ok(())
-            }
-        }
-    }
-
-    fn take(&mut self, incoming: &Incoming) -> Result<(), Wait> {
-        match *incoming {
-            Incoming::Data(_) => {
-                self.ledger.arrive(self.connection.arrived_at());
-                Ok(())
-            }
-            Incoming::Pong(_) => Ok(()),
-            Incoming::Close(code) => {
-                let (by, code) = match self.ending {
-                    Ending::Closing { code } => (ClosedBy::Client, code),
-                    _ => (ClosedBy::Server, code),
-                };
-                self.ending = Ending::Closed { by, code };
-                self.end_deadline = Some(Instant::now() + self.site.timeouts.close);
-                // Our answer goes out with the next read.
-                Ok(())
-            }
-            Incoming::Ended => {
-                self.end(None);
-                Err(Wait::Lost)
             }
         }
     }
@@ -310,9 +309,7 @@ impl Session {
         if self.ending == Ending::Open {
             self.ending = Ending::Closing { code };
             self.unflushed = true;
-            if let Err(reason) = self.connection.queue_close(code, reason) {
-                return self.lost(reason);
-            }
+            self.connection.queue_close(Some(code), reason);
         }
         // A cut must not end this wait: it is bounded, and the goodbye is what a cut does.
         let never_cut = Control::default();
@@ -339,9 +336,15 @@ impl Session {
             (_, Some(Disconnect::Reset | Disconnect::Eof | Disconnect::Tls | Disconnect::Other)) => {
                 (ClosedBy::Network, 1006)
             }
-            (_, Some(Disconnect::Protocol)) => (ClosedBy::Client, 1002),
-            (_, Some(Disconnect::BadUtf8)) => (ClosedBy::Client, 1007),
-            (_, Some(Disconnect::TooBig)) => (ClosedBy::Client, 1009),
+            (
+                _,
+                Some(
+                    broken @ (Disconnect::Protocol
+                    | Disconnect::BadCloseCode
+                    | Disconnect::BadUtf8
+                    | Disconnect::TooBig),
+                ),
+            ) => (ClosedBy::Client, broken.close_code()),
             (Ending::Closing { code }, _) => (ClosedBy::Client, code),
             (Ending::Open, _) => (ClosedBy::Client, 1006),
         };

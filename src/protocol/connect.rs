@@ -14,11 +14,10 @@ use crate::{
     protocol::{
         dial,
         failure::{ConnectError, ConnectFailure},
-        outbox::Outboxes,
         resolve::Resolver,
         transport::{Probe, Socket, Transport},
         upgrade,
-        websocket::Connection,
+        websocket::{Buffers, Connection},
     },
 };
 
@@ -31,7 +30,7 @@ pub struct Connector {
     /// Counts the sockets that live, by its clones.
     permit: Rc<()>,
     sockets: usize,
-    outboxes: Rc<Outboxes>,
+    buffers: Buffers,
 }
 
 /// A transport with the instants of its opening.
@@ -54,7 +53,7 @@ impl Connector {
             tls,
             permit: Rc::new(()),
             sockets: sockets as usize,
-            outboxes: Rc::default(),
+            buffers: Buffers::default(),
         }
     }
 
@@ -63,14 +62,14 @@ impl Connector {
     /// # Errors
     /// The counted reason, with a text for the debug log.
     pub async fn open(&self, site: &WebSocket, values: &Values, probe: Probe) -> Result<Connection, ConnectError> {
-        let request = upgrade::request(site, values)?;
+        let request = upgrade::Request::new(site, values)?;
         let dialled = self.dial(&site.url, site.timeouts.connect, probe).await?;
         let limit = site.timeouts.upgrade;
         let upgrade = upgrade::upgrade(dialled.transport, request, site);
-        let upgraded = timeout(limit, upgrade).await.unwrap_or_else(|_| {
+        let (transport, tail) = timeout(limit, upgrade).await.unwrap_or_else(|_| {
             Err(ConnectError::new(ConnectFailure::UpgradeTimeout, format!("no answer to the upgrade within {limit:?}")))
         })?;
-        Ok(Connection::new(upgraded, self.outboxes.clone()))
+        Ok(Connection::new(transport, tail, site.max_message_size, &self.buffers))
     }
 
     /// Opens a connection: name, TCP and TLS within `limit`.

@@ -3,10 +3,7 @@
 
 use std::io;
 
-use tokio_tungstenite::tungstenite::{
-    Error,
-    error::{CapacityError, ProtocolError},
-};
+use tokio_tungstenite::tungstenite::{Error, error::ProtocolError};
 
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $label:literal,)* }) => {
@@ -90,6 +87,8 @@ reasons! {
         CloseTimeout = "close_timeout",
         /// The peer broke RFC 6455.
         Protocol = "protocol",
+        /// A close frame with a code that must not be sent, or with half of one.
+        BadCloseCode = "bad_close_code",
         /// A text message that is not UTF-8.
         BadUtf8 = "bad_utf8",
         /// A message above maxMessageSize.
@@ -175,24 +174,31 @@ pub fn upgrade_error(error: Error) -> ConnectError {
     ConnectError { reason, status, detail }
 }
 
-/// The reason behind an error on an open connection; `None` where the connection ended properly.
+impl Disconnect {
+    /// The code of the close frame with which we end the connection for this reason (RFC 6455 §7.4.1).
+    #[must_use]
+    pub fn close_code(self) -> u16 {
+        match self {
+            Self::Protocol | Self::BadCloseCode => 1002,
+            Self::BadUtf8 => 1007,
+            Self::TooBig => 1009,
+            _ => 1006,
+        }
+    }
+}
+
+/// The reason behind an error of the operating system or the TLS layer on an open connection.
 #[must_use]
-pub fn disconnect(error: &Error) -> Option<Disconnect> {
+pub fn disconnect(error: &io::Error) -> Disconnect {
     use nix::errno::Errno;
-    Some(match error {
-        Error::ConnectionClosed | Error::AlreadyClosed => return None,
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Disconnect::Eof,
-        Error::Protocol(_) => Disconnect::Protocol,
-        Error::Utf8(_) => Disconnect::BadUtf8,
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => Disconnect::TooBig,
-        Error::Io(error) if tls_error(error).is_some() => Disconnect::Tls,
-        Error::Io(error) => match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ECONNRESET | Errno::EPIPE | Errno::ECONNABORTED) => Disconnect::Reset,
-            _ if error.kind() == io::ErrorKind::UnexpectedEof => Disconnect::Eof,
-            _ => Disconnect::Other,
-        },
+    if tls_error(error).is_some() {
+        return Disconnect::Tls;
+    }
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ECONNRESET | Errno::EPIPE | Errno::ECONNABORTED) => Disconnect::Reset,
+        _ if error.kind() == io::ErrorKind::UnexpectedEof => Disconnect::Eof,
         _ => Disconnect::Other,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -239,10 +245,10 @@ mod tests {
 
     #[test]
     fn ends_of_open_connections_are_told_apart() {
-        let io = |errno: Errno| Error::Io(io::Error::from_raw_os_error(errno as i32));
-        assert_eq!(disconnect(&Error::ConnectionClosed), None);
-        assert_eq!(disconnect(&io(Errno::ECONNRESET)), Some(Disconnect::Reset));
-        assert_eq!(disconnect(&Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)), Some(Disconnect::Eof));
-        assert_eq!(disconnect(&Error::Protocol(ProtocolError::NonZeroReservedBits)), Some(Disconnect::Protocol));
+        let reason = |errno: Errno| disconnect(&io::Error::from_raw_os_error(errno as i32));
+        assert_eq!(reason(Errno::ECONNRESET), Disconnect::Reset);
+        assert_eq!(reason(Errno::EPIPE), Disconnect::Reset);
+        assert_eq!(reason(Errno::EIO), Disconnect::Other);
+        assert_eq!(disconnect(&io::ErrorKind::UnexpectedEof.into()), Disconnect::Eof);
     }
 }

@@ -1,13 +1,13 @@
-//! The sending side of a connection: data frames are encoded straight into a buffer that belongs
-//! to the worker, not to the connection, so that a socket that is only held has none, and a message
-//! is copied once. tungstenite writes what it has to say by itself (answers to pings and close
-//! frames) through the same transport; the two never mix inside a frame, see [`Transport::gate`].
-//!
-//! [`Transport::gate`]: crate::protocol::transport::Transport::gate
+//! The sending side of a connection: frames are encoded straight into a buffer that belongs to the
+//! worker, not to the connection, so that a socket that is only held has none, and a message is
+//! copied once. Control frames (pings, answers to pings, goodbyes) have a buffer of their own: they
+//! go out before data of which nothing is written, and never inside a data frame.
 
 use std::{cell::RefCell, rc::Rc};
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
+
+use crate::protocol::frame::{self, Opcode};
 
 /// Buffers kept for the next bursts; more are given back to the system.
 const KEPT: usize = 16;
@@ -27,6 +27,12 @@ impl Default for Outboxes {
     }
 }
 
+impl Outboxes {
+    fn mask(&self) -> [u8; 4] {
+        self.masks.borrow_mut().random()
+    }
+}
+
 /// Encoded frames of one connection that the kernel has not accepted yet.
 #[derive(Debug)]
 pub struct Outbox {
@@ -34,45 +40,61 @@ pub struct Outbox {
     bytes: Vec<u8>,
     /// How much of `bytes` has been accepted.
     written: usize,
+    /// Encoded control frames.
+    control: Vec<u8>,
 }
 
 impl Outbox {
     /// An empty one, without a buffer.
     #[must_use]
     pub fn new(shared: Rc<Outboxes>) -> Self {
-        Self { shared, bytes: Vec::new(), written: 0 }
+        Self { shared, bytes: Vec::new(), written: 0, control: Vec::new() }
     }
 
-    /// Appends a text message as one masked frame (RFC 6455 §5.2); returns its length on the wire.
-    pub fn push_text(&mut self, text: &str) -> u64 {
-        const TEXT_FINAL: u8 = 0x81;
-        const MASKED: u8 = 0x80;
+    /// Appends a text or binary message as one masked frame; returns its length on the wire.
+    pub fn push(&mut self, opcode: Opcode, payload: &[u8]) -> u64 {
         if self.bytes.capacity() == 0
             && let Some(buffer) = self.shared.free.borrow_mut().pop()
         {
             self.bytes = buffer;
         }
-        let before = self.bytes.len();
-        let length = text.len();
-        self.bytes.push(TEXT_FINAL);
-        if length < 126 {
-            self.bytes.push(MASKED | length as u8);
-        } else if let Ok(short) = u16::try_from(length) {
-            self.bytes.push(MASKED | 126);
-            self.bytes.extend_from_slice(&short.to_be_bytes());
-        } else {
-            self.bytes.push(MASKED | 127);
-            self.bytes.extend_from_slice(&(length as u64).to_be_bytes());
-        }
-        let mask: [u8; 4] = self.shared.masks.borrow_mut().random();
-        self.bytes.extend_from_slice(&mask);
-        let payload = self.bytes.len();
-        self.bytes.extend_from_slice(text.as_bytes());
-        apply_mask(&mut self.bytes[payload..], mask);
-        (self.bytes.len() - before) as u64
+        frame::push(&mut self.bytes, opcode, payload, self.shared.mask())
     }
 
-    /// What is still to be written.
+    /// Appends a control frame.
+    pub fn push_control(&mut self, opcode: Opcode, payload: &[u8]) {
+        frame::push(&mut self.control, opcode, payload, self.shared.mask());
+    }
+
+    /// Bytes of control frames that wait.
+    #[must_use]
+    pub fn control_waiting(&self) -> usize {
+        self.control.len()
+    }
+
+    /// Which bytes go out next: control frames that have begun or may come first, or data.
+    #[must_use]
+    pub fn next(&self) -> &[u8] {
+        if self.control_is_next() { &self.control } else { self.unwritten() }
+    }
+
+    fn control_is_next(&self) -> bool {
+        !self.control.is_empty() && !self.is_begun()
+    }
+
+    /// The transport has taken `count` bytes of [`Self::next`].
+    pub fn advance(&mut self, count: usize) {
+        if !self.control_is_next() {
+            return self.advance_data(count);
+        }
+        // Rarely cut: what is left of a few short frames moves to the front.
+        self.control.drain(..count);
+        if self.control.is_empty() {
+            self.control = Vec::new();
+        }
+    }
+
+    /// Data that is still to be written.
     #[must_use]
     pub fn unwritten(&self) -> &[u8] {
         &self.bytes[self.written..]
@@ -84,14 +106,14 @@ impl Outbox {
         self.written > 0
     }
 
-    /// Drops frames of which nothing has been written.
+    /// Drops data of which nothing has been written.
     pub fn discard(&mut self) {
         let unwritten = self.bytes.len() - self.written;
-        self.advance(unwritten);
+        self.advance_data(unwritten);
     }
 
-    /// The transport has taken `count` bytes. The buffer goes back when it is empty.
-    pub fn advance(&mut self, count: usize) {
+    /// The buffer goes back when it is empty.
+    fn advance_data(&mut self, count: usize) {
         self.written += count;
         if self.written < self.bytes.len() {
             return;
@@ -104,18 +126,6 @@ impl Outbox {
         } else {
             self.bytes = Vec::new();
         }
-    }
-}
-
-/// XORs the mask in eight bytes at a time.
-fn apply_mask(payload: &mut [u8], mask: [u8; 4]) {
-    let wide = u64::from_ne_bytes([mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3]]);
-    let (words, rest) = payload.as_chunks_mut::<8>();
-    for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
-    }
-    for (byte, mask) in rest.iter_mut().zip(mask.iter().cycle()) {
-        *byte ^= mask;
     }
 }
 
@@ -141,19 +151,10 @@ mod tests {
         fn frames_of_any_length_read_back_with_another_codec(lengths in prop::collection::vec(0usize..70_000, 1..6)) {
             let mut outbox = Outbox::new(Rc::default());
             let texts: Vec<String> = lengths.iter().map(|length| "payload-".chars().cycle().take(*length).collect()).collect();
-            let total: u64 = texts.iter().map(|text| outbox.push_text(text)).sum();
+            let total: u64 = texts.iter().map(|text| outbox.push(Opcode::Text, text.as_bytes())).sum();
             prop_assert_eq!(total, outbox.unwritten().len() as u64);
             let expected: Vec<_> = texts.iter().map(|text| Message::text(text.as_str())).collect();
             prop_assert_eq!(read_back(outbox.unwritten(), texts.len()), expected);
-        }
-
-        #[test]
-        fn masking_twice_is_no_masking(mut payload in prop::collection::vec(any::<u8>(), 0..100), mask in any::<[u8; 4]>()) {
-            let before = payload.clone();
-            apply_mask(&mut payload, mask);
-            for (place, (byte, plain)) in payload.iter().zip(&before).enumerate() {
-                prop_assert_eq!(*byte, plain ^ mask[place % 4]);
-            }
         }
     }
 
@@ -161,14 +162,46 @@ mod tests {
     fn a_buffer_goes_back_to_the_worker_when_everything_is_written() {
         let shared = Rc::<Outboxes>::default();
         let mut one = Outbox::new(shared.clone());
-        let length = one.push_text("hello") as usize;
+        let length = one.push(Opcode::Text, b"hello") as usize;
         one.advance(3);
         assert!(one.is_begun() && shared.free.borrow().is_empty());
         one.advance(length - 3);
         assert!(!one.is_begun() && one.bytes.capacity() == 0);
         assert_eq!(shared.free.borrow().len(), 1);
         let mut other = Outbox::new(shared.clone());
-        other.push_text("hello");
+        other.push(Opcode::Text, b"hello");
         assert!(shared.free.borrow().is_empty(), "used again");
+    }
+
+    #[test]
+    fn control_frames_go_between_data_frames_only() {
+        let mut outbox = Outbox::new(Rc::default());
+        let mut wire = Vec::new();
+        let mut written = |outbox: &mut Outbox, count: usize| {
+            let count = count.min(outbox.next().len());
+            wire.extend_from_slice(&outbox.next()[..count]);
+            outbox.advance(count);
+        };
+        outbox.push(Opcode::Text, b"first");
+        written(&mut outbox, 3);
+        outbox.push_control(Opcode::Pong, b"hello");
+        written(&mut outbox, 3);
+        outbox.push(Opcode::Binary, b"second");
+        while !outbox.next().is_empty() {
+            written(&mut outbox, 4);
+        }
+        outbox.push(Opcode::Text, b"third");
+        outbox.push_control(Opcode::Ping, b"");
+        while !outbox.next().is_empty() {
+            written(&mut outbox, 4);
+        }
+        let expected = [
+            Message::text("first"),
+            Message::binary(b"second".as_slice()),
+            Message::Pong(b"hello".as_slice().into()),
+            Message::Ping(b"".as_slice().into()),
+            Message::text("third"),
+        ];
+        assert_eq!(read_back(&wire, 5), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! A non-blocking byte stream over TCP or TLS, with `std`'s `Read` and `Write`: tungstenite and
+//! A non-blocking byte stream over TCP or TLS, with `std`'s `Read` and `Write`: the codecs and
 //! rustls call it, and `WouldBlock` goes up to where the task waits for readiness. Reads ask the
 //! kernel when their bytes arrived, so that a late generator does not charge its delay to the server.
 
@@ -60,8 +60,6 @@ pub struct Socket {
     /// The last read did not fill its buffer, so the kernel has no more: the next read need not ask.
     drained: bool,
     arrived_at: Instant,
-    /// A data frame has been written in part.
-    gated: bool,
     _permit: Rc<()>,
 }
 
@@ -74,15 +72,7 @@ impl Socket {
         if probe.stamps.is_some() && setsockopt(&stream, sockopt::Timestamping, &flags).is_err() {
             probe.stamps = None;
         }
-        Self {
-            stream,
-            probe,
-            blocked: Blocked::Read,
-            drained: false,
-            arrived_at: Instant::now(),
-            gated: false,
-            _permit: permit,
-        }
+        Self { stream, probe, blocked: Blocked::Read, drained: false, arrived_at: Instant::now(), _permit: permit }
     }
 
     /// One read, with the kernel's stamp if there is one.
@@ -196,25 +186,6 @@ impl Transport {
         Self::Tls(Box::new(StreamOwned::new(connection, socket)))
     }
 
-    /// While a data frame has been written in part, `Write` blocks: only [`Self::write_frames`] may go on with it.
-    pub fn gate(&mut self, closed: bool) {
-        match self {
-            Transport::Plain(socket) => socket.gated = closed,
-            Transport::Tls(tls) => tls.sock.gated = closed,
-        }
-    }
-
-    /// Writes encoded data frames, past the gate.
-    ///
-    /// # Errors
-    /// `WouldBlock`, or the end of the connection.
-    pub fn write_frames(&mut self, frames: &[u8]) -> io::Result<usize> {
-        match self {
-            Transport::Plain(socket) => socket.write(frames),
-            Transport::Tls(tls) => tls.write(frames),
-        }
-    }
-
     /// Whether TLS is between us and TCP.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
@@ -279,10 +250,10 @@ impl Read for Transport {
 
 impl Write for Transport {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        if self.socket().gated {
-            return Err(io::ErrorKind::WouldBlock.into());
+        match self {
+            Transport::Plain(socket) => socket.write(buffer),
+            Transport::Tls(tls) => tls.write(buffer),
         }
-        self.write_frames(buffer)
     }
 
     fn flush(&mut self) -> io::Result<()> {

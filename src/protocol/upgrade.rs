@@ -1,15 +1,16 @@
-//! The WebSocket upgrade: request, response, and the checks of RFC 6455 §4.1 that the library leaves out.
+//! The WebSocket upgrade (RFC 6455 §4.1): request, response, and the checks of the response. The
+//! library reads the response; its own checks of it leave extensions out and know one token in
+//! `Connection` only.
 
-use std::{future::poll_fn, io};
+use std::{fmt::Display, future::poll_fn};
 
 use tokio_tungstenite::tungstenite::{
-    WebSocket,
     handshake::{
-        HandshakeError, MidHandshake,
-        client::{ClientHandshake, Response, generate_key},
+        client::{Response, generate_key},
+        derive_accept_key,
+        machine::{HandshakeMachine, RoundResult, StageResult},
     },
-    http::{HeaderName, HeaderValue, Request, Uri, Version, header},
-    protocol::WebSocketConfig,
+    http::{HeaderMap, StatusCode, header},
 };
 
 use crate::{
@@ -20,101 +21,211 @@ use crate::{
     },
 };
 
-/// Room for one read, in bytes. The library zero-fills it before each read, so its default of 128
-/// KiB costs two to five times the CPU and most of the memory (truth.md §2.2).
-const READ_BUFFER: usize = 4 * 1024;
-
-/// Builds the upgrade request of a site.
-///
-/// # Errors
-/// A template that makes an invalid path or header value.
-pub fn request(site: &profile::WebSocket, values: &Values) -> Result<Request<()>, ConnectError> {
-    let malformed = |detail: &dyn std::fmt::Display| ConnectError::new(ConnectFailure::Other, detail.to_string());
-    let target = &site.url;
-    let host = if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
-    let default_port = if target.secure { 443 } else { 80 };
-    let authority = if target.port == default_port { host } else { format!("{host}:{}", target.port) };
-    let mut path = String::new();
-    target.path_and_query.render(values, &mut path);
-    let uri = Uri::builder()
-        .scheme(if target.secure { "wss" } else { "ws" })
-        .authority(authority.as_str())
-        .path_and_query(path)
-        .build()
-        .map_err(|error| malformed(&error))?;
-    let mut request = Request::builder().method("GET").version(Version::HTTP_11).uri(uri);
-    if let Some(headers) = request.headers_mut() {
-        let fixed = [
-            (header::HOST, authority.as_str()),
-            (header::CONNECTION, "Upgrade"),
-            (header::UPGRADE, "websocket"),
-            (header::SEC_WEBSOCKET_VERSION, "13"),
-            (header::SEC_WEBSOCKET_KEY, &generate_key()),
-            (header::USER_AGENT, concat!("rampd/", env!("CARGO_PKG_VERSION"))),
-        ];
-        for (name, value) in fixed {
-            headers.insert(name, HeaderValue::from_str(value).map_err(|error| malformed(&error))?);
-        }
-        if !site.subprotocols.is_empty() {
-            let offered = HeaderValue::from_str(&site.subprotocols.join(", ")).map_err(|error| malformed(&error))?;
-            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, offered);
-        }
-        for extra in &site.headers {
-            let mut value = String::new();
-            extra.value.render(values, &mut value);
-            let name = HeaderName::from_bytes(extra.name.as_bytes()).map_err(|error| malformed(&error))?;
-            // The value may be a secret, so the error names the header only.
-            let mut value = HeaderValue::from_str(&value)
-                .map_err(|_| malformed(&format_args!("invalid characters in the value of header {name}")))?;
-            value.set_sensitive(true);
-            headers.insert(name, value);
-        }
-    }
-    request.body(()).map_err(|error| malformed(&error))
+/// A request, ready to be sent once.
+#[derive(Debug)]
+pub struct Request {
+    text: String,
+    /// What `Sec-WebSocket-Accept` must be.
+    accept: String,
 }
 
-/// Sends the request over `transport` and reads the response. Has no time limit of its own.
+impl Request {
+    /// Renders the request of a site.
+    ///
+    /// # Errors
+    /// A template that makes an invalid path or header value.
+    pub fn new(site: &profile::WebSocket, values: &Values) -> Result<Self, ConnectError> {
+        let target = &site.url;
+        let key = generate_key();
+        let mut text = String::with_capacity(512);
+        text.push_str("GET ");
+        let path = text.len();
+        target.path_and_query.render(values, &mut text);
+        if text[path..].bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+            return Err(malformed(&"a space or control character in the path"));
+        }
+        text.push_str(" HTTP/1.1\r\nHost: ");
+        if target.host.contains(':') {
+            text.extend(["[", &target.host, "]"]);
+        } else {
+            text.push_str(&target.host);
+        }
+        if target.port != if target.secure { 443 } else { 80 } {
+            text.extend([":", itoa::Buffer::new().format(target.port)]);
+        }
+        text.push_str(
+            "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ",
+        );
+        text.push_str(&key);
+        text.push_str(concat!("\r\nUser-Agent: rampd/", env!("CARGO_PKG_VERSION"), "\r\n"));
+        if !site.subprotocols.is_empty() {
+            text.extend(["Sec-WebSocket-Protocol: ", &site.subprotocols.join(", "), "\r\n"]);
+        }
+        for header in &site.headers {
+            text.extend([&header.name, ": "]);
+            let value = text.len();
+            header.value.render(values, &mut text);
+            if text[value..].bytes().any(|byte| byte != b'\t' && !(b' '..0x7f).contains(&byte)) {
+                // The value may be a secret, so the error names the header only.
+                return Err(malformed(&format_args!("invalid characters in the value of header {}", header.name)));
+            }
+            text.push_str("\r\n");
+        }
+        text.push_str("\r\n");
+        Ok(Self { text, accept: derive_accept_key(key.as_bytes()) })
+    }
+}
+
+fn malformed(detail: &dyn Display) -> ConnectError {
+    ConnectError::new(ConnectFailure::Other, detail.to_string())
+}
+
+/// Sends the request over `transport` and reads the response; returns what came behind it. Has no time limit of its own.
 ///
 /// # Errors
 /// The reason why the connection is not a WebSocket.
 pub async fn upgrade(
     transport: Transport,
-    request: Request<()>,
+    request: Request,
     site: &profile::WebSocket,
-) -> Result<WebSocket<Transport>, ConnectError> {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        // Answers to pings and close frames leave at once; data frames have the outbox.
-        .write_buffer_size(0)
-        .max_message_size(Some(site.max_message_size))
-        .max_frame_size(Some(site.max_message_size));
-    let mut handshake = ClientHandshake::start(transport, request, Some(config)).map_err(upgrade_error)?;
-    let (socket, response) = loop {
-        match handshake.handshake() {
-            Ok(done) => break done,
-            Err(HandshakeError::Interrupted(waiting)) => {
-                unblocked(&waiting).await?;
-                handshake = waiting;
+) -> Result<(Transport, Vec<u8>), ConnectError> {
+    let Request { text, accept } = request;
+    let mut machine = HandshakeMachine::start_write(transport, text);
+    loop {
+        machine = match machine.single_round::<Response>().map_err(upgrade_error)? {
+            RoundResult::WouldBlock(waiting) => {
+                poll_fn(|cx| waiting.get_ref().poll_unblocked(cx)).await?;
+                waiting
             }
-            Err(HandshakeError::Failure(error)) => return Err(upgrade_error(error)),
+            RoundResult::Incomplete(more) => more,
+            RoundResult::StageFinished(StageResult::DoneWriting(transport)) => HandshakeMachine::start_read(transport),
+            RoundResult::StageFinished(StageResult::DoneReading { result, stream, tail }) => {
+                check(&result, &accept, &site.subprotocols)?;
+                return Ok((stream, tail));
+            }
+        };
+    }
+}
+
+fn check(response: &Response, accept: &str, offered: &[String]) -> Result<(), ConnectError> {
+    let status = response.status();
+    let refused = |reason, detail: String| Err(ConnectError { reason, status: Some(status.as_u16()), detail });
+    if status != StatusCode::SWITCHING_PROTOCOLS {
+        return refused(ConnectFailure::Status, format!("HTTP error: {status}"));
+    }
+    let headers = response.headers();
+    if !has_token(headers, &header::UPGRADE, "websocket") || !has_token(headers, &header::CONNECTION, "upgrade") {
+        return refused(ConnectFailure::BadUpgrade, "no `Upgrade: websocket` with `Connection: Upgrade`".to_owned());
+    }
+    if headers.get(header::SEC_WEBSOCKET_ACCEPT).is_none_or(|value| value != accept) {
+        return refused(ConnectFailure::BadUpgrade, "Sec-WebSocket-Accept does not fit the request's key".to_owned());
+    }
+    if let Some(extension) = headers.get(header::SEC_WEBSOCKET_EXTENSIONS) {
+        let detail = format!("the server chose the extension {extension:?}, which was not offered");
+        return refused(ConnectFailure::BadExtension, detail);
+    }
+    let chosen = headers.get(header::SEC_WEBSOCKET_PROTOCOL);
+    match chosen {
+        None if offered.is_empty() => Ok(()),
+        Some(chosen) if offered.iter().any(|one| chosen == one.as_str()) => Ok(()),
+        None => refused(ConnectFailure::BadSubprotocol, "the server chose no subprotocol".to_owned()),
+        Some(chosen) => {
+            let detail = format!("the server chose the subprotocol {chosen:?}, which was not offered");
+            refused(ConnectFailure::BadSubprotocol, detail)
         }
+    }
+}
+
+/// Whether a header that is a list of tokens has `token`, in letters of any case.
+fn has_token(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> bool {
+    let lists = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|one| one.trim().eq_ignore_ascii_case(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{
+        profile::{Header, Target, Timeouts, WebSocket},
+        template::Template,
     };
-    check_extensions(&response)?;
-    Ok(socket)
-}
+    use tokio_tungstenite::tungstenite::http;
 
-async fn unblocked(handshake: &MidHandshake<ClientHandshake<Transport>>) -> io::Result<()> {
-    poll_fn(|cx| handshake.get_ref().get_ref().poll_unblocked(cx)).await
-}
+    fn site(path: &str, header: Option<&str>) -> WebSocket {
+        let value = |value| Header { name: "Authorization".into(), value: Template::literal(value) };
+        WebSocket {
+            url: Target {
+                secure: false,
+                host: "::1".into(),
+                port: 8080,
+                path_and_query: Template::literal(path),
+                display: "ws://[::1]:8080/".into(),
+            },
+            name: String::new(),
+            tags: Default::default(),
+            headers: header.map(value).into_iter().collect(),
+            subprotocols: vec!["chat".into(), "superchat".into()],
+            timeouts: Timeouts::default(),
+            max_message_size: 1 << 20,
+            steps: vec![],
+        }
+    }
 
-/// The library accepts any extension silently; every frame would then fail later with a puzzling error.
-fn check_extensions(response: &Response) -> Result<(), ConnectError> {
-    match response.headers().get(header::SEC_WEBSOCKET_EXTENSIONS) {
-        None => Ok(()),
-        Some(extension) => Err(ConnectError {
-            reason: ConnectFailure::BadExtension,
-            status: Some(response.status().as_u16()),
-            detail: format!("the server chose the extension {extension:?}, which was not offered"),
-        }),
+    #[test]
+    fn the_request_has_what_the_rfc_asks_for_once() {
+        let request = Request::new(&site("/ws?x=1", Some("Bearer t")), &Values::default()).unwrap();
+        let mut lines = request.text.lines();
+        assert_eq!(lines.next(), Some("GET /ws?x=1 HTTP/1.1"));
+        for line in [
+            "Host: [::1]:8080",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Protocol: chat, superchat",
+            "Authorization: Bearer t",
+        ] {
+            assert_eq!(request.text.lines().filter(|other| *other == line).count(), 1, "{line}");
+        }
+        assert!(request.text.ends_with("\r\n\r\n") && request.text.matches("Sec-WebSocket-Key: ").count() == 1);
+    }
+
+    #[test]
+    fn nothing_can_be_smuggled_in() {
+        for (path, value) in [("/a\r\nEvil: 1", "x"), ("/a b", "x"), ("/", "x\r\nEvil: 1"), ("/", "x\0")] {
+            let error = Request::new(&site(path, Some(value)), &Values::default()).unwrap_err();
+            assert_eq!(error.reason, ConnectFailure::Other);
+            assert!(!error.detail.contains("Evil"), "{}", error.detail);
+        }
+    }
+
+    #[test]
+    fn a_response_that_is_no_upgrade_fails_by_its_reason() {
+        let good = [("upgrade", "WebSocket"), ("connection", "keep-alive, Upgrade"), ("sec-websocket-accept", "key")];
+        let reason = |status: u16, change: (&'static str, &str), offered: &[&str]| {
+            let mut response = http::Response::new(None);
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            for (name, value) in good.into_iter().filter(|(name, _)| *name != change.0).chain([change]) {
+                if !value.is_empty() {
+                    response.headers_mut().append(name, value.parse().unwrap());
+                }
+            }
+            let offered: Vec<_> = offered.iter().map(|one| (*one).to_owned()).collect();
+            check(&response, "key", &offered).err().map(|error| error.reason)
+        };
+        let (fine, protocol) = (("x-fine", "1"), "sec-websocket-protocol");
+        for (status, change, offered, expected) in [
+            (101, fine, &[][..], None),
+            (101, (protocol, "b"), &["a", "b"], None),
+            (200, fine, &[], Some(ConnectFailure::Status)),
+            (101, ("upgrade", ""), &[], Some(ConnectFailure::BadUpgrade)),
+            (101, ("connection", "close"), &[], Some(ConnectFailure::BadUpgrade)),
+            (101, ("sec-websocket-accept", "other"), &[], Some(ConnectFailure::BadUpgrade)),
+            (101, ("sec-websocket-extensions", "permessage-deflate"), &[], Some(ConnectFailure::BadExtension)),
+            (101, fine, &["a"], Some(ConnectFailure::BadSubprotocol)),
+            (101, (protocol, "a"), &[], Some(ConnectFailure::BadSubprotocol)),
+            (101, (protocol, "c"), &["a", "b"], Some(ConnectFailure::BadSubprotocol)),
+        ] {
+            assert_eq!(reason(status, change, offered), expected, "{status} {change:?} {offered:?}");
+        }
     }
 }

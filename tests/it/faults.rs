@@ -183,3 +183,42 @@ fn the_server_never_answers_our_close() {
     assert!(page.sum("ws_disconnects_total", &[("reason", "close_timeout")]) as u64 >= VUS);
     assert_eq!(page.sum("ws_open_connections", &[]), 0.0);
 }
+
+#[test]
+fn frames_that_break_the_protocol_end_the_connection_for_their_reason() {
+    // RFC 6455 §5.2, §5.5, §7.4, §8.1; the code is that of our close frame.
+    let cases: [(&str, &'static [u8], &str, &str); 8] = [
+        ("a masked frame", b"\x81\x81\x01\x02\x03\x04x", "protocol", "1002"),
+        ("a reserved bit", b"\xc1\x01x", "protocol", "1002"),
+        ("a reserved opcode", b"\x83\x00", "protocol", "1002"),
+        ("a continuation of nothing", b"\x80\x01x", "protocol", "1002"),
+        ("a ping of 126 bytes", b"\x89\x7e\x00\x7e", "protocol", "1002"),
+        ("text that is not UTF-8", b"\x81\x01\xff", "bad_utf8", "1007"),
+        ("a claim of 2^63 - 1 bytes", b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff", "message_too_big", "1009"),
+        ("a close frame with 1006", b"\x88\x02\x03\xee", "bad_close_code", "1002"),
+    ];
+    std::thread::scope(|scope| {
+        for (what, bytes, reason, code) in cases {
+            scope.spawn(move || {
+                let server = FaultyServer::start(Fault::Sends(bytes));
+                let page = last_page(&server.url(), SEND_AND_HOLD);
+                let opened = assert_lost_and_reopened(&page);
+                let disconnects = page.sum_or_zero("ws_disconnects_total", &[("reason", reason)]) as u64;
+                assert_eq!(disconnects, opened, "{what}");
+                let closes = page.sum_or_zero("ws_closes_total", &[("by", "client"), ("code", code)]) as u64;
+                assert_eq!(closes, opened, "{what}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_frame_in_the_segment_of_the_upgrade_is_a_message() {
+    let server = FaultyServer::start(Fault::Sends(b"\x81\x05hello\x89\x00\x82\x00"));
+    let page = last_page(&server.url(), "            - expect: 2");
+    let opened = page.sum("ws_connecting_seconds_count", &[]) as u64;
+    assert!(opened >= VUS, "{opened} opened");
+    assert_eq!(page.sum("ws_msgs_received_total", &[]) as u64, 2 * opened);
+    assert_eq!(page.sum("ws_msgs_unsolicited_total", &[]) as u64, 2 * opened);
+    assert_eq!(page.sum("iterations_failed_total", &[]), 0.0);
+}

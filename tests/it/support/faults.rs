@@ -33,6 +33,8 @@ pub(crate) enum Fault {
     EndWithoutCloseFrame,
     /// A correct upgrade, then nothing more: no message, no answer to a Close.
     NeverCloses,
+    /// A correct upgrade with these bytes in the same segment, then nothing more.
+    Sends(&'static [u8]),
 }
 
 /// A server with a fault; stopped on drop.
@@ -90,7 +92,7 @@ fn serve(listener: &TcpListener, fault: Fault, accepted: &AtomicU64, stop: &Atom
         accepted.fetch_add(1, Ordering::Relaxed);
         // A client that breaks off first is no concern of the fault.
         drop(answer(&mut stream, fault));
-        if matches!(fault, Fault::NeverAnswers | Fault::NeverCloses) {
+        if matches!(fault, Fault::NeverAnswers | Fault::NeverCloses | Fault::Sends(_)) {
             held.push(stream);
         }
     }
@@ -110,11 +112,17 @@ fn answer(stream: &mut TcpStream, fault: Fault) -> std::io::Result<()> {
     let accept = match fault {
         Fault::Garbage => return stream.write_all(b"\x16\x03\x01\x00\xffSSH-2.0-garbage\r\n\r\n\x00\xff"),
         Fault::WrongAccept => derive_accept_key(b"another key"),
-        Fault::EndWithoutCloseFrame | Fault::NeverCloses => derive_accept_key(key.unwrap_or_default().as_bytes()),
+        Fault::EndWithoutCloseFrame | Fault::NeverCloses | Fault::Sends(_) => {
+            derive_accept_key(key.unwrap_or_default().as_bytes())
+        }
         Fault::EndInsteadOfAnswer | Fault::Refused | Fault::NeverAnswers | Fault::ResetOnAccept => return Ok(()),
     };
     let upgrade = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
-    stream.write_all(format!("{upgrade}Sec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes())
+    let mut response = format!("{upgrade}Sec-WebSocket-Accept: {accept}\r\n\r\n").into_bytes();
+    if let Fault::Sends(bytes) = fault {
+        response.extend_from_slice(bytes);
+    }
+    stream.write_all(&response)
 }
 
 /// The request's head; closing with unread bytes would send RST in place of FIN.
