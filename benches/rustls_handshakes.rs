@@ -44,11 +44,19 @@ fn main() {
     let before = cpu_seconds();
     while done < count {
         while begun < count && begun - done < parallel {
-            let peer = connect(address, &config, &name);
+            let mut peer = connect(address, &config, &name);
+            begun += 1;
+            // The server has another core: it may have answered already.
+            if advance(&mut peer) {
+                done += 1;
+                continue;
+            }
             let fd = peer.stream.as_raw_fd();
             epoll.add(&peer.stream, EpollEvent::new(EpollFlags::EPOLLIN, fd as u64)).expect("epoll");
             peers.insert(fd, peer);
-            begun += 1;
+        }
+        if peers.is_empty() {
+            continue;
         }
         let ready = epoll.wait(&mut events, EpollTimeout::from(10_000u16)).expect("epoll");
         assert!(ready > 0, "the server has not answered for 10 s");
@@ -79,9 +87,7 @@ fn connect(address: SocketAddr, config: &Arc<ClientConfig>, name: &ServerName<'s
     stream.set_nodelay(true).expect("nodelay");
     stream.set_nonblocking(true).expect("non-blocking");
     let tls = ClientConnection::new(Arc::clone(config), name.clone()).expect("a client");
-    let mut peer = Peer { stream, tls };
-    assert!(!advance(&mut peer), "it cannot be done before the server has said anything");
-    peer
+    Peer { stream, tls }
 }
 
 /// Goes on as far as the server has; true when the handshake is done and its last flight and close_notify are out.

@@ -233,11 +233,14 @@ def setting():
 
 def write(section, introduction, table, dry):
     """Replaces a section of the report, or only prints it. Returns the goals that were missed."""
-    about_server = f"In no run was the server the limit: its core above {SATURATED:.0%} busy, the generator's below {IDLE:.0%}."
+    compared = section in ("seed", "speed", "http", "tls")
+    about_server = ""
+    if compared:
+        about_server = f" In no run was the server the limit (its core {SATURATED:.0%} busy, the generator's less than {IDLE:.0%})."
     if limited_by_server:
-        about_server = "The server was the limit (its core and the generator's): " + ", ".join(limited_by_server) + "."
+        about_server = " The server was the limit (its core and the generator's): " + ", ".join(limited_by_server) + "."
         limited_by_server.clear()
-    text = f"{setting()}\n\n{introduction} {about_server}\n\n{table}"
+    text = f"{setting()}\n\n{introduction}{about_server}\n\n{table}"
     print(text, flush=True)
     if not dry:
         start, end = f"<!-- {section} -->", f"<!-- /{section} -->"

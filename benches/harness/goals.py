@@ -49,7 +49,7 @@ GOALS = {
     "http to wrk": at_least(0.75, "0.75 of wrk"),
     "http to oha": Goal("above oha", lambda values: statistics.median(values) > 1),
     "scrape time": at_most(50, "p99 below 50 ms"),
-    "scrape harm": Goal("no more than the noise", lambda values: all(value <= 0 for value in values)),
+    "scrape harm": Goal("every second: no change beyond the noise", lambda values: all(value <= 0 for value in values)),
     "pacing lateness": at_most(100, "median below 100 µs"),
     "soak slope": Goal("0 within the interval, or all of it below 8 KiB/min", lambda values: all(values)),
     "soak files": exactly(0),
