@@ -4,7 +4,7 @@
 TEST_THREADS ?= 6
 # Rounds of each comparison of `make bench`; one part alone: scripts/bench tls, see scripts/bench --help.
 PAIRS ?= 3
-.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 picture clean
+.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,9 @@ bench-micro: ## Criterion's figures of single functions
 
 k6: ## build k6 and Grafana's reader of its formats from their Go modules; check our files with it (needs Go)
 	@scripts/k6
+
+k6-schedules: ## record k6's schedules for the tests of executors (needs Go; on an idle machine)
+	@scripts/k6-schedules
 
 picture: ## docs/images: the terminal of a real run
 	@scripts/picture

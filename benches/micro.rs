@@ -22,7 +22,7 @@ use rampd::{
         recorder::Recorder,
         snapshot::Snapshot,
     },
-    plan::{Plan, ramp::Ramp},
+    plan::{Plan, ramp::Ramp, segment::Segment},
     units::tags::Tags,
 };
 
@@ -124,7 +124,9 @@ fn plan(criterion: &mut Criterion) {
     let seed = seed.expect("the seed's profile");
     group.bench_function("load the seed's profile", |bencher| bencher.iter(|| profile(seed.clone())));
     let seed = Plan::new(&profile(seed));
-    group.bench_function("starts and stops of the seed's 2000 VUs", |bencher| bencher.iter(|| seed.events(0, 1)));
+    group.bench_function("starts and stops of the seed's 2000 VUs", |bencher| {
+        bencher.iter(|| seed.events(Segment::WHOLE));
+    });
     let minute = Duration::from_secs(60);
     let stages = [100_000, 20_000, 0].map(|target| Stage { duration: minute, target });
     let ramp = Ramp::new(0, &stages);

@@ -11,5 +11,6 @@ pub mod options;
 pub mod run;
 pub mod scrapers;
 pub mod signals;
+pub mod steering;
 pub mod stopping;
 pub mod telling;

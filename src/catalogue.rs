@@ -91,13 +91,14 @@ families! {
     IterationsFailed = Counter "iterations_failed_total" ["reason"] "Iterations that a failing step ended early.";
     IterationsInterrupted = Counter "iterations_interrupted_total" [] "Iterations cut because their time was up.";
     IterationDuration = Trend "iteration_duration_seconds" [] "Duration of iterations that were not interrupted (k6: iteration_duration).";
-    DroppedIterations = Counter "dropped_iterations_total" [] "Iterations that could not be started (k6: dropped_iterations).";
+    DroppedIterations = Counter "dropped_iterations_total" ["reason"] "Iterations that were not started, by reason (k6: dropped_iterations).";
     Vus = Gauge "vus" [] "Virtual users in an iteration now (k6: vus).";
     VusMax = Gauge "vus_max" [] "Virtual users that the plan provides for (k6: vus_max).";
     DataSent = Counter "data_sent_bytes_total" [] "Bytes written to sockets, TLS and framing included (k6: data_sent).";
     DataReceived = Counter "data_received_bytes_total" [] "Bytes read from sockets, TLS and framing included (k6: data_received).";
     SendLag = Trend "rampd_send_lag_seconds" [] "The generator's own delay: from the intended send of a message to the kernel's acceptance.";
     ReadLag = Trend "rampd_read_lag_seconds" [] "The generator's own delay: from the kernel's receive time stamp to our read.";
+    StartLag = Trend "rampd_start_lag_seconds" [] "The generator's own delay: from the slot of an arrival rate to the begin of its iteration.";
     LoopLag = Trend "rampd_loop_lag_seconds" [] "The generator's own delay: lateness of a worker's events.";
 }
 
@@ -269,6 +270,7 @@ pub const METRICS: &[Metric] = &[
     metric("rampd_loop_lag", MetricKind::Trend, Contains::Time, Family::LoopLag, Section::Generator),
     metric("rampd_read_lag", MetricKind::Trend, Contains::Time, Family::ReadLag, Section::Generator),
     metric("rampd_send_lag", MetricKind::Trend, Contains::Time, Family::SendLag, Section::Generator),
+    metric("rampd_start_lag", MetricKind::Trend, Contains::Time, Family::StartLag, Section::Generator),
 ];
 
 /// Finds a metric by its k6 name.

@@ -10,6 +10,7 @@ mod document;
 mod locate;
 mod node;
 mod raw;
+mod scenario_env;
 mod tree;
 mod validate;
 

@@ -1,12 +1,11 @@
 //! What will happen when, as data: no clock, no sockets, no tasks. A plan can be printed, summed,
 //! split over workers and tested without running anything.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::{
-    config::profile::{Executor, Profile, Scenario},
-    plan::{program::Program, ramp::Ramp},
-    units::tags::Tags,
+    config::profile::Profile,
+    plan::{segment::Segment, work::Work},
 };
 
 pub mod chart;
@@ -14,75 +13,88 @@ pub mod describe;
 pub mod pace;
 pub mod program;
 pub mod ramp;
+pub mod scenario;
+pub mod schedule;
+pub mod segment;
+pub mod slots;
+pub mod work;
 
-/// A whole run.
+pub use scenario::ScenarioPlan;
+
+/// A whole run, or an agent's segment of it.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// In the order of the profile.
     pub scenarios: Vec<ScenarioPlan>,
 }
 
-/// One scenario of a run. All times count from the start of the run.
-#[derive(Debug, Clone)]
-pub struct ScenarioPlan {
-    /// Name in tags and messages.
-    pub name: String,
-    /// Tags of its samples, without `scenario`.
-    pub tags: Tags,
-    /// When the ramp begins.
-    pub start: Duration,
-    /// When the ramp is over and no iteration may begin.
-    pub end: Duration,
-    /// When the last iteration is cut: `end` and gracefulStop.
-    pub hard_end: Duration,
-    /// How long an iteration may go on after the ramp has taken its VU away; never beyond `hard_end`.
-    pub graceful_ramp_down: Duration,
-    /// Target of VUs over time, counted from `start`.
-    pub ramp: Ramp,
-    /// Starts of the stages, as typed.
-    pub stages: Vec<Duration>,
-    /// What each iteration does.
-    pub program: Arc<Program>,
-    /// k6's sentence about the executor.
-    pub description: String,
-}
-
-/// A change for one VU of a scenario.
+/// A change in a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VuEvent {
+pub struct Event {
     /// Since the start of the run.
     pub at: Duration,
     /// Which scenario, by its place in the plan.
     pub scenario: usize,
-    /// Which VU, from 0.
-    pub vu: u32,
     /// What happens.
-    pub change: VuChange,
+    pub change: Change,
 }
 
-/// What happens to a VU.
+/// What happens in a scenario. VUs are numbered from 0 over the whole run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VuChange {
-    /// It begins iterations, or goes on with the one it is still finishing.
-    Start,
-    /// It begins no more iterations, and the one it is in is cut at `cut_at` (since the start of the run).
+pub enum Change {
+    /// The VU begins iterations, or goes on with the one it is still finishing.
+    Start {
+        /// Which one.
+        vu: u32,
+    },
+    /// The VU begins no more iterations, and the one it is in is cut at `cut_at` (since the start of the run).
     Stop {
+        /// Which one.
+        vu: u32,
         /// When the current iteration is cut.
+        cut_at: Duration,
+    },
+    /// From here on as many VUs run as have been asked for.
+    Open,
+    /// No iteration begins any more; those going on are cut at `cut_at` (since the start of the run).
+    End {
+        /// When current iterations are cut.
         cut_at: Duration,
     },
 }
 
 impl Plan {
-    /// Plans a profile.
+    /// Plans a whole run.
     #[must_use]
     pub fn new(profile: &Profile) -> Self {
-        Self { scenarios: profile.scenarios.iter().map(ScenarioPlan::new).collect() }
+        Self::of_segment(profile, Segment::WHOLE)
+    }
+
+    /// Plans an agent's part of a run. The parts of all agents together are exactly the whole run.
+    #[must_use]
+    pub fn of_segment(profile: &Profile, segment: Segment) -> Self {
+        Self { scenarios: profile.scenarios.iter().map(|scenario| ScenarioPlan::new(scenario, segment)).collect() }
     }
 
     /// Time from the start to the last scenario's regular end.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.scenarios.iter().map(|scenario| scenario.end).max().unwrap_or_default()
+    }
+
+    /// Whether the run ends only when it is stopped.
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        self.scenarios.iter().any(|scenario| scenario.endless)
+    }
+
+    /// Time to the end of the last scenario that ends neither with its iterations nor only when it is
+    /// stopped; none if there is none.
+    #[must_use]
+    pub fn foreseeable(&self) -> Option<Duration> {
+        let counted = |scenario: &&ScenarioPlan| matches!(scenario.work, Work::Each { .. } | Work::Shared { .. });
+        let timed = self.scenarios.iter().filter(|scenario| !scenario.endless && !counted(scenario));
+        timed.map(|scenario| scenario.end).max()
     }
 
     /// The same with every gracefulStop used up.
@@ -97,14 +109,49 @@ impl Plan {
         self.scenarios.iter().map(|scenario| scenario.vus_at(time)).sum()
     }
 
+    /// Iterations per second that arrival rates ask for at `time`.
+    #[must_use]
+    pub fn rate_at(&self, time: Duration) -> f64 {
+        self.scenarios.iter().map(|scenario| scenario.rate_at(time)).sum()
+    }
+
+    /// Whether any scenario is an arrival rate.
+    #[must_use]
+    pub fn has_arrivals(&self) -> bool {
+        self.scenarios.iter().any(|scenario| matches!(scenario.work, Work::Arrivals { .. }))
+    }
+
+    /// Whether the number of VUs at each moment is the plan's alone: they loop until it takes them away.
+    #[must_use]
+    pub fn loops(&self) -> bool {
+        self.scenarios.iter().all(|scenario| matches!(scenario.work, Work::Loop))
+    }
+
+    /// Iterations of all scenarios; none if a scenario has as many as its VUs manage.
+    #[must_use]
+    pub fn iterations(&self) -> Option<u64> {
+        self.scenarios.iter().map(ScenarioPlan::iterations).sum()
+    }
+
     /// Most VUs planned at any one time from `from` until before `to`.
     #[must_use]
     pub fn peak_between(&self, from: Duration, to: Duration) -> u32 {
         // Targets are straight lines between the ends of stages, so the highest is at one of them or at an end.
-        let last = to.saturating_sub(Duration::from_nanos(1)).max(from);
+        self.moments(from, to).map(|time| self.vus_at(time)).max().unwrap_or(0)
+    }
+
+    /// Highest rate of iterations at any one time from `from` until before `to`.
+    #[must_use]
+    pub fn peak_rate_between(&self, from: Duration, to: Duration) -> f64 {
+        self.moments(from, to).map(|time| self.rate_at(time)).fold(0.0, f64::max)
+    }
+
+    /// From, until just before `to`, and the beginnings of stages between them with the instants just before.
+    fn moments(&self, from: Duration, to: Duration) -> impl Iterator<Item = Duration> {
+        let before = |time: Duration| time.saturating_sub(Duration::from_nanos(1));
         let corners = self.scenarios.iter().flat_map(|scenario| scenario.stages.iter().copied());
-        let inside = corners.filter(|corner| (from..to).contains(corner));
-        inside.chain([from, last]).map(|time| self.vus_at(time)).max().unwrap_or(0)
+        let inside = corners.filter(move |corner| (from..to).contains(corner));
+        inside.flat_map(move |corner| [corner, before(corner).max(from)]).chain([from, before(to).max(from)])
     }
 
     /// Most VUs that can be in an iteration at one time, those being stopped gracefully included.
@@ -131,81 +178,26 @@ impl Plan {
     fn peak(&self, each: impl Fn(&ScenarioPlan) -> u64) -> u64 {
         let overlapping = |instant: Duration| {
             let inside = self.scenarios.iter().filter(|other| other.start <= instant && instant < other.hard_end);
-            inside.map(|other| each(other) * u64::from(other.ramp.max())).sum()
+            inside.map(|other| each(other) * u64::from(other.max_vus())).sum()
         };
         self.scenarios.iter().map(|scenario| overlapping(scenario.start)).max().unwrap_or(0)
     }
 
-    /// Changes of the VUs that worker `worker` of `workers` drives, in the order of time. VU n belongs to
-    /// worker n modulo `workers`, so that every worker has an even share of each moment of the ramp.
+    /// Changes that a worker sees, in the order of time: those of its own VUs, and of whole scenarios.
+    /// An agent's VU n belongs to worker n modulo their number, so that every worker has an even share
+    /// of each moment of the ramp.
     #[must_use]
-    pub fn events(&self, worker: u32, workers: u32) -> Vec<VuEvent> {
+    pub fn events(&self, worker: Segment) -> Vec<Event> {
         let scenarios = self.scenarios.iter().enumerate();
         let mut events: Vec<_> = scenarios
             .flat_map(|(index, scenario)| scenario.events(index))
-            .filter(|event| event.vu % workers == worker)
+            .filter(|(vu, _)| vu.is_none_or(|own| worker.has(own)))
+            .map(|(_, event)| event)
             .collect();
         events.sort_by_key(|event| event.at);
         events
     }
 }
 
-impl ScenarioPlan {
-    fn new(scenario: &Scenario) -> Self {
-        let (ramp, graceful_ramp_down) = match &scenario.executor {
-            Executor::ConstantVus { vus, duration } => (Ramp::constant(*vus, *duration), scenario.graceful_stop),
-            Executor::RampingVus { start_vus, stages, graceful_ramp_down } => {
-                (Ramp::new(*start_vus, stages), *graceful_ramp_down)
-            }
-        };
-        let start = scenario.start_time;
-        let end = start + ramp.duration();
-        Self {
-            name: scenario.name.clone(),
-            tags: scenario.tags.clone(),
-            start,
-            end,
-            hard_end: end + scenario.graceful_stop,
-            graceful_ramp_down,
-            stages: ramp.stage_starts().map(|offset| start + offset).collect(),
-            ramp,
-            program: Arc::new(Program::new(&scenario.flow)),
-            description: describe::executor(scenario),
-        }
-    }
-
-    /// VUs planned at `time` since the start of the run.
-    #[must_use]
-    pub fn vus_at(&self, time: Duration) -> u32 {
-        if time < self.start || time >= self.end { 0 } else { self.ramp.at(time - self.start) }
-    }
-
-    /// How often VUs are started in all.
-    #[must_use]
-    pub fn starts(&self) -> u64 {
-        let starts = self.events(0).into_iter().filter(|event| event.change == VuChange::Start);
-        starts.count() as u64
-    }
-
-    /// Starts and stops of all VUs; the last VU started is the first stopped, and the end stops those left.
-    fn events(&self, scenario: usize) -> Vec<VuEvent> {
-        let mut events = Vec::new();
-        let mut active = 0;
-        let event = |at: Duration, vu: u32, change| VuEvent { at, scenario, vu, change };
-        for (offset, target) in self.ramp.steps() {
-            let at = self.start + offset;
-            for vu in active..target {
-                events.push(event(at, vu, VuChange::Start));
-            }
-            let cut_at = (at + self.graceful_ramp_down).min(self.hard_end);
-            for vu in (target..active).rev() {
-                events.push(event(at, vu, VuChange::Stop { cut_at }));
-            }
-            active = target;
-        }
-        for vu in (0..active).rev() {
-            events.push(event(self.end, vu, VuChange::Stop { cut_at: self.hard_end }));
-        }
-        events
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The control thread of a run: starts the workers, watches them, and judges what they counted.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval_at};
 
@@ -14,12 +14,14 @@ use crate::{
         live::Live,
         options::{OnInvalid, Options},
         signals::Signals,
+        steering::Orders,
         stopping::{Stopping, exit},
         telling,
     },
     clock::{Instant, WallClock},
     config::profile::Profile,
     engine::{
+        commons::Commons,
         failure_log::FailureLog,
         instruments::Instruments,
         limits::{Offer, RESERVED_FILES},
@@ -53,6 +55,8 @@ pub struct Control {
     live: Live,
     health: Health,
     workers_lost: u64,
+    /// VUs as they have been ordered, by the scenario's place in the plan.
+    ordered: BTreeMap<usize, u32>,
     wall: WallClock,
     json: Vec<NdjsonOutput>,
     publisher: Publisher,
@@ -82,7 +86,19 @@ impl Control {
             .collect::<Result<_, _>>()?;
         let facts = facts::waiting(profile);
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
-        Ok(Self { plan, instruments, facts, live, health, workers_lost: 0, wall, json, publisher, generation: 0 })
+        Ok(Self {
+            plan,
+            instruments,
+            facts,
+            live,
+            health,
+            workers_lost: 0,
+            ordered: BTreeMap::new(),
+            wall,
+            json,
+            publisher,
+            generation: 0,
+        })
     }
 
     /// Starts the workers; the load begins at `live.start`.
@@ -96,12 +112,16 @@ impl Control {
         let failures = Arc::<FailureLog>::default();
         // The embedded target has the other end of every socket in this process too.
         let files = Offer::of_this_machine().files / if options.echo { 2 } else { 1 };
+        let (commons, handed_over) = Commons::new(&self.plan, workers);
+        let (commons, mut handed_over) = (Arc::new(commons), handed_over.into_iter());
         let mut handles = Vec::new();
         for index in 0..workers {
             handles.push(worker::spawn(WorkerSpec {
                 index,
                 workers,
                 plan: self.plan.clone(),
+                commons: commons.clone(),
+                handed_over: handed_over.next(),
                 instruments: self.instruments.clone(),
                 tls: tls::client_config(&profile.tls)?,
                 start: self.live.start,
@@ -125,6 +145,7 @@ impl Control {
         &mut self,
         mut crew: Crew,
         mut requests: Requests,
+        orders: &mut Orders,
         signals: &mut Signals,
         progress: &mut Progress,
     ) -> Result<End, Error> {
@@ -166,6 +187,12 @@ impl Control {
                     self.live.snapshot = snapshot;
                     let page = self.page(false)?;
                     request.respond(page);
+                }
+                Some(order) = orders.next() => {
+                    if let Some((scenario, vus)) = order.carry_out(&self.plan, &crew) {
+                        tracing::info!(scenario = self.plan.scenarios.get(scenario).map(|one| &one.name), vus, "VUs set.");
+                        self.ordered.insert(scenario, vus);
+                    }
                 }
                 _ = ticks.tick() => {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
@@ -257,7 +284,7 @@ impl Control {
 
     fn counts(&self, now: Instant) -> Counts {
         let samples_dropped = (!self.json.is_empty()).then(|| self.live.snapshot.samples_dropped());
-        Counts::of(&self.live.view(now), samples_dropped, self.workers_lost)
+        Counts::of(&self.live.view(now), self.plan.has_arrivals(), samples_dropped, self.workers_lost)
     }
 
     fn write_ticks(&self, now: Instant) {
@@ -278,7 +305,14 @@ impl Control {
     }
 
     fn page(&mut self, is_final: bool) -> Result<Page, Error> {
-        let facts = facts::present(&self.facts, &self.live, &self.health, &self.plan, &self.wall, Instant::now());
+        let facts = facts::present(
+            &self.facts,
+            &self.live,
+            &self.health,
+            (&self.plan, &self.ordered),
+            &self.wall,
+            Instant::now(),
+        );
         let text = exposition::render(&self.instruments.table, &self.live.snapshot, &facts)?;
         self.generation += 1;
         Ok(Page { text: text.into(), generation: self.generation, is_final })

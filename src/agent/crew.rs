@@ -89,6 +89,18 @@ impl Crew {
         }
     }
 
+    /// Tells every worker how many VUs a scenario has over all of them. Each has done so when its answer
+    /// comes; none from a worker that could not be told.
+    #[must_use]
+    pub fn set_vus(&self, scenario: usize, vus: u32) -> Vec<Option<oneshot::Receiver<()>>> {
+        let going_on = self.members.iter().filter(|member| !member.done);
+        let told = going_on.map(|member| {
+            let (done, answer) = oneshot::channel();
+            member.handle.commands.try_send(Command::SetVus { scenario, vus, done }).is_ok().then_some(answer)
+        });
+        told.collect()
+    }
+
     /// The final counts, after [`Self::finished`].
     #[must_use]
     pub fn last(self) -> Snapshot {

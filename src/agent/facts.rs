@@ -1,6 +1,6 @@
 //! What `/metrics` says about a run besides what its workers count.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     agent::{health::Health, live::Live},
@@ -10,7 +10,7 @@ use crate::{
         exposition::run::{RunFacts, RunState, StageStart, ThresholdFact},
         process::ProcessStats,
     },
-    plan::Plan,
+    plan::{Plan, ScenarioPlan},
     slo::evaluate::Evaluation,
     units::tags::Tags,
 };
@@ -41,7 +41,14 @@ pub fn waiting(profile: &Profile) -> RunFacts {
 
 /// The facts at `now`, or at the end of the load.
 #[must_use]
-pub fn present(base: &RunFacts, live: &Live, health: &Health, plan: &Plan, wall: &WallClock, now: Instant) -> RunFacts {
+pub fn present(
+    base: &RunFacts,
+    live: &Live,
+    health: &Health,
+    (plan, ordered): (&Plan, &BTreeMap<usize, u32>),
+    wall: &WallClock,
+    now: Instant,
+) -> RunFacts {
     let since = |end: Instant| end.since(live.start);
     let elapsed = since(live.ended.unwrap_or(now));
     let thresholds = live.thresholds.iter().enumerate();
@@ -51,7 +58,7 @@ pub fn present(base: &RunFacts, live: &Live, health: &Health, plan: &Plan, wall:
         ended: live.ended.map(|ended| wall.unix_nanos(ended)),
         elapsed,
         stages: stages(plan, wall, live.start),
-        planned_vus: planned(plan, if live.state == RunState::Running { Some(elapsed) } else { None }),
+        planned_vus: planned(plan, ordered, if live.state == RunState::Running { Some(elapsed) } else { None }),
         thresholds: thresholds.map(|(index, threshold)| fact(threshold, live.evaluations.get(index))).collect(),
         validity: health.facts(),
         process: ProcessStats::read(),
@@ -72,9 +79,15 @@ fn stages(plan: &Plan, wall: &WallClock, start: Instant) -> Vec<StageStart> {
         .collect()
 }
 
-fn planned(plan: &Plan, at: Option<Duration>) -> Vec<(String, u64)> {
-    let vus = |scenario: &crate::plan::ScenarioPlan| at.map_or(0, |at| scenario.vus_at(at)).into();
-    plan.scenarios.iter().map(|scenario| (scenario.name.clone(), vus(scenario))).collect()
+/// By the plan, or by the order that has replaced it; what is ordered before a scenario begins waits for it.
+fn planned(plan: &Plan, ordered: &BTreeMap<usize, u32>, at: Option<Duration>) -> Vec<(String, u64)> {
+    let scenarios = plan.scenarios.iter().enumerate();
+    let vus = |index: usize, scenario: &ScenarioPlan| match (at, ordered.get(&index)) {
+        (Some(at), Some(ordered)) if (scenario.start..scenario.end).contains(&at) => u64::from(*ordered),
+        (Some(at), _) => scenario.vus_at(at).into(),
+        (None, _) => 0,
+    };
+    scenarios.map(|(index, scenario)| (scenario.name.clone(), vus(index, scenario))).collect()
 }
 
 fn fact(threshold: &Threshold, evaluation: Option<&Evaluation>) -> ThresholdFact {

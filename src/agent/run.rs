@@ -3,7 +3,7 @@
 use std::{io::Write as _, sync::Arc};
 
 use crate::{
-    agent::{admin::AdminServer, control::Control, error::Error, options::Options, signals::Signals},
+    agent::{admin::AdminServer, control::Control, error::Error, options::Options, signals::Signals, steering::Orders},
     config::profile::Profile,
     engine::limits::{Needs, Offer},
     exit::Exit,
@@ -11,12 +11,17 @@ use crate::{
     plan::Plan,
 };
 
-/// Runs `profile` to its end.
+/// Runs `profile` to its end. `orders` may set the VUs of its `externally-controlled` scenarios meanwhile.
 ///
 /// # Errors
 /// Why it did not start, or that it could not be ended in order. Everything measured until an
 /// interrupt is reported and is no error.
-pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> Result<Exit, Error> {
+pub async fn run(
+    profile: Profile,
+    options: Options,
+    mut progress: Progress,
+    mut orders: Orders,
+) -> Result<Exit, Error> {
     let plan = Arc::new(Plan::new(&profile));
     preflight(&plan, &options)?;
     // Writable now or never: after hours of load is too late to find out.
@@ -30,7 +35,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     let mut control = Control::prepare(&profile, plan, &options, publisher)?;
     control.publish(false)?;
     let started = control.start(&profile, &options)?;
-    let (ended, notes) = control.watch(started, requests, &mut signals, &mut progress).await?;
+    let (ended, notes) = control.watch(started, requests, &mut orders, &mut signals, &mut progress).await?;
     progress.finish();
     let (report, exit) = control.finish(&profile, &options, ended, notes);
     tell(&report, &options)?;

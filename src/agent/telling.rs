@@ -11,6 +11,7 @@ pub struct Rates {
     at: Option<Instant>,
     sent: u64,
     received: u64,
+    iterations: u64,
 }
 
 /// The state at `now`.
@@ -24,19 +25,27 @@ pub fn tick(live: &Live, plan: &Plan, rates: &mut Rates, now: Instant) -> Tick {
     let seconds = now.since(rates.at.unwrap_or(live.start)).as_secs_f64().max(1e-3);
     let per_second = |present: u64, past: u64| present.saturating_sub(past) as f64 / seconds;
     let (sent_per_second, received_per_second) = (per_second(sent, rates.sent), per_second(received, rates.received));
-    *rates = Rates { at: Some(now), sent, received };
+    let iterations = count(Family::Iterations) + count(Family::IterationsInterrupted);
+    let arrivals = plan.has_arrivals().then(|| (per_second(iterations, rates.iterations), plan.rate_at(elapsed)));
+    *rates = Rates { at: Some(now), sent, received, iterations };
+    let active_vus = gauge(Family::Vus);
     Tick {
         elapsed,
         total: plan.duration(),
         state: state(live, plan, elapsed).to_owned(),
-        planned_vus: plan.vus_at(elapsed).into(),
-        active_vus: gauge(Family::Vus),
+        // How many are in an iteration is the target's affair where VUs wait for slots, or end when they have done their share.
+        planned_vus: if plan.loops() { plan.vus_at(elapsed).into() } else { active_vus },
+        active_vus,
         max_vus: plan.peak_vus().into(),
         open: gauge(Family::WsOpen),
         connecting: gauge(Family::WsConnectingNow),
         sent_per_second,
         received_per_second,
+        endless: plan.is_endless(),
         complete: count(Family::Iterations),
+        planned_iterations: plan.iterations(),
+        arrivals,
+        dropped: count(Family::DroppedIterations),
         interrupted: count(Family::IterationsInterrupted),
         failed_connects: count(Family::WsConnectFailures),
         crossed: live.crossed(),

@@ -1,6 +1,6 @@
 //! `rampd check PROFILE`
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::{fmt::Write as _, path::PathBuf, time::Duration};
 
 use clap::Args as ClapArgs;
 
@@ -12,7 +12,7 @@ use crate::{
     config::profile::Profile,
     engine::limits::{Needs, Offer},
     exit::Exit,
-    plan::{Plan, chart},
+    plan::{Plan, ScenarioPlan, chart, work::Work},
     units::duration::display,
 };
 
@@ -63,15 +63,20 @@ pub fn describe(profile: &Profile, plan: &Plan, needs: &Needs, offer: Offer) -> 
     let mut line = |name: &str, value: String| {
         let _infallible = writeln!(text, "{name:.<22}: {value}");
     };
-    line(
-        "duration",
-        format!("{} ({} at most, graceful stop included)", display(plan.duration()), display(plan.max_duration())),
-    );
+    line("duration", duration(plan));
     line("peak VUs", plan.peak_vus().to_string());
     line("peak sockets", plan.peak_sockets().to_string());
     line("open files", format!("{} needed, {} allowed", needs.files, offer.files));
     for (target, sockets) in &needs.ports {
         line("local ports", format!("{sockets} needed to {target}, {} available", offer.ports));
+    }
+    for scenario in &plan.scenarios {
+        if let Some(iterations) = scenario.iterations() {
+            line("iterations", format!("{iterations} (scenario {})", scenario.name));
+        }
+        if let Work::Arrivals { schedule, .. } = &scenario.work {
+            line("VUs suffice", sufficient(scenario, schedule.highest()));
+        }
     }
     for scenario in plan.scenarios.iter().filter(|scenario| scenario.program.messages() > 0) {
         line("messages", total(scenario, scenario.program.messages()));
@@ -86,8 +91,36 @@ pub fn describe(profile: &Profile, plan: &Plan, needs: &Needs, offer: Offer) -> 
     text
 }
 
+fn duration(plan: &Plan) -> String {
+    if plan.is_endless() {
+        return "until it is stopped".to_owned();
+    }
+    let most = format!("{} at most, graceful stop included", display(plan.max_duration()));
+    let at_most =
+        plan.scenarios.iter().all(|scenario| matches!(scenario.work, Work::Each { .. } | Work::Shared { .. }));
+    if at_most {
+        return format!("as long as the iterations take ({most})");
+    }
+    format!("{} ({most})", display(plan.duration()))
+}
+
+/// Little's law: VUs in use are the rate times the duration of an iteration.
+fn sufficient(scenario: &ScenarioPlan, per_second: f64) -> String {
+    let longest = |vus: u32| {
+        let seconds = f64::from(vus) / per_second;
+        Duration::try_from_secs_f64((seconds * 1e4).round() / 1e4).map_or_else(|_| "any length".to_owned(), display)
+    };
+    let (planned, most) = (scenario.planned_vus(), scenario.max_vus());
+    let more = if most > planned { format!(", {most} up to {}", longest(most)) } else { String::new() };
+    format!("{planned} for iterations of up to {}{more} (scenario {})", longest(planned), scenario.name)
+}
+
 /// A flow that holds runs once for each start of a VU; any other as often as the server lets it.
-fn total(scenario: &crate::plan::ScenarioPlan, each: u64) -> String {
+fn total(scenario: &ScenarioPlan, each: u64) -> String {
+    if let Some(iterations) = scenario.iterations() {
+        let total = iterations.saturating_mul(each);
+        return format!("{total} ({iterations} iterations of {each}, scenario {})", scenario.name);
+    }
     if scenario.program.holds() {
         let starts = scenario.starts();
         format!("{} ({starts} iterations of {each}, scenario {})", starts * each, scenario.name)

@@ -8,7 +8,7 @@ use crate::{
     config::{
         self,
         environment::Environment,
-        overrides::{Overrides, parse_stage, parse_tag, parse_vus},
+        overrides::{Overrides, parse_iterations, parse_stage, parse_tag, parse_vus},
         profile::{Profile, Stage},
         source::Source,
     },
@@ -22,16 +22,19 @@ pub struct Changes {
     /// Set a value for ${NAME} in the profile; wins over the environment
     #[arg(short = 'e', long = "env", value_name = "NAME=VALUE", value_parser = Environment::parse_assignment)]
     pub env: Vec<(String, String)>,
-    /// Replace the number of VUs (with --duration), or of VUs at the start (with --stage)
+    /// Replace the number of VUs (with --duration or --iterations), or of VUs at the start (with --stage)
     #[arg(long, value_name = "N", value_parser = parse_vus)]
     pub vus: Option<u32>,
-    /// Replace the load by a fixed number of VUs for this time
+    /// Replace the load by so many iterations, shared among the VUs
+    #[arg(long, value_name = "N", value_parser = parse_iterations, conflicts_with = "stage")]
+    pub iterations: Option<u64>,
+    /// Replace the load by a fixed number of VUs for this time; with --iterations it is their longest time
     #[arg(long, value_name = "TIME", value_parser = duration::parse, conflicts_with = "stage")]
     pub duration: Option<Duration>,
     /// Replace the load by this ramp; repeat for each stage
     #[arg(long, value_name = "TIME:TARGET", value_parser = parse_stage)]
     pub stage: Vec<Stage>,
-    /// Multiply every target, for example 0.5 for half the load
+    /// Multiply every number of VUs, every rate and shared iterations, for example 0.5 for half the load
     #[arg(long, value_name = "FACTOR")]
     pub scale: Option<f64>,
     /// Divide the durations of stages and pauses, for example 10 for ten times faster
@@ -67,6 +70,7 @@ fn from_source(source: &Source, changes: &Changes) -> Result<Profile, String> {
     }
     let overrides = Overrides {
         vus: changes.vus,
+        iterations: changes.iterations,
         duration: changes.duration,
         stages: changes.stage.clone(),
         tags: changes.tag.clone(),

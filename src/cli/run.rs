@@ -10,7 +10,7 @@ use std::{
 use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::{
-    agent::{self, options::Options},
+    agent::{self, options::Options, steering::Orders},
     cli::{
         Cli,
         console::{self, refuse},
@@ -150,7 +150,7 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return refuse(Exit::Failed, &error),
     };
-    let outcome = runtime.block_on(agent::run::run(profile, options, progress));
+    let outcome = runtime.block_on(agent::run::run(profile, options, progress, Orders::none()));
     runtime.shutdown_background();
     if let Some(echo) = echo {
         let counts = echo.stop();

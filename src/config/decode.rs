@@ -2,6 +2,7 @@
 //! what could not be read is left out.
 
 mod address;
+mod executors;
 mod flow;
 mod headers;
 mod http;
@@ -40,10 +41,10 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         environment(&env);
     }
     let load = Load {
-        vus: fields.take("vus").map(|node| scenarios::vus(&node, 1)),
+        vus: fields.take("vus").map(|node| executors::vus(&node, 1)),
         duration: fields.take("duration").map(|node| node.typed(Node::duration)),
-        iterations: fields.take("iterations").map(|node| node.typed(|_| Some(()))),
-        stages: fields.take("stages").map(|node| scenarios::stages(&node)),
+        iterations: fields.take("iterations").map(|node| executors::iterations(&node)),
+        stages: fields.take("stages").map(|node| executors::stages(&node)),
     };
     let scenarios = fields.take("scenarios").map(|node| scenarios::scenarios(&node));
     let flow = fields.take("flow").map(|node| flow(&node));

@@ -9,6 +9,7 @@ use crate::config::{
     at::{Path, Place},
     context::Context,
     problem::{did_you_mean, shown},
+    scenario_env,
     source::LARGEST,
     tree::{Text, Tree},
 };
@@ -58,6 +59,8 @@ impl fmt::Debug for Environment {
     }
 }
 
+type Values = BTreeMap<String, String>;
+
 /// Most bytes that variables may add to a profile: a 1 MiB file could name a 1 MiB secret 100 000 times.
 const BUDGET: usize = 8 << 20;
 
@@ -71,34 +74,66 @@ pub(crate) fn substitute(tree: &mut Tree, environment: &Environment, context: &C
     };
     if let Some((key, env)) = entries.iter_mut().find(|(key, _)| key == "env") {
         filler.fill(env, &root.key(key));
-        if let Tree::Map(defaults) = env {
-            for (name, default) in defaults {
-                let default = match default {
-                    Tree::Text(text) => text.value.clone(),
-                    Tree::Number(number) => number.to_string(),
-                    Tree::Bool(flag) => flag.to_string(),
-                    Tree::Null | Tree::List(_) | Tree::Map(_) | Tree::Unresolved => continue,
-                };
-                filler.values.entry(name.clone()).or_insert(default);
-            }
+        for (name, default) in scalars(env) {
+            filler.values.entry(name).or_insert(default);
         }
     }
+    let flow_is_shared = scenario_env::copy_flow(entries);
     for (key, value) in entries.iter_mut().filter(|(key, _)| key != "env") {
-        filler.fill(value, &root.key(key));
+        match key.as_str() {
+            "scenarios" => filler.fill_scenarios(value, &root.key(key)),
+            // Each scenario has a copy with its own variables; some may exist there only.
+            "flow" if !flow_is_shared => *value = Tree::Unresolved,
+            _ => filler.fill(value, &root.key(key)),
+        }
     }
 }
 
 struct Filler<'c> {
-    values: BTreeMap<String, String>,
+    values: Values,
     context: &'c Context<'c>,
     added: usize,
     stopped: bool,
+}
+
+/// The names and values of an `env`.
+fn scalars(env: &Tree) -> Values {
+    let Tree::Map(entries) = env else { return Values::new() };
+    let scalar = |value: &Tree| match value {
+        Tree::Text(text) => Some(text.value.clone()),
+        Tree::Number(number) => Some(number.to_string()),
+        Tree::Bool(flag) => Some(flag.to_string()),
+        Tree::Null | Tree::List(_) | Tree::Map(_) | Tree::Unresolved => None,
+    };
+    entries.iter().filter_map(|(name, value)| Some((name.clone(), scalar(value)?))).collect()
 }
 
 /// What is wrong, and what to do about it.
 type Fault = (String, Option<String>);
 
 impl Filler<'_> {
+    /// As in k6, the `env` of a scenario wins over everything within it.
+    fn fill_scenarios(&mut self, tree: &mut Tree, path: &Path) {
+        let Tree::Map(scenarios) = tree else { return self.fill(tree, path) };
+        for (name, scenario) in scenarios {
+            let path = path.key(name);
+            let Some(env) = scenario_env::of(scenario) else {
+                self.fill(scenario, &path);
+                continue;
+            };
+            self.fill(env, &path.key("env"));
+            let own = scalars(env);
+            let common = self.values.clone();
+            self.values.extend(own);
+            let Tree::Map(entries) = scenario else { continue };
+            for (key, value) in entries.iter_mut().filter(|(key, _)| key != "env") {
+                let place = if key == scenario_env::COPIED_FLOW { Path::default().key("flow") } else { path.key(key) };
+                self.fill(value, &place);
+            }
+            self.values = common;
+        }
+    }
+
     fn fill(&mut self, tree: &mut Tree, path: &Path) {
         match tree {
             Tree::Text(text) => {

@@ -7,6 +7,7 @@ use crate::{
         at::{Path, Place, Typed},
         context::Context,
         problem::{clean, nearest, shown},
+        scenario_env::COPIED_FLOW,
         tree::{Number, Text, Tree},
     },
     units::{bytes, duration},
@@ -241,6 +242,12 @@ impl<'t> Fields<'t> {
         self.even_empty(key)
     }
 
+    /// The profile's flow, copied into this map for its own variables.
+    pub(crate) fn take_copied_flow(&mut self) -> Option<Node<'t>> {
+        let node = self.even_empty(COPIED_FLOW)?;
+        Some(Node { path: Path::default().key("flow"), ..node })
+    }
+
     fn even_empty(&self, key: &str) -> Option<Node<'t>> {
         let (_, tree) = self.entries.iter().find(|(name, _)| name == key)?;
         Some(self.node.child(key, tree))
@@ -264,7 +271,8 @@ impl<'t> Fields<'t> {
     /// `later` are names of later versions, `hints` explain some keys. Returns what was meant.
     pub(crate) fn finish(self, later: Later, hints: &BTreeMap<&str, &str>) -> Vec<&'static str> {
         let mut meant = Vec::new();
-        for (key, _) in self.entries.iter().filter(|(key, _)| !self.known.contains(&key.as_str())) {
+        let unknown = |key: &str| key != COPIED_FLOW && !self.known.contains(&key);
+        for (key, _) in self.entries.iter().filter(|(key, _)| unknown(key)) {
             let place = Place::Key(self.node.path.key(key));
             if later.contains(&key.as_str()) {
                 let hint = format!("this version knows {}", quoted(&self.known));

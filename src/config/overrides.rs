@@ -1,4 +1,4 @@
-//! What the command line says about a profile's load: `--vus`, `--duration`, `--stage`, `--tag`.
+//! What the command line says about a profile's load: `--vus`, `--iterations`, `--duration`, `--stage`, `--tag`.
 
 use std::time::Duration;
 
@@ -9,12 +9,16 @@ use crate::{
 
 /// Most VUs, as in k6.
 pub const MOST_VUS: u32 = 100_000_000;
+/// Most iterations of a scenario: floats, which JSON may write them as, are exact up to nine times as many.
+pub const MOST_ITERATIONS: u64 = 1_000_000_000_000_000;
 
 /// Options that replace or add to what the profile says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--vus`.
     pub vus: Option<u32>,
+    /// `--iterations`.
+    pub iterations: Option<u64>,
     /// `--duration`.
     pub duration: Option<Duration>,
     /// Every `--stage`, in order.
@@ -40,6 +44,9 @@ pub enum Error {
     /// Not a whole number, or beyond [`MOST_VUS`].
     #[error("`{0}` is no number of VUs; expected a whole number from 0 to {MOST_VUS}")]
     Vus(String),
+    /// Not a whole number from 1 to [`MOST_ITERATIONS`].
+    #[error("`{0}` is no number of iterations; expected a whole number from 1 to {MOST_ITERATIONS}")]
+    Iterations(String),
     /// Not `NAME=VALUE`.
     #[error("`{0}` is no tag; expected NAME=VALUE, for example --tag build=42")]
     Tag(String),
@@ -65,6 +72,15 @@ pub fn parse_stage(text: &str) -> Result<Stage, Error> {
 pub fn parse_vus(text: &str) -> Result<u32, Error> {
     let vus = text.trim().parse().ok().filter(|vus| *vus <= MOST_VUS);
     vus.ok_or_else(|| Error::Vus(text.to_owned()))
+}
+
+/// Reads a number of iterations.
+///
+/// # Errors
+/// [`Error::Iterations`].
+pub fn parse_iterations(text: &str) -> Result<u64, Error> {
+    let iterations = text.trim().parse().ok().filter(|iterations| (1..=MOST_ITERATIONS).contains(iterations));
+    iterations.ok_or_else(|| Error::Iterations(text.to_owned()))
 }
 
 /// Reads `name=value`.

@@ -8,7 +8,10 @@ use crate::{
     units::tags::Tags,
 };
 
+pub mod executor;
 pub mod http;
+
+pub use executor::{Executor, RateStage, Stage, VuPool};
 
 /// A validated profile.
 #[derive(Debug, Clone)]
@@ -92,36 +95,6 @@ pub struct Scenario {
     pub tags: Tags,
     /// What an iteration does; not empty.
     pub flow: Arc<[Step]>,
-}
-
-/// k6's executors.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Executor {
-    /// A fixed number of VUs for a fixed time.
-    ConstantVus {
-        /// At least 1.
-        vus: u32,
-        /// At least 1 s before `--speed`.
-        duration: Duration,
-    },
-    /// VUs that follow the stages.
-    RampingVus {
-        /// VUs at the start, 1 by default.
-        start_vus: u32,
-        /// At least one; the highest of `start_vus` and all targets is at least 1.
-        stages: Vec<Stage>,
-        /// How long an iteration may go on after the ramp has taken its VU away. 30 s by default.
-        graceful_ramp_down: Duration,
-    },
-}
-
-/// A linear change of the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stage {
-    /// Zero jumps at once.
-    pub duration: Duration,
-    /// Reached at the end of the stage.
-    pub target: u32,
 }
 
 /// One step of an iteration.

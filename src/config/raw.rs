@@ -6,10 +6,10 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     config::{
         at::{Place, Typed},
-        profile::{Stage, Step, Timing, Tls, TrendStat},
+        profile::{RateStage, Stage, Step, Timing, Tls, TrendStat},
         threshold::Threshold,
     },
-    units::tags::Tags,
+    units::{rate::Rate, tags::Tags},
 };
 
 /// The file.
@@ -34,7 +34,7 @@ pub(crate) struct Raw {
 pub(crate) struct Load {
     pub(crate) vus: Option<Typed<u32>>,
     pub(crate) duration: Option<Typed<Duration>>,
-    pub(crate) iterations: Option<Typed<()>>,
+    pub(crate) iterations: Option<Typed<u64>>,
     pub(crate) stages: Option<Typed<Vec<Stage>>>,
 }
 
@@ -52,6 +52,8 @@ pub(crate) struct RawScenario {
 
 /// A scenario's executor with its keys.
 pub(crate) enum RawExecutor {
+    SharedIterations(RawIterations),
+    PerVuIterations(RawIterations),
     ConstantVus {
         vus: Option<Typed<u32>>,
         duration: Option<Typed<Duration>>,
@@ -61,4 +63,34 @@ pub(crate) enum RawExecutor {
         stages: Option<Typed<Vec<Stage>>>,
         graceful_ramp_down: Option<Duration>,
     },
+    ConstantArrivalRate {
+        rate: Option<Typed<Rate>>,
+        duration: Option<Typed<Duration>>,
+        arrivals: RawArrivals,
+    },
+    RampingArrivalRate {
+        start_rate: Option<Typed<Rate>>,
+        stages: Option<Typed<Vec<RateStage>>>,
+        arrivals: RawArrivals,
+    },
+    ExternallyControlled {
+        vus: Option<Typed<u32>>,
+        max_vus: Option<Typed<u32>>,
+        duration: Option<Typed<Duration>>,
+    },
+}
+
+/// Keys of both executors that count iterations.
+#[derive(Clone, Default)]
+pub(crate) struct RawIterations {
+    pub(crate) vus: Option<Typed<u32>>,
+    pub(crate) iterations: Option<Typed<u64>>,
+    pub(crate) max_duration: Option<Typed<Duration>>,
+}
+
+/// Keys of both arrival rates.
+pub(crate) struct RawArrivals {
+    pub(crate) time_unit: Option<Typed<Duration>>,
+    pub(crate) pre_allocated: Option<Typed<u32>>,
+    pub(crate) max_vus: Option<Typed<u32>>,
 }

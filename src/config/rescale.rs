@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     config::{
-        overrides::MOST_VUS,
+        overrides::{MOST_ITERATIONS, MOST_VUS},
         profile::{Executor, Profile, Sleep, SocketStep, Step},
     },
-    units::duration::MAX,
+    units::{duration::MAX, rate::Rate},
 };
 
 /// Why a profile cannot be rescaled.
@@ -24,17 +24,21 @@ pub enum Error {
         /// In the profile.
         vus: u32,
     },
+    /// More iterations than there may be.
+    #[error("a factor of {0} makes more iterations than rampd can count")]
+    TooManyIterations(f64),
     /// A duration beyond 10 years.
     #[error("a speed of {0} makes a duration longer than 10 years")]
     TooLong(f64),
 }
 
 impl Profile {
-    /// The profile with every number of VUs multiplied by `factor`, halves rounded up; what was above
-    /// zero stays at least 1, so that a small factor leaves no stage without load.
+    /// The profile with every number of VUs and every rate multiplied by `factor`; halves of VUs are rounded up, and what
+    /// was above zero stays above, so that a small factor leaves no stage without load. Of iterations
+    /// only the shared ones are multiplied: those of each VU would grow with the square.
     ///
     /// # Errors
-    /// [`Error::Factor`], [`Error::TooManyVus`].
+    /// [`Error::Factor`], [`Error::TooManyVus`], [`Error::TooManyIterations`].
     pub fn scaled(&self, factor: f64) -> Result<Self, Error> {
         check(factor)?;
         let scale = |vus: &mut u32| {
@@ -45,13 +49,40 @@ impl Profile {
             *vus = (scaled as u32).max(u32::from(*vus > 0));
             Ok(())
         };
+        let scale_rate = |rate: &mut Rate| {
+            *rate = rate.scaled(factor).ok_or(Error::TooManyIterations(factor))?;
+            Ok(())
+        };
         let mut profile = self.clone();
         for scenario in &mut profile.scenarios {
             match &mut scenario.executor {
-                Executor::ConstantVus { vus, .. } => scale(vus)?,
+                Executor::ConstantVus { vus, .. } | Executor::PerVuIterations { vus, .. } => scale(vus)?,
+                Executor::SharedIterations { vus, iterations, .. } => {
+                    scale(vus)?;
+                    let scaled = (*iterations as f64 * factor + 0.5).floor();
+                    if scaled > MOST_ITERATIONS as f64 {
+                        return Err(Error::TooManyIterations(factor));
+                    }
+                    *iterations = (scaled as u64).max(u64::from(*vus));
+                }
                 Executor::RampingVus { start_vus, stages, .. } => {
                     scale(start_vus)?;
                     stages.iter_mut().try_for_each(|stage| scale(&mut stage.target))?;
+                }
+                Executor::ConstantArrivalRate { rate, pool, .. } => {
+                    scale_rate(rate)?;
+                    scale(&mut pool.pre_allocated)?;
+                    scale(&mut pool.max)?;
+                }
+                Executor::RampingArrivalRate { start_rate, stages, pool, .. } => {
+                    scale_rate(start_rate)?;
+                    stages.iter_mut().try_for_each(|stage| scale_rate(&mut stage.target))?;
+                    scale(&mut pool.pre_allocated)?;
+                    scale(&mut pool.max)?;
+                }
+                Executor::ExternallyControlled { vus, max_vus, .. } => {
+                    scale(vus)?;
+                    scale(max_vus)?;
                 }
             }
         }
@@ -59,7 +90,8 @@ impl Profile {
     }
 
     /// The profile with its course of time divided by `factor`: stages, durations, start times, sleeps,
-    /// holds, the time of `every` (not its rate) and `delayAbortEval`. Timeouts and graceful periods are limits, not course, and stay.
+    /// holds, the time of `every` and `delayAbortEval`. Rates stay, and so do timeouts, graceful periods and
+    /// `maxDuration`, which are limits and not course.
     ///
     /// # Errors
     /// [`Error::Factor`], [`Error::TooLong`].
@@ -70,10 +102,20 @@ impl Profile {
         for scenario in &mut profile.scenarios {
             speed.divide(&mut scenario.start_time)?;
             match &mut scenario.executor {
-                Executor::ConstantVus { duration, .. } => speed.divide(duration)?,
+                Executor::ConstantVus { duration, .. } | Executor::ConstantArrivalRate { duration, .. } => {
+                    speed.divide(duration)?;
+                }
                 Executor::RampingVus { stages, .. } => {
                     stages.iter_mut().try_for_each(|stage| speed.divide(&mut stage.duration))?;
                 }
+                Executor::RampingArrivalRate { stages, .. } => {
+                    stages.iter_mut().try_for_each(|stage| speed.divide(&mut stage.duration))?;
+                }
+                Executor::ExternallyControlled { duration, .. } => {
+                    duration.iter_mut().try_for_each(|duration| speed.divide(duration))?;
+                }
+                // How long they take depends on the flow, which is sped up; `maxDuration` is a limit.
+                Executor::SharedIterations { .. } | Executor::PerVuIterations { .. } => {}
             }
             let mut flow = scenario.flow.to_vec();
             speed.steps(&mut flow)?;
@@ -166,6 +208,7 @@ thresholds:
             Executor::RampingVus { start_vus, stages, .. } => {
                 [*start_vus].into_iter().chain(stages.iter().map(|stage| stage.target)).collect()
             }
+            other => panic!("{other:?}"),
         };
         profile.scenarios.iter().flat_map(|scenario| of(&scenario.executor)).collect()
     }
@@ -196,6 +239,39 @@ thresholds:
         ] {
             assert!(fast.contains(expected), "{expected} in {fast}");
         }
+    }
+
+    const OTHERS: &str = "
+scenarios:
+  shared: { executor: shared-iterations, vus: 4, iterations: 10, maxDuration: 50s }
+  each: { executor: per-vu-iterations, vus: 4, iterations: 10 }
+  rate: { executor: constant-arrival-rate, rate: 5, duration: 20s, preAllocatedVUs: 3, maxVUs: 10 }
+  rates: { executor: ramping-arrival-rate, startRate: 0.5, timeUnit: 1m, stages: [{ duration: 10s, target: 3 }], preAllocatedVUs: 8 }
+  live: { executor: externally-controlled, vus: 0, maxVUs: 6, duration: 1m }
+flow: [{ sleep: 1s }]
+";
+
+    #[test]
+    fn every_executor_is_scaled_and_sped_up_where_it_makes_sense() {
+        let source = Source::from_bytes("p.yaml", OTHERS.as_bytes().to_vec()).unwrap();
+        let profile =
+            load(&source, &Environment::default(), &Overrides::default()).unwrap_or_else(|report| panic!("{report}"));
+        let executors = |profile: &Profile| {
+            profile.scenarios.iter().map(|scenario| format!("{:?}", scenario.executor)).collect::<Vec<_>>()
+        };
+        insta::assert_snapshot!(executors(&profile.scaled(0.5).unwrap().sped_up(10.0).unwrap()).join("\n"));
+        // Iterations never fall below one of each VU.
+        let tiny = executors(&profile.scaled(0.01).unwrap());
+        assert!(tiny[0].starts_with("SharedIterations { vus: 1, iterations: 1,"), "{tiny:?}");
+        assert!(matches!(profile.scaled(1e9), Err(Error::TooManyVus { .. })));
+        let mut many = profile.clone();
+        many.scenarios.remove(0);
+        many.scenarios.remove(0);
+        many.scenarios.truncate(1);
+        if let Executor::ConstantArrivalRate { rate, .. } = &mut many.scenarios[0].executor {
+            *rate = Rate::parse("1000000000").unwrap();
+        }
+        assert_eq!(many.scaled(2.0).unwrap_err(), Error::TooManyIterations(2.0));
     }
 
     #[test]

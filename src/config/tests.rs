@@ -14,6 +14,7 @@ use crate::config::{
     template::Values,
 };
 
+mod executors;
 mod http;
 
 fn load_text(text: &str, overrides: &Overrides) -> Result<Profile, Report> {
@@ -234,16 +235,6 @@ flow:
 }
 
 #[test]
-fn the_shorthand_is_k6s() {
-    let of = |text: &str| good(&format!("{text}\n{FLOW}")).scenarios[0].executor.clone();
-    assert_eq!(of("duration: 30s"), Executor::ConstantVus { vus: 1, duration: Duration::from_secs(30) });
-    assert_eq!(of("duration: 30s\nvus: 7"), Executor::ConstantVus { vus: 7, duration: Duration::from_secs(30) });
-    assert_eq!(of("stages: [{ duration: 1s, target: 5 }]"), ramp(1, &[stage(1, 5)]));
-    assert_eq!(of("stages: [{ duration: 1s, target: 0 }]\nvus: 7"), ramp(7, &[stage(1, 0)]));
-    assert_eq!(of("stages: [{ duration: 0, target: 5 }]"), ramp(1, &[stage(0, 5)]));
-}
-
-#[test]
 fn variables_are_numbers_and_booleans_where_those_are_needed() {
     let profile = good(&format!(
         "env: {{ N: 7, T: 1500, D: 2m, B: true }}\nvus: ${{N}}\nduration: ${{T}}\ninsecureSkipTLSVerify: ${{B}}\n{FLOW}"
@@ -256,56 +247,6 @@ fn variables_are_numbers_and_booleans_where_those_are_needed() {
 fn a_name_is_the_files_stem_unless_given() {
     assert_eq!(good(&format!("duration: 1s\n{FLOW}")).name, "p");
     assert_eq!(good(&format!("duration: 1s\nname: q\n{FLOW}")).name, "q");
-}
-
-#[test]
-fn the_command_line_replaces_the_shorthand_as_in_k6() {
-    let stages = vec![stage(5, 50)];
-    let ramped = Overrides { stages: stages.clone(), ..Overrides::default() };
-    let timed = Overrides { duration: Some(Duration::from_secs(9)), ..Overrides::default() };
-    let crowd = Overrides { vus: Some(3), ..Overrides::default() };
-    let of = |text: &str, overrides: &Overrides| {
-        load_text(&format!("{text}\n{FLOW}"), overrides).unwrap_or_else(|report| panic!("{report}")).scenarios[0]
-            .executor
-            .clone()
-    };
-    let constant = |vus, seconds| Executor::ConstantVus { vus, duration: Duration::from_secs(seconds) };
-    assert_eq!(of("duration: 30s\nvus: 7", &ramped), ramp(7, &stages));
-    assert_eq!(of("stages: [{ duration: 1s, target: 5 }]", &timed), constant(1, 9));
-    assert_eq!(of("duration: 30s\nvus: 7", &crowd), constant(3, 30));
-    assert_eq!(of("stages: [{ duration: 1s, target: 5 }]", &crowd), ramp(3, &[stage(1, 5)]));
-    assert_eq!(of("iterations: 5", &timed), constant(1, 9));
-    assert_eq!(of("scenarios: { a: { executor: constant-vus, duration: 1s } }", &ramped), ramp(1, &stages));
-    assert_eq!(of("", &Overrides { vus: Some(4), ..timed.clone() }), constant(4, 9));
-}
-
-#[test]
-fn the_command_line_does_not_drop_flows_silently() {
-    let own_flow = "scenarios: { a: { executor: constant-vus, duration: 1s, flow: [{ sleep: 1s }] } }";
-    let ramped = Overrides { stages: vec![stage(5, 50)], ..Overrides::default() };
-    let both = Overrides { duration: Some(Duration::from_secs(9)), ..ramped.clone() };
-    let crowd = Overrides { vus: Some(3), ..Overrides::default() };
-    let none = Overrides { vus: Some(0), ..Overrides::default() };
-    insta::assert_snapshot!(bad(own_flow, &ramped), @r"
-    error: `--stage` would replace `scenarios`, and with them their flows
-      --> command line at --stage
-      hint: move the `flow` to the top of the profile, or use `--scale` and `--speed`
-    ");
-    insta::assert_snapshot!(bad(own_flow, &crowd), @r"
-    error: `--vus` does nothing: the profile has `scenarios` with VUs of their own
-      --> command line at --vus
-      hint: use `--scale`, or `--stage` and `--duration`, which replace the scenarios
-    ");
-    insta::assert_snapshot!(bad(&format!("duration: 1s\n{FLOW}"), &both), @r"
-    error: `--stage` and `--duration` exclude each other
-      --> command line at --stage
-      hint: each stage has its own duration
-    ");
-    insta::assert_snapshot!(bad(&format!("duration: 1s\n{FLOW}"), &none), @r"
-    error: must be at least 1
-      --> command line at --vus
-      hint: without VUs there is no load
-    ");
 }
 
 #[test]

@@ -49,6 +49,11 @@ impl Control {
     /// Changes the phase and wakes the VU.
     pub fn set(&self, phase: Phase) {
         self.phase.set(phase);
+        self.wake();
+    }
+
+    /// Wakes the VU to look at what has been left for it.
+    pub fn wake(&self) {
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
         }

@@ -7,7 +7,7 @@ use crate::{
     config::profile::WebSocket,
     engine::instruments::requests::RequestSlots,
     metrics::series::{CounterSlot, GaugeSlot, Series, SeriesTable, TrendSlot},
-    plan::{Plan, ScenarioPlan},
+    plan::{Plan, ScenarioPlan, work::Work},
     protocol::failure::{ConnectFailure, Disconnect},
     units::tags::Tags,
 };
@@ -51,6 +51,21 @@ pub enum IterationFailure {
     ExpectTimeout,
 }
 
+/// Why an iteration was not started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// All VUs were busy at its slot.
+    NoVu,
+    /// All VUs were busy when the generator, late, came to its slot.
+    Late,
+    /// It was left when `maxDuration` was over.
+    MaxDuration,
+}
+
+/// Label value of [`Dropped::Late`].
+pub const DROPPED_LATE: &str = "late";
+const DROPPED: [&str; 3] = ["no_vu", DROPPED_LATE, "max_duration"];
+
 const ITERATION_FAILURES: [&str; 3] = ["connect", "connection_lost", "expect_timeout"];
 
 /// Slots of a whole run.
@@ -71,6 +86,8 @@ pub struct GeneratorSlots {
     pub send_lag: TrendSlot,
     /// The kernel's receive stamp to our read.
     pub read_lag: TrendSlot,
+    /// Slot of an arrival rate to the begin of its iteration; none without arrival rates.
+    pub start_lag: Option<TrendSlot>,
     /// Lateness of a worker's events.
     pub loop_lag: TrendSlot,
 }
@@ -81,6 +98,8 @@ pub struct ScenarioSlots {
     /// Whole iterations.
     pub iterations: CounterSlot,
     failed: CounterSlot,
+    /// None for executors that leave nothing undone.
+    dropped: Option<CounterSlot>,
     /// Cut iterations.
     pub interrupted: CounterSlot,
     /// Their durations.
@@ -143,6 +162,12 @@ impl ScenarioSlots {
     pub fn failed(&self, reason: IterationFailure) -> CounterSlot {
         self.failed.offset(reason as usize)
     }
+
+    /// Slot of iterations that were not started, for executors that may leave some.
+    #[must_use]
+    pub fn dropped(&self, reason: Dropped) -> Option<CounterSlot> {
+        self.dropped.map(|first| first.offset(reason as usize))
+    }
 }
 
 impl SiteSlots {
@@ -195,6 +220,7 @@ impl Instruments {
         let generator = GeneratorSlots {
             send_lag: table.trend(own(Family::SendLag)),
             read_lag: table.trend(own(Family::ReadLag)),
+            start_lag: plan.has_arrivals().then(|| table.trend(own(Family::StartLag))),
             loop_lag: table.trend(own(Family::LoopLag)),
         };
         Self { table: Arc::new(table), scenarios, generator }
@@ -209,6 +235,7 @@ fn scenario_slots(table: &mut SeriesTable, scenario: &ScenarioPlan) -> ScenarioS
     ScenarioSlots {
         iterations: table.counter(series(Family::Iterations)),
         failed: table.counter_block(&series(Family::IterationsFailed), "reason", ITERATION_FAILURES, |_| true),
+        dropped: dropped(table, scenario, &series(Family::DroppedIterations)),
         interrupted: table.counter(series(Family::IterationsInterrupted)),
         duration: table.trend(series(Family::IterationDuration)),
         vus: table.gauge(series(Family::Vus)),
@@ -218,6 +245,16 @@ fn scenario_slots(table: &mut SeriesTable, scenario: &ScenarioPlan) -> ScenarioS
         sites: scenario.program.sites.iter().map(|site| site_slots(table, &labels, site)).collect(),
         requests: scenario.program.requests.iter().map(|request| RequestSlots::new(table, &labels, request)).collect(),
     }
+}
+
+fn dropped(table: &mut SeriesTable, scenario: &ScenarioPlan, series: &Series) -> Option<CounterSlot> {
+    let possible = match scenario.work {
+        Work::Loop | Work::Live { .. } => return None,
+        Work::Each { .. } | Work::Shared { .. } => [false, false, true],
+        Work::Arrivals { .. } => [true, true, false],
+    };
+    let always = |value: &str| DROPPED.iter().zip(possible).any(|(reason, possible)| possible && *reason == value);
+    Some(table.counter_block(series, "reason", DROPPED, always))
 }
 
 fn site_slots(table: &mut SeriesTable, scenario: &Tags, site: &WebSocket) -> SiteSlots {

@@ -42,10 +42,11 @@ enum Stop {
     Interrupted,
 }
 
-/// Runs one iteration of `vu`.
-pub async fn run(worker: &WorkerContext, vu: &Vu, requests: &mut Requests) -> Outcome {
+/// Runs one iteration of `vu`. If it was intended for a `slot`, its first step counts from there, and not from where the
+/// generator came to it; what follows is up to what came before.
+pub async fn run(worker: &WorkerContext, vu: &Vu, requests: &mut Requests, slot: Option<Instant>) -> Outcome {
     requests.begin_iteration();
-    let mut walk = Walk { worker, vu, requests, session: None, values: vu.values(), rounds: Vec::new() };
+    let mut walk = Walk { worker, vu, requests, session: None, values: vu.values(), rounds: Vec::new(), slot };
     let stopped = walk.steps().await;
     let session = walk.session.take();
     match (stopped, session) {
@@ -71,6 +72,8 @@ struct Walk<'w> {
     values: Values,
     /// The loops around the current step, the innermost last.
     rounds: Vec<Round>,
+    /// When the first step was to begin.
+    slot: Option<Instant>,
 }
 
 /// A loop that is being walked.
@@ -164,7 +167,7 @@ impl Walk<'_> {
         let recorder = &self.worker.recorder;
         let probe = self.worker.probe(&scenario.slots);
         recorder.gauge_add(slots.connecting_now, 1);
-        let dialled = Instant::now();
+        let dialled = self.slot.take().unwrap_or_else(Instant::now);
         self.values.now_ms = (self.worker.wall.unix_nanos(dialled) / 1_000_000) as u64;
         // Boxed: its several KiB of handshake state go when the connection is open.
         let opening = Box::pin(self.worker.connector.open(target, &self.values, probe));
@@ -205,8 +208,9 @@ impl Walk<'_> {
             return Ok(());
         };
         self.values.seq = self.vu.next_seq();
-        self.values.now_ms = self.worker.now_ms(Instant::now());
-        match self.requests.run(self.worker, self.vu, profile, context, &self.values).await {
+        let intended = self.slot.take().unwrap_or_else(Instant::now);
+        self.values.now_ms = self.worker.now_ms(intended);
+        match self.requests.run(self.worker, self.vu, profile, context, &self.values, intended).await {
             Ended::Counted => Ok(()),
             Ended::Cut => Err(Stop::Interrupted),
         }
@@ -260,7 +264,7 @@ impl Walk<'_> {
         } else {
             self.worker.random.borrow_mut().random_range(sleep.min..=sleep.max)
         };
-        let until = Instant::now() + pause;
+        let until = self.slot.take().unwrap_or_else(Instant::now) + pause;
         match self.session.as_mut() {
             Some(session) => {
                 let wait = session.wait(&self.vu.control, Goal { until: Some(until), ..Goal::default() }).await;

@@ -73,7 +73,7 @@ impl Needs {
             let sites: BTreeSet<_> = scenario.program.sites.iter().map(|site| site.url.address()).collect();
             let origins = scenario.program.origins().into_iter().map(|(_, address)| address);
             for target in sites.into_iter().chain(origins) {
-                *ports.entry(target).or_insert(0) += u64::from(scenario.ramp.max());
+                *ports.entry(target).or_insert(0) += u64::from(scenario.max_vus());
             }
         }
         Self { files: sockets + RESERVED_FILES, ports }

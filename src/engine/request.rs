@@ -72,7 +72,8 @@ impl Requests {
 
     /// Sends a request, waits for its response and counts it. As in k6, a flow goes on whatever the
     /// response is; but after a request without one the next waits, as the next iteration does, so
-    /// that a `repeat` around a refusing server is no hot loop.
+    /// that a `repeat` around a refusing server is no hot loop. The first of its requests is blocked from
+    /// when it was `intended`.
     pub async fn run(
         &mut self,
         worker: &WorkerContext,
@@ -80,8 +81,11 @@ impl Requests {
         request: &Http,
         context: &RequestContext,
         values: &Values,
+        intended: Instant,
     ) -> Ended {
+        let mut intended = Some(intended);
         if self.unanswered > 0 {
+            intended = None;
             let pause = backoff::pause(self.unanswered, &mut *worker.random.borrow_mut());
             if !vu.control.pause_until(Instant::now() + pause, Phase::Cut).await {
                 return Ended::Cut;
@@ -100,7 +104,7 @@ impl Requests {
                     return Ended::Counted;
                 }
             };
-            match self.exchange(worker, vu, prepared, slots, values, deadline).await {
+            match self.exchange(worker, vu, prepared, slots, values, (intended.take(), deadline)).await {
                 Waited::Answer(Ok(response)) => {
                     self.count_answer(&worker.recorder, request, slots, &response);
                     let next = if left > 0 { prepared.redirected(values, &response) } else { None };
@@ -158,7 +162,7 @@ impl Requests {
         prepared: &Prepared,
         slots: &RequestSlots,
         values: &Values,
-        deadline: Instant,
+        (intended, deadline): (Option<Instant>, Instant),
     ) -> Waited {
         let probe = || worker.probe(&vu.scenario.slots);
         let surroundings = Surroundings {
@@ -167,6 +171,7 @@ impl Requests {
             scratch: &worker.scratch,
             probe: &probe,
             slots: slots.connections,
+            intended,
         };
         let mut exchange = pin!(self.client.send(prepared, values, &surroundings));
         poll_fn(|cx| {

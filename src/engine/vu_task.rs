@@ -1,4 +1,4 @@
-//! The task of a virtual user: iterations, one after the other, until it is told to stop.
+//! The task of a virtual user: iterations, one after the other or at its slots, until it is told to stop.
 
 use std::rc::Rc;
 
@@ -14,42 +14,79 @@ use crate::{
     },
 };
 
-/// Runs iterations until told to stop, then gives up the claim. A VU that is given back before
-/// its iteration has ended goes on. One iteration is run even if the stop came before the task's
-/// first turn: the plan has started this VU, and a late generator must not skip it.
+/// Runs iterations until told to stop or until there are no more, then gives up the claim.
 pub async fn run(vu: Rc<Vu>, worker: Rc<WorkerContext>) {
+    if vu.waits_for_slots() {
+        run_at_slots(&vu, &worker).await;
+    } else {
+        run_in_a_row(&vu, &worker).await;
+    }
+    vu.release();
+}
+
+/// A VU that is given back before its iteration has ended goes on. One iteration is run even if the stop came before the
+/// task's first turn: the plan has started this VU, and a late generator must not skip it.
+async fn run_in_a_row(vu: &Vu, worker: &WorkerContext) {
     let slots = &vu.scenario.slots;
-    let recorder = &worker.recorder;
-    recorder.gauge_add(slots.vus, 1);
+    worker.recorder.gauge_add(slots.vus, 1);
     let mut requests = Requests::default();
     let mut failures = 0;
     let mut first = true;
-    while vu.control.phase() == Phase::Active || first && vu.control.phase() == Phase::Stopping {
+    while (vu.control.phase() == Phase::Active || first && vu.control.phase() == Phase::Stopping) && vu.take_iteration()
+    {
         first = false;
-        let begun = Instant::now();
-        let outcome = iteration::run(&worker, &vu, &mut requests).await;
-        vu.count_iteration();
-        let ended = Instant::now();
-        match outcome {
-            Outcome::Completed | Outcome::Unanswered | Outcome::Failed(_) => {
-                recorder.add(slots.iterations, 1);
-                recorder.record(slots.duration, ended.nanos_since(begun), ended);
+        match iterate(vu, worker, &mut requests, None).await {
+            Outcome::Failed(_) | Outcome::Unanswered => {
+                failures += 1;
+                let pause = backoff::pause(failures, &mut *worker.random.borrow_mut());
+                vu.control.pause_until(Instant::now() + pause, Phase::Stopping).await;
             }
-            Outcome::Interrupted => recorder.add(slots.interrupted, 1),
-        }
-        if let Outcome::Failed(reason) = outcome {
-            recorder.add(slots.failed(reason), 1);
-        }
-        if let Outcome::Failed(_) | Outcome::Unanswered = outcome {
-            failures += 1;
-            let pause = backoff::pause(failures, &mut *worker.random.borrow_mut());
-            vu.control.pause_until(ended + pause, Phase::Stopping).await;
-        } else {
-            failures = 0;
-            // An iteration may have waited for nothing; others must get their turn.
-            tokio::task::yield_now().await;
+            Outcome::Completed | Outcome::Interrupted => {
+                failures = 0;
+                // An iteration may have waited for nothing; others must get their turn.
+                tokio::task::yield_now().await;
+            }
         }
     }
-    recorder.gauge_add(slots.vus, -1);
-    vu.release();
+    worker.recorder.gauge_add(slots.vus, -1);
+}
+
+/// No pause after failures: arrivals do not ask how the last one fared, and their rate bounds what a refusing server is met
+/// with. A VU that paused would be missing for the next slot.
+async fn run_at_slots(vu: &Rc<Vu>, worker: &WorkerContext) {
+    let slots = &vu.scenario.slots;
+    let mut requests = Requests::default();
+    while let Some(slot) = vu.next_slot().await {
+        worker.recorder.gauge_add(slots.vus, 1);
+        if let Some(start_lag) = worker.generator.start_lag {
+            worker.recorder.observe(start_lag, Instant::now().nanos_since(slot));
+        }
+        iterate(vu, worker, &mut requests, Some(slot)).await;
+        worker.recorder.gauge_add(slots.vus, -1);
+        if vu.control.phase() != Phase::Active {
+            return;
+        }
+        vu.wait_for_slots();
+    }
+}
+
+/// Runs one iteration, intended for `slot` if it has one, and counts it.
+async fn iterate(vu: &Vu, worker: &WorkerContext, requests: &mut Requests, slot: Option<Instant>) -> Outcome {
+    let slots = &vu.scenario.slots;
+    let recorder = &worker.recorder;
+    let begun = slot.unwrap_or_else(Instant::now);
+    let outcome = iteration::run(worker, vu, requests, slot).await;
+    vu.count_iteration();
+    match outcome {
+        Outcome::Completed | Outcome::Unanswered | Outcome::Failed(_) => {
+            let ended = Instant::now();
+            recorder.add(slots.iterations, 1);
+            recorder.record(slots.duration, ended.nanos_since(begun), ended);
+        }
+        Outcome::Interrupted => recorder.add(slots.interrupted, 1),
+    }
+    if let Outcome::Failed(reason) = outcome {
+        recorder.add(slots.failed(reason), 1);
+    }
+    outcome
 }

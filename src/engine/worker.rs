@@ -3,8 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+    collections::HashMap,
     io,
     rc::Rc,
     sync::Arc,
@@ -19,20 +18,26 @@ use tokio::{
     task::JoinSet,
 };
 
+mod scenarios;
+
 use crate::{
     clock::{Instant, WallClock},
     config::profile::{LatencyClock, Timing},
     engine::{
+        commons::{Commons, Handover},
         context::WorkerContext,
         control::Phase,
         failure_log::FailureLog,
         instruments::Instruments,
         pacer::Pacer,
-        vu::{Scenario, Vu},
+        purse::Purse,
+        vu::{Scenario, Source, Vu},
         vu_task,
+        waiting_vus::WaitingVus,
+        workload::{Due, Workload},
     },
     metrics::{recorder::Recorder, samples::SampleSender, snapshot::Snapshot},
-    plan::{Plan, VuChange, VuEvent},
+    plan::{Change, Plan, segment::Segment, work::Work},
     protocol::{connect::Connector, http::Scratch},
 };
 
@@ -48,6 +53,10 @@ pub struct WorkerSpec {
     pub workers: u32,
     /// The whole plan; the worker takes its share.
     pub plan: Arc<Plan>,
+    /// What it shares with the others.
+    pub commons: Arc<Commons>,
+    /// Slots that the others have no free VU for.
+    pub handed_over: Option<mpsc::Receiver<Handover>>,
     /// The run's slots.
     pub instruments: Arc<Instruments>,
     /// TLS settings of this worker.
@@ -73,6 +82,15 @@ pub struct WorkerSpec {
 pub enum Command {
     /// Answer with everything recorded so far.
     Snapshot(oneshot::Sender<Snapshot>),
+    /// Run so many VUs of an `externally-controlled` scenario, over all workers.
+    SetVus {
+        /// By its place in the plan.
+        scenario: usize,
+        /// At most `maxVUs`.
+        vus: u32,
+        /// Told when they have been started or asked to stop.
+        done: oneshot::Sender<()>,
+    },
     /// Begin no more iterations, end those that hold, and cut the others after `grace`.
     Stop {
         /// How long iterations may go on.
@@ -116,30 +134,34 @@ pub fn spawn(spec: WorkerSpec) -> io::Result<WorkerHandle> {
     Ok(WorkerHandle { commands, finished, thread })
 }
 
-/// When an iteration is to be cut, unless its VU has been given back since.
-type Cut = Reverse<(Instant, usize, u32, u32)>;
-
 struct Worker {
     context: Rc<WorkerContext>,
-    scenarios: Vec<Rc<Scenario>>,
+    plan: Arc<Plan>,
+    segment: Segment,
+    commons: Arc<Commons>,
+    scenarios: Vec<ScenarioState>,
     start: Instant,
-    events: std::iter::Peekable<std::vec::IntoIter<VuEvent>>,
+    workload: Workload,
     /// VUs by scenario and number, made when they first start.
     vus: HashMap<(usize, u32), (Rc<Vu>, Cell<u32>)>,
-    cuts: BinaryHeap<Cut>,
     tasks: JoinSet<()>,
+}
+
+/// What one worker knows of a scenario.
+struct ScenarioState {
+    shared: Rc<Scenario>,
+    source: Source,
+    /// VUs asked for by now, over all workers, of [`Work::Live`].
+    asked: u32,
+    /// Whether VUs run as they are asked for.
+    open: bool,
 }
 
 impl Worker {
     fn new(spec: WorkerSpec) -> io::Result<Self> {
         let pacer = Pacer::new(spec.timing.precision)?;
         let recorder = Rc::new(Recorder::new(&spec.instruments.table, spec.start, spec.samples));
-        let events = spec.plan.events(spec.index, spec.workers);
-        let planned = spec.plan.scenarios.iter().zip(&spec.instruments.scenarios);
-        for (scenario, slots) in planned {
-            let share = (0..scenario.ramp.max()).filter(|vu| vu % spec.workers == spec.index).count();
-            recorder.gauge_add(slots.vus_max, share as i64);
-        }
+        let segment = Segment::new(spec.index, spec.workers).unwrap_or(Segment::WHOLE);
         let context = Rc::new(WorkerContext {
             recorder,
             connector: Connector::new(spec.tls, spec.sockets),
@@ -153,46 +175,81 @@ impl Worker {
             seed: spec.seed,
             stamps: (spec.timing.latency_clock == LatencyClock::Kernel).then(Rc::default),
         });
-        let planned = spec.plan.scenarios.iter().zip(&spec.instruments.scenarios);
+        let planned = spec.plan.scenarios.iter().zip(&spec.instruments.scenarios).enumerate();
+        let scenarios = planned.map(|(index, (scenario, slots))| {
+            // As in k6, those that may be set live are all there from the start.
+            let there =
+                if matches!(scenario.work, Work::Live { .. }) { scenario.max_vus() } else { scenario.planned_vus() };
+            context.recorder.gauge_add(slots.vus_max, segment.scale(there).into());
+            ScenarioState {
+                shared: Rc::new(Scenario::new(scenario, slots, &context)),
+                source: match scenario.work {
+                    Work::Loop | Work::Live { .. } => Source::Loop,
+                    Work::Each { iterations } => Source::Each(iterations),
+                    Work::Shared { .. } => {
+                        Source::Shared(Rc::new(Purse::new(spec.commons.clone(), index, spec.workers)))
+                    }
+                    Work::Arrivals { .. } => {
+                        Source::Slots(Rc::new(WaitingVus::new(spec.commons.clone(), index, spec.index)))
+                    }
+                },
+                asked: scenario.planned_vus(),
+                open: false,
+            }
+        });
         Ok(Self {
-            scenarios: planned.map(|(scenario, slots)| Rc::new(Scenario::new(scenario, slots, &context))).collect(),
+            scenarios: scenarios.collect(),
+            workload: Workload::new(&spec.plan, segment, spec.start),
             context,
+            plan: spec.plan,
+            segment,
+            commons: spec.commons,
             start: spec.start,
-            events: events.into_iter().peekable(),
             vus: HashMap::new(),
-            cuts: BinaryHeap::new(),
             tasks: JoinSet::new(),
         })
     }
 
-    async fn run(spec: WorkerSpec, commands: mpsc::Receiver<Command>) -> io::Result<Snapshot> {
+    async fn run(mut spec: WorkerSpec, commands: mpsc::Receiver<Command>) -> io::Result<Snapshot> {
         // The kernel may otherwise put timers off by 50 µs to save power.
         if let Err(error) = nix::sys::prctl::set_timerslack(1) {
             tracing::debug!(%error, "The timer slack stays as it is.");
         }
+        let handed_over = spec.handed_over.take();
         let worker = Self::new(spec)?;
         let (pacer, context) = (worker.context.pacer.clone(), worker.context.clone());
         // Tasks of their own: waking the runtime's main future costs two system calls each time.
         let mut helpers = JoinSet::new();
         helpers.spawn_local(async move { pacer.drive().await });
         helpers.spawn_local(async move { context.measure_loop_lag().await });
-        let last = tokio::task::spawn_local(worker.walk(commands)).await;
+        let last = tokio::task::spawn_local(worker.walk(commands, handed_over)).await;
         helpers.abort_all();
         last.map_err(io::Error::other)
     }
 
-    async fn walk(mut self, mut commands: mpsc::Receiver<Command>) -> Snapshot {
+    async fn walk(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut handed_over: Option<mpsc::Receiver<Handover>>,
+    ) -> Snapshot {
         let mut listening = true;
         loop {
-            let next = self.next_due();
-            if next.is_none() && self.tasks.is_empty() {
+            if self.workload.is_over() && self.tasks.is_empty() {
+                self.refuse_rest(handed_over);
                 return self.context.recorder.snapshot();
             }
+            let next = self.workload.next_at();
             let context = self.context.clone();
             let due = async {
                 match next {
                     Some(at) => context.pacer.sleep_until(at).await,
                     None => std::future::pending().await,
+                }
+            };
+            let slot_of_another = async {
+                match &mut handed_over {
+                    Some(receiver) => receiver.recv().await,
+                    None => None,
                 }
             };
             tokio::select! {
@@ -202,12 +259,17 @@ impl Worker {
                         // A requester that has stopped waiting takes the next one.
                         let _unheard = reply.send(self.context.recorder.snapshot());
                     }
+                    Some(Command::SetVus { scenario, vus, done }) => {
+                        self.ask(scenario, vus);
+                        let _unheard = done.send(());
+                    }
                     Some(Command::Stop { grace }) => self.stop_all(grace),
                     None => {
                         listening = false;
                         self.stop_all(Duration::ZERO);
                     }
                 },
+                Some(Handover { scenario, slot }) = slot_of_another => self.take_over(scenario, slot),
                 () = due => self.process_due(Instant::now()),
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     if let Err(error) = ended {
@@ -218,42 +280,38 @@ impl Worker {
         }
     }
 
-    fn next_due(&mut self) -> Option<Instant> {
-        let event = self.events.peek().map(|event| self.start + event.at);
-        // A cut without a task has nothing to do.
-        let cut = self.cuts.peek().filter(|_| !self.tasks.is_empty()).map(|Reverse((at, ..))| *at);
-        [event, cut].into_iter().flatten().min()
-    }
-
     fn process_due(&mut self, now: Instant) {
-        while let Some(event) = self.events.next_if(|event| self.start + event.at <= now) {
-            match event.change {
-                VuChange::Start => self.start_vu(event.scenario, event.vu),
-                VuChange::Stop { cut_at } => self.stop_vu(event.scenario, event.vu, self.start + cut_at),
-            }
-        }
-        while let Some(Reverse((at, scenario, vu, turn))) = self.cuts.peek().copied() {
-            if at > now {
-                return;
-            }
-            self.cuts.pop();
-            if let Some((vu, turns)) = self.vus.get(&(scenario, vu))
-                && turns.get() == turn
-            {
-                vu.control.set(Phase::Cut);
+        let plan = self.plan.clone();
+        while let Some(due) = self.workload.take(&plan, now) {
+            match due {
+                Due::Change { scenario, change: Change::Start { vu } } => self.start_vu(scenario, vu),
+                Due::Change { scenario, change: Change::Stop { vu, cut_at } } => {
+                    self.stop_vu(scenario, vu, self.start + cut_at);
+                }
+                Due::Change { scenario, change: Change::Open } => self.open(scenario),
+                Due::Change { scenario, change: Change::End { cut_at } } => self.end(scenario, self.start + cut_at),
+                Due::Slot { scenario, at } => self.begin(scenario, at, now),
+                Due::Cut { scenario, vu, turn } => {
+                    if let Some((vu, turns)) = self.vus.get(&(scenario, vu))
+                        && turns.get() == turn
+                    {
+                        vu.control.set(Phase::Cut);
+                    }
+                }
             }
         }
     }
 
     fn start_vu(&mut self, scenario: usize, number: u32) {
-        let Some(shared) = self.scenarios.get(scenario) else { return };
-        let (vu, turns) = self
-            .vus
-            .entry((scenario, number))
-            .or_insert_with(|| (Rc::new(Vu::new(shared.clone(), number + 1)), Cell::new(0)));
+        let Some(state) = self.scenarios.get(scenario) else { return };
+        let (vu, turns) = self.vus.entry((scenario, number)).or_insert_with(|| {
+            (Rc::new(Vu::new(state.shared.clone(), number + 1, state.source.clone())), Cell::new(0))
+        });
         turns.set(turns.get() + 1);
         vu.control.set(Phase::Active);
         if vu.claim() {
+            // At once, not with the task's first turn: the first slot may be due now.
+            vu.wait_for_slots();
             self.tasks.spawn_local(vu_task::run(vu.clone(), self.context.clone()));
         }
     }
@@ -263,18 +321,7 @@ impl Worker {
             && vu.control.phase() == Phase::Active
         {
             vu.control.set(Phase::Stopping);
-            self.cuts.push(Reverse((cut_at, scenario, number, turns.get())));
-        }
-    }
-
-    fn stop_all(&mut self, grace: Duration) {
-        self.events = Vec::new().into_iter().peekable();
-        let cut_at = Instant::now() + grace;
-        for ((scenario, number), (vu, turns)) in &self.vus {
-            if vu.control.phase() == Phase::Active {
-                vu.control.set(Phase::Stopping);
-            }
-            self.cuts.push(Reverse((cut_at, *scenario, *number, turns.get())));
+            self.workload.cut(cut_at, scenario, number, turns.get());
         }
     }
 }

@@ -218,6 +218,7 @@ pub(crate) fn troubled() -> Signals {
     Signals {
         send_lag: lag(251, 18_000),
         read_lag: lag(120, 17_960),
+        start_lag: lag(14, 900),
         loop_lag: lag(12, 40_000),
         run_queue: Some(0.231),
         throttled: Some(Throttled { periods: 0.3, time: Duration::from_millis(900) }),

@@ -93,6 +93,8 @@ pub struct Surroundings<'w> {
     pub probe: &'w dyn Fn() -> Probe,
     /// Where connections are counted.
     pub slots: ConnectionSlots,
+    /// When the request was to begin, if not now.
+    pub intended: Option<Instant>,
 }
 
 impl std::fmt::Debug for Surroundings<'_> {
@@ -140,7 +142,7 @@ impl Client {
         around: &Surroundings<'_>,
     ) -> Result<Response, RequestError> {
         let timeline = self.timeline.get_or_insert_default().clone();
-        timeline.begin(Instant::now());
+        timeline.begin(around.intended.unwrap_or_else(Instant::now));
         let mut message = request.message.render(values)?;
         if let Some(mut kept) = self.take(&request.target).await {
             timeline.reuse();

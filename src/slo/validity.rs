@@ -109,8 +109,8 @@ impl Judgement {
 
 /// Signals whose findings show that a late send was late in the generator. The kernel accepts a
 /// message late for another reason too: a target that does not read fills the socket's buffers.
-const WITNESSES: [Reason; 5] =
-    [Reason::ReadLag, Reason::LoopLag, Reason::RunQueue, Reason::CpuPressure, Reason::Throttled];
+const WITNESSES: [Reason; 6] =
+    [Reason::ReadLag, Reason::StartLag, Reason::LoopLag, Reason::RunQueue, Reason::CpuPressure, Reason::Throttled];
 
 /// Judges one window, or a whole run.
 #[must_use]
@@ -119,6 +119,8 @@ pub fn judge(signals: &Signals, clock: LatencyClock) -> Judgement {
     // With the kernel's stamps a late read costs no truth of the latencies; it may still have held the target up.
     let read = if clock == LatencyClock::Kernel { Level::Suspect } else { Level::Invalid };
     findings.extend(lag(Reason::ReadLag, signals.read_lag, read));
+    // Nothing but the generator stands between a slot and its iteration: a slot without a free VU is dropped, not late.
+    findings.extend(lag(Reason::StartLag, signals.start_lag, Level::Invalid));
     findings.extend(lag(Reason::LoopLag, signals.loop_lag, Level::Invalid));
     findings.extend(share(Reason::RunQueue, signals.run_queue, limits::RUN_QUEUE));
     // Says that someone waited, not who; our own wait says more where it is known.

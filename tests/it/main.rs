@@ -9,6 +9,7 @@
 mod architecture;
 mod cli;
 mod echo_target;
+mod executors;
 mod exit_codes;
 mod faults;
 mod http;

@@ -6,7 +6,7 @@ use crate::{
     agent::health::{proc::Throttling, sources::KernelTotals},
     catalogue::Family,
     clock::Instant,
-    engine::instruments::GeneratorSlots,
+    engine::instruments::{DROPPED_LATE, GeneratorSlots},
     metrics::{snapshot::Snapshot, trend::Trend, view::View},
     protocol::failure::ConnectFailure,
     slo::validity::{
@@ -18,7 +18,7 @@ use crate::{
 /// What has been counted by the run itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counts {
-    /// Iterations that could not be started; none if no scenario has slots for them.
+    /// Iterations that were not started because the generator was late; none without arrival rates.
     pub dropped_slots: Option<u64>,
     /// Samples missing from the JSON output; none without one.
     pub samples_dropped: Option<u64>,
@@ -31,8 +31,7 @@ pub struct Counts {
 impl Counts {
     /// What the workers have counted.
     #[must_use]
-    pub fn of(view: &View<'_>, samples_dropped: Option<u64>, workers_lost: u64) -> Self {
-        let has_slots = view.table.counters.iter().any(|series| series.family == Family::DroppedIterations);
+    pub fn of(view: &View<'_>, has_arrivals: bool, samples_dropped: Option<u64>, workers_lost: u64) -> Self {
         let all = |family| view.sum(family, |_| true);
         // The reasons of requests have the same names.
         let failed = |reason: ConnectFailure| -> u64 {
@@ -40,7 +39,8 @@ impl Counts {
             families.map(|family| view.sum(family, |series| series.has("reason", reason.label()))).sum()
         };
         Self {
-            dropped_slots: has_slots.then(|| all(Family::DroppedIterations)),
+            dropped_slots: has_arrivals
+                .then(|| view.sum(Family::DroppedIterations, |series| series.has("reason", DROPPED_LATE))),
             samples_dropped,
             own_limits: OwnLimits {
                 attempts: all(Family::WsSessions) + all(Family::HttpReqs),
@@ -61,6 +61,7 @@ pub(super) struct Totals {
     pub(super) counts: Counts,
     send_lag: Option<Trend>,
     read_lag: Option<Trend>,
+    start_lag: Option<Trend>,
     loop_lag: Option<Trend>,
 }
 
@@ -80,6 +81,7 @@ impl Totals {
             counts,
             send_lag: trend(slots.send_lag),
             read_lag: trend(slots.read_lag),
+            start_lag: slots.start_lag.and_then(trend),
             loop_lag: trend(slots.loop_lag),
         }
     }
@@ -106,6 +108,7 @@ pub(super) fn signals(from: &Totals, to: &Totals, happened: Happened) -> Signals
     Signals {
         send_lag: lag(from.send_lag.as_ref(), to.send_lag.as_ref()),
         read_lag: lag(from.read_lag.as_ref(), to.read_lag.as_ref()),
+        start_lag: lag(from.start_lag.as_ref(), to.start_lag.as_ref()),
         loop_lag: lag(from.loop_lag.as_ref(), to.loop_lag.as_ref()),
         run_queue: grown(from.kernel.run_queue, to.kernel.run_queue).map(|waited| share(waited, elapsed * workers)),
         cpu_pressure: grown(from.kernel.cpu_pressure, to.kernel.cpu_pressure).map(|some| share(some, elapsed)),

@@ -25,8 +25,16 @@ pub struct Tick {
     pub sent_per_second: f64,
     /// Messages per second since the last tick.
     pub received_per_second: f64,
+    /// Whether it goes on until it is stopped; `total` means nothing then.
+    pub endless: bool,
     /// Iterations that ran to their end.
     pub complete: u64,
+    /// Iterations of the whole run, where its VUs have no say in it.
+    pub planned_iterations: Option<u64>,
+    /// Iterations per second since the last tick, and those that arrival rates ask for now.
+    pub arrivals: Option<(f64, f64)>,
+    /// Iterations that were not started.
+    pub dropped: u64,
     /// Iterations that were cut.
     pub interrupted: u64,
     /// Connection attempts that failed.
@@ -36,10 +44,18 @@ pub struct Tick {
 }
 
 impl Tick {
-    /// Elapsed time in the planned time, at most 1.
+    /// How far the run is, at most 1: its time, or its iterations if it ends with them.
     #[must_use]
     pub fn share(&self) -> f64 {
-        if self.total.is_zero() { 1.0 } else { (self.elapsed.as_secs_f64() / self.total.as_secs_f64()).min(1.0) }
+        if self.endless {
+            return 0.0;
+        }
+        let time = if self.total.is_zero() { 1.0 } else { self.elapsed.as_secs_f64() / self.total.as_secs_f64() };
+        let iterations = match (self.planned_iterations, self.arrivals) {
+            (Some(planned @ 1..), None) => (self.complete + self.interrupted) as f64 / planned as f64,
+            _ => 0.0,
+        };
+        time.max(iterations).min(1.0)
     }
 }
 
@@ -61,11 +77,15 @@ pub fn beside_bar(tick: &Tick) -> String {
 }
 
 fn iterations(tick: &Tick) -> String {
-    format!("{} complete and {} interrupted iterations", tick.complete, tick.interrupted)
+    let planned = tick.planned_iterations.map_or_else(String::new, |planned| format!("/{planned}"));
+    format!("{}{planned} complete and {} interrupted iterations", tick.complete, tick.interrupted)
 }
 
 fn traffic(tick: &Tick) -> Vec<String> {
     let mut parts = Vec::new();
+    if let Some((per_second, planned)) = tick.arrivals {
+        parts.push(format!("iters/s {} of {}", rate(per_second), rate(planned)));
+    }
     if tick.open > 0 || tick.connecting > 0 {
         parts.push(format!("{} open", tick.open));
     }
@@ -80,6 +100,9 @@ fn traffic(tick: &Tick) -> Vec<String> {
 
 fn troubles(tick: &Tick) -> Vec<String> {
     let mut parts = Vec::new();
+    if tick.dropped > 0 {
+        parts.push(format!("{} dropped", tick.dropped));
+    }
     if tick.failed_connects > 0 {
         parts.push(format!("{} failed to connect", tick.failed_connects));
     }
@@ -92,11 +115,12 @@ fn troubles(tick: &Tick) -> Vec<String> {
 /// The time, and active of most VUs; what the plan asks for only while the two differ by more than the moment
 /// between a VU's start and its first step: 1 % of the most.
 fn vus(tick: &Tick) -> String {
-    let minutes = tick.elapsed.max(tick.total) >= Duration::from_secs(60);
+    let minutes = tick.endless || tick.elapsed.max(tick.total) >= Duration::from_secs(60);
     let (elapsed, total) = (clock(tick.elapsed, minutes), clock(tick.total, minutes));
     let differ = tick.planned_vus.abs_diff(tick.active_vus) * 100 > tick.max_vus;
     let planned = if differ { format!(" ({} planned)", tick.planned_vus) } else { String::new() };
-    format!("({elapsed}/{total}), {}/{} VUs{planned}", tick.active_vus, tick.max_vus)
+    let time = if tick.endless { elapsed } else { format!("{elapsed}/{total}") };
+    format!("({time}), {}/{} VUs{planned}", tick.active_vus, tick.max_vus)
 }
 
 /// Of one width through the whole run: `07.5s`, `0m07.5s`, `2h00m07.5s`.
@@ -165,6 +189,22 @@ mod tests {
             "(0m07.5s/2m30.0s), 25/2000 VUs (125 planned), 3 failed to connect, ✗ ws_connecting checks, 23 open, \
              2 connecting, msgs/s 13.4k out 812 in, 7 complete and 1 interrupted iterations"
         );
+    }
+
+    #[test]
+    fn iterations_are_told_as_they_were_planned() {
+        let shared = Tick { complete: 12, planned_iterations: Some(100), interrupted: 1, dropped: 3, ..tick() };
+        assert_eq!(
+            plain(&shared),
+            "running (0m07.5s/2m30.0s), 25/2000 VUs, 12/100 complete and 1 interrupted iterations, 3 dropped"
+        );
+        assert_eq!((shared.share() * 100.0).round().to_bits(), 13f64.to_bits(), "13 of 100 are over");
+        let arrivals = Tick { arrivals: Some((49.6, 50.0)), dropped: 0, ..shared };
+        assert!(plain(&arrivals).ends_with("iterations, iters/s 50 of 50"), "{}", plain(&arrivals));
+        assert_eq!((arrivals.share() * 100.0).round().to_bits(), 5f64.to_bits(), "an arrival rate goes by its time");
+        let endless = Tick { endless: true, ..tick() };
+        assert!(plain(&endless).starts_with("running (0m07.5s), 25/2000 VUs"), "{}", plain(&endless));
+        assert_eq!(endless.share().to_bits(), 0f64.to_bits());
     }
 
     #[test]

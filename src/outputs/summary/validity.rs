@@ -62,6 +62,7 @@ fn figures(signals: &Signals, style: Style) -> String {
     let figures = [
         lag("send lag", signals.send_lag),
         lag("read lag", signals.read_lag),
+        lag("start lag", signals.start_lag),
         lag("loop lag", signals.loop_lag),
         share("cpu wait", signals.run_queue),
         share("throttled", signals.throttled.map(|throttled| throttled.periods)),
@@ -117,11 +118,12 @@ fn sentence(finding: &Finding, signals: &Signals, style: Style) -> String {
     match finding.reason {
         Reason::SendLag => format!("p99={measured} from the intended to the actual send, more than {limit}"),
         Reason::ReadLag => format!("p99={measured} from a message's arrival to its read, more than {limit}"),
+        Reason::StartLag => format!("p99={measured} from a slot to the begin of its iteration, more than {limit}"),
         Reason::LoopLag => format!("p99={measured} late, more than {limit}"),
         Reason::RunQueue => format!("workers waited for a core {measured} of the time, more than {limit}"),
         Reason::CpuPressure => format!("something waited for a core {measured} of the time, more than {limit}"),
         Reason::Throttled => format!("the CPU quota was used up in {measured} of its periods, more than {limit}"),
-        Reason::DroppedSlots => format!("{measured} iteration{plural} could not be started"),
+        Reason::DroppedSlots => format!("{measured} iteration{plural} came too late to be started"),
         Reason::FdLimit => format!("{measured} of connections and requests failed: no file was free"),
         Reason::NoLocalPort => format!("{measured} of connections and requests failed: no local port was free"),
         Reason::NoMemory => {

@@ -75,6 +75,7 @@ fn signals(signals: &Signals) -> Json {
     json!({
         "send_lag": lag(signals.send_lag),
         "read_lag": lag(signals.read_lag),
+        "start_lag": lag(signals.start_lag),
         "loop_lag": lag(signals.loop_lag),
         "run_queue_share": share(signals.run_queue),
         "cpu_pressure_share": share(signals.cpu_pressure),

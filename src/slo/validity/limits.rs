@@ -11,7 +11,7 @@ pub struct Limits<T> {
     pub invalid: Option<T>,
 }
 
-/// The 99th percentile of send lag, read lag and loop lag.
+/// The 99th percentile of send lag, read lag, start lag and loop lag.
 ///
 /// An idle core gives 0.2 ms with a timerfd and 2 ms with tokio's timer, so that 10 ms is a core
 /// that is not idle, and a twentieth of the 200 ms that tests of interactive services allow. At
@@ -41,8 +41,10 @@ pub const CPU_PRESSURE: Limits<f64> = Limits { suspect: Some(0.5), invalid: None
 /// alert `CPUThrottlingHigh` begins.
 pub const THROTTLED: Limits<f64> = Limits { suspect: Some(0.01), invalid: Some(0.25) };
 
-/// Iterations that could not be started. Each is a sample that would have been a slow one; but the
-/// target may have kept the VUs busy, so that they do not condemn the generator.
+/// Iterations that could not be started because the generator came to their slots late, when all VUs
+/// were busy with those before. Each is a sample that is missing, and it is missing because of the
+/// generator; how late it was, and whether that condemns it, the lags say. Iterations dropped on
+/// time are the profile's affair: it has asked for more than its VUs can do.
 pub const DROPPED_SLOTS: Limits<u64> = Limits { suspect: Some(0), invalid: None };
 
 /// Share of the connection attempts and requests that failed by a limit of this machine.

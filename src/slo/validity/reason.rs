@@ -7,6 +7,8 @@ pub enum Reason {
     SendLag,
     /// Messages were read later than they arrived.
     ReadLag,
+    /// Iterations began later than their slots.
+    StartLag,
     /// The workers' events were late.
     LoopLag,
     /// The workers waited for a core.
@@ -15,7 +17,7 @@ pub enum Reason {
     CpuPressure,
     /// The CPU quota was used up.
     Throttled,
-    /// Iterations could not be started.
+    /// Iterations could not be started because the generator was late.
     DroppedSlots,
     /// Connections did not open for want of files.
     FdLimit,
@@ -35,9 +37,10 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SendLag,
         Self::ReadLag,
+        Self::StartLag,
         Self::LoopLag,
         Self::RunQueue,
         Self::CpuPressure,
@@ -58,6 +61,7 @@ impl Reason {
         match self {
             Self::SendLag => "send_lag",
             Self::ReadLag => "read_lag",
+            Self::StartLag => "start_lag",
             Self::LoopLag => "loop_lag",
             Self::RunQueue => "run_queue",
             Self::CpuPressure => "cpu_pressure",
@@ -77,11 +81,14 @@ impl Reason {
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::SendLag | Self::ReadLag | Self::LoopLag | Self::RunQueue | Self::CpuPressure => {
-                "use more cores or pods, lower the rate, or keep other work off the machine"
-            }
+            Self::SendLag
+            | Self::ReadLag
+            | Self::StartLag
+            | Self::LoopLag
+            | Self::RunQueue
+            | Self::CpuPressure
+            | Self::DroppedSlots => "use more cores or pods, lower the rate, or keep other work off the machine",
             Self::Throttled => "raise the container's CPU limit, use more pods, or lower the rate",
-            Self::DroppedSlots => "allow more VUs, or lower the rate",
             Self::FdLimit => "raise the hard limit of open files (ulimit -Hn), or use more pods",
             Self::NoLocalPort => {
                 "widen net.ipv4.ip_local_port_range, open fewer connections to one address, or use more pods"

@@ -11,6 +11,8 @@ pub struct Signals {
     pub send_lag: Option<Lag>,
     /// The kernel's receive stamp to our read.
     pub read_lag: Option<Lag>,
+    /// Slots of arrival rates to the begin of their iterations.
+    pub start_lag: Option<Lag>,
     /// Lateness of the workers' events.
     pub loop_lag: Option<Lag>,
     /// Share of the time that the average worker thread waited for a core.
@@ -19,7 +21,7 @@ pub struct Signals {
     pub cpu_pressure: Option<f64>,
     /// What the container's CPU quota cost.
     pub throttled: Option<Throttled>,
-    /// Iterations that could not be started.
+    /// Iterations that were not started because the generator was late.
     pub dropped_slots: Option<u64>,
     /// Connections that this machine did not let open.
     pub own_limits: Option<OwnLimits>,

@@ -45,6 +45,9 @@ fn each_limit_has_two_sides() {
         (Signals { read_lag: of(low + nano, MANY), ..none }, Suspect, Suspect),
         (Signals { read_lag: of(high, MANY), ..none }, Suspect, Suspect),
         (Signals { read_lag: of(high + nano, MANY), ..none }, Suspect, Invalid),
+        (Signals { start_lag: of(low, MANY), ..none }, Valid, Valid),
+        (Signals { start_lag: of(low + nano, MANY), ..none }, Suspect, Suspect),
+        (Signals { start_lag: of(high + nano, MANY), ..none }, Invalid, Invalid),
         (Signals { loop_lag: of(low, MANY), ..none }, Valid, Valid),
         (Signals { loop_lag: of(low + nano, MANY), ..none }, Suspect, Suspect),
         (Signals { loop_lag: of(high, MANY), ..none }, Suspect, Suspect),
@@ -101,6 +104,7 @@ fn a_late_send_condemns_only_with_a_witness_in_the_generator() {
     let witnessed = [
         Signals { loop_lag: standstill, ..late },
         Signals { read_lag: of(ms(11), MANY), ..late },
+        Signals { start_lag: of(ms(11), MANY), ..late },
         Signals { loop_lag: of(ms(11), MANY), ..late },
         Signals { run_queue: Some(0.11), ..late },
         Signals { cpu_pressure: Some(0.6), ..late },
@@ -197,7 +201,7 @@ fn every_reason_is_explained_in_the_documentation_with_its_limits() {
         let share = |limits: Limits<f64>| (limits.suspect.map(Figure::Share), limits.invalid.map(Figure::Share));
         let count = |limits: Limits<u64>| (limits.suspect.map(Figure::Count), limits.invalid.map(Figure::Count));
         let (suspect, invalid) = match reason {
-            Reason::SendLag | Reason::ReadLag | Reason::LoopLag => {
+            Reason::SendLag | Reason::ReadLag | Reason::StartLag | Reason::LoopLag => {
                 (limits::LAG.suspect.map(Figure::Time), limits::LAG.invalid.map(Figure::Time))
             }
             Reason::RunQueue => share(limits::RUN_QUEUE),

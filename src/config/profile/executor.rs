@@ -1,0 +1,102 @@
+//! Who runs when: k6's executors with k6's keys.
+
+use std::time::Duration;
+
+use crate::units::rate::Rate;
+
+/// k6's executors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Executor {
+    /// VUs take from a common number of iterations until none is left.
+    SharedIterations {
+        /// At least 1.
+        vus: u32,
+        /// At least one for each VU.
+        iterations: u64,
+        /// No iteration begins later. At least 1 s, 10 minutes by default.
+        max_duration: Duration,
+    },
+    /// Each VU runs the same number of iterations.
+    PerVuIterations {
+        /// At least 1.
+        vus: u32,
+        /// Of each VU, at least 1.
+        iterations: u64,
+        /// No iteration begins later. At least 1 s, 10 minutes by default.
+        max_duration: Duration,
+    },
+    /// A fixed number of VUs for a fixed time.
+    ConstantVus {
+        /// At least 1.
+        vus: u32,
+        /// At least 1 s before `--speed`.
+        duration: Duration,
+    },
+    /// VUs that follow the stages.
+    RampingVus {
+        /// VUs at the start, 1 by default.
+        start_vus: u32,
+        /// At least one; the highest of `start_vus` and all targets is at least 1.
+        stages: Vec<Stage>,
+        /// How long an iteration may go on after the ramp has taken its VU away. 30 s by default.
+        graceful_ramp_down: Duration,
+    },
+    /// Iterations begin at a fixed rate, whatever the earlier ones do.
+    ConstantArrivalRate {
+        /// Above 0.
+        rate: Rate,
+        /// What the rate counts by, above zero. 1 s by default.
+        time_unit: Duration,
+        /// At least 1 s before `--speed`.
+        duration: Duration,
+        /// Who runs them.
+        pool: VuPool,
+    },
+    /// Iterations begin at a rate that follows the stages.
+    RampingArrivalRate {
+        /// Rate at the start, 0 by default.
+        start_rate: Rate,
+        /// What the rates count by, above zero. 1 s by default.
+        time_unit: Duration,
+        /// At least one; the highest of `start_rate` and all targets is above 0.
+        stages: Vec<RateStage>,
+        /// Who runs them.
+        pool: VuPool,
+    },
+    /// The number of VUs is set while the run goes on.
+    ExternallyControlled {
+        /// At the start.
+        vus: u32,
+        /// At least `vus`, and at least 1.
+        max_vus: u32,
+        /// None goes on until the run is stopped.
+        duration: Option<Duration>,
+    },
+}
+
+/// A linear change of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    /// Zero jumps at once.
+    pub duration: Duration,
+    /// Reached at the end of the stage.
+    pub target: u32,
+}
+
+/// A linear change of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateStage {
+    /// Zero jumps at once.
+    pub duration: Duration,
+    /// Reached at the end of the stage.
+    pub target: Rate,
+}
+
+/// The VUs of an arrival rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VuPool {
+    /// There from the start.
+    pub pre_allocated: u32,
+    /// Added one at a time up to here; at least `pre_allocated`, and at least 1.
+    pub max: u32,
+}

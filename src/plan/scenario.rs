@@ -1,0 +1,173 @@
+//! One scenario's part of a plan: its times, its VUs and its iterations.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    config::profile::Scenario,
+    plan::{
+        Change, Event, describe,
+        program::Program,
+        ramp::Ramp,
+        segment::Segment,
+        slots::{self, SlotNumbers},
+        work::{Course, Work},
+    },
+    units::tags::Tags,
+};
+
+/// One scenario of a run. All times count from the start of the run. Numbers of VUs, slots and
+/// iterations are those of this segment, except in `ramp` and `work`, which are the whole's.
+#[derive(Debug, Clone)]
+pub struct ScenarioPlan {
+    /// Name in tags and messages.
+    pub name: String,
+    /// Tags of its samples, without `scenario`.
+    pub tags: Tags,
+    /// When the ramp begins.
+    pub start: Duration,
+    /// When the ramp is over and no iteration may begin.
+    pub end: Duration,
+    /// When the last iteration is cut: `end` and gracefulStop.
+    pub hard_end: Duration,
+    /// Whether it ends only when the run is stopped; `end` is then ten years from `start`.
+    pub endless: bool,
+    /// How long an iteration may go on after the ramp has taken its VU away; never beyond `hard_end`.
+    pub graceful_ramp_down: Duration,
+    /// Target of VUs over time, counted from `start`: of an arrival rate the VUs that are there from
+    /// the start, of VUs set live the first ones.
+    pub ramp: Ramp,
+    /// What gives the VUs iterations.
+    pub work: Work,
+    /// Which part of the whole run this is.
+    pub segment: Segment,
+    /// Starts of the stages, as typed.
+    pub stages: Vec<Duration>,
+    /// What each iteration does.
+    pub program: Arc<Program>,
+    /// k6's sentence about the executor.
+    pub description: String,
+}
+
+impl ScenarioPlan {
+    pub(super) fn new(scenario: &Scenario, segment: Segment) -> Self {
+        let Course { ramp, work, graceful_ramp_down, stages, endless } = Course::of(scenario);
+        let start = scenario.start_time;
+        let end = start + ramp.duration();
+        Self {
+            name: scenario.name.clone(),
+            tags: scenario.tags.clone(),
+            start,
+            end,
+            hard_end: end + scenario.graceful_stop,
+            endless,
+            graceful_ramp_down,
+            stages: stages.into_iter().map(|offset| start + offset).collect(),
+            ramp,
+            work,
+            segment,
+            program: Arc::new(Program::new(&scenario.flow)),
+            description: describe::executor(scenario),
+        }
+    }
+
+    /// VUs planned at `time` since the start of the run.
+    #[must_use]
+    pub fn vus_at(&self, time: Duration) -> u32 {
+        if time < self.start || time >= self.end { 0 } else { self.segment.scale(self.ramp.at(time - self.start)) }
+    }
+
+    /// VUs that are there without being added or asked for.
+    #[must_use]
+    pub fn planned_vus(&self) -> u32 {
+        self.segment.scale(self.ramp.max())
+    }
+
+    /// Most VUs that there may be.
+    #[must_use]
+    pub fn max_vus(&self) -> u32 {
+        match self.work {
+            Work::Arrivals { max_vus, .. } | Work::Live { max_vus } => self.segment.scale(max_vus),
+            Work::Loop | Work::Each { .. } | Work::Shared { .. } => self.planned_vus(),
+        }
+    }
+
+    /// Iterations per second that an arrival rate asks for at `time`, 0 for other executors.
+    #[must_use]
+    pub fn rate_at(&self, time: Duration) -> f64 {
+        match &self.work {
+            Work::Arrivals { schedule, max_vus } if time >= self.start && time < self.end => {
+                let share = f64::from(self.segment.scale(*max_vus)) / f64::from(*max_vus);
+                schedule.rate_at(time - self.start) * share
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// Iterations if all begin; none where there are as many as the VUs manage.
+    #[must_use]
+    pub fn iterations(&self) -> Option<u64> {
+        match &self.work {
+            Work::Loop | Work::Live { .. } => None,
+            Work::Each { iterations } => Some(iterations.saturating_mul(self.planned_vus().into())),
+            Work::Shared { iterations } => Some(slots::share(self.ramp.max(), self.segment, *iterations)),
+            Work::Arrivals { schedule, max_vus } => Some(slots::share(*max_vus, self.segment, schedule.total())),
+        }
+    }
+
+    /// How often VUs are started in all.
+    #[must_use]
+    pub fn starts(&self) -> u64 {
+        self.events(0).filter(|(_, event)| matches!(event.change, Change::Start { .. })).count() as u64
+    }
+
+    /// The slots of `worker` in an arrival rate; none if it has no slot.
+    #[must_use]
+    pub fn slots(&self, worker: Segment) -> Option<SlotNumbers> {
+        match self.work {
+            Work::Arrivals { max_vus, .. } => SlotNumbers::new(max_vus, self.segment, worker),
+            _ => None,
+        }
+    }
+
+    /// Changes of this segment, with the segment's own number of the VU.
+    pub(super) fn events(&self, scenario: usize) -> impl Iterator<Item = (Option<u32>, Event)> {
+        let all = self.all_events(scenario).into_iter();
+        all.filter_map(|event| match event.change {
+            Change::Start { vu } | Change::Stop { vu, .. } => {
+                self.segment.has(vu).then(|| (Some(self.segment.own(vu)), event))
+            }
+            Change::Open | Change::End { .. } => Some((None, event)),
+        })
+    }
+
+    /// Starts and stops of all VUs of the whole; the last VU started is the first stopped, and the end stops those left.
+    fn all_events(&self, scenario: usize) -> Vec<Event> {
+        let event = |at: Duration, change| Event { at, scenario, change };
+        let end = event(self.end, Change::End { cut_at: self.hard_end });
+        match self.work {
+            Work::Loop => {}
+            Work::Live { .. } => return vec![event(self.start, Change::Open), end],
+            Work::Each { .. } | Work::Shared { .. } | Work::Arrivals { .. } => {
+                let starts = (0..self.ramp.max()).map(|vu| event(self.start, Change::Start { vu }));
+                return starts.chain([end]).collect();
+            }
+        }
+        let mut events = Vec::new();
+        let mut active = 0;
+        for (offset, target) in self.ramp.steps() {
+            let at = self.start + offset;
+            for vu in active..target {
+                events.push(event(at, Change::Start { vu }));
+            }
+            let cut_at = (at + self.graceful_ramp_down).min(self.hard_end);
+            for vu in (target..active).rev() {
+                events.push(event(at, Change::Stop { vu, cut_at }));
+            }
+            active = target;
+        }
+        for vu in (0..active).rev() {
+            events.push(event(self.end, Change::Stop { vu, cut_at: self.hard_end }));
+        }
+        events
+    }
+}
