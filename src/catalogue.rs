@@ -5,8 +5,12 @@
 //! nanoseconds, shown in milliseconds in profiles, summary and JSON (k6), and in seconds on
 //! `/metrics` (Prometheus). Imports nothing of this crate.
 
+pub mod custom;
+
+use self::custom::Custom;
+
 /// How a family is stored and exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FamilyKind {
     /// Only ever grows.
     Counter,
@@ -20,34 +24,48 @@ macro_rules! families {
     ($($(#[$doc:meta])* $variant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
         /// Something the agent records, exported as one family on `/metrics`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Family { $($(#[$doc])* #[doc = $help] $variant,)* }
+        pub enum Family {
+            $($(#[$doc])* #[doc = $help] $variant,)*
+            /// A metric of the profile's own.
+            Custom(&'static Custom),
+        }
 
         impl Family {
-            /// Every family, in the order of `/metrics`.
+            /// Every family of the catalogue, in the order of `/metrics`; those of a profile's own come after them.
             pub const ALL: &'static [Family] = &[$(Family::$variant),*];
 
             /// Name on `/metrics`.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $(Family::$variant => $name),* }
+                match self { $(Family::$variant => $name,)* Family::Custom(custom) => custom.name }
             }
 
             /// How it is stored.
             #[must_use]
             pub const fn kind(self) -> FamilyKind {
-                match self { $(Family::$variant => FamilyKind::$kind),* }
+                match self { $(Family::$variant => FamilyKind::$kind,)* Family::Custom(custom) => custom.kind }
             }
 
             /// Labels besides `testid`, the profile's tags and `scenario`; their values come from closed sets.
             #[must_use]
             pub const fn labels(self) -> &'static [&'static str] {
-                match self { $(Family::$variant => &[$($label),*]),* }
+                match self {
+                    $(Family::$variant => &[$($label),*],)*
+                    Family::Custom(Custom { is_rate: true, .. }) => &["result"],
+                    Family::Custom(_) => &[],
+                }
+            }
+
+            /// Recorded steps of a trend in one unit of `/metrics`: nanoseconds in a second, or millionths of a plain number.
+            #[must_use]
+            pub const fn scale(self) -> u64 {
+                match self { Family::Custom(custom) => custom.scale, _ => 1_000_000_000 }
             }
 
             /// Help text on `/metrics`.
             #[must_use]
             pub const fn help(self) -> &'static str {
-                match self { $(Family::$variant => $help),* }
+                match self { $(Family::$variant => $help,)* Family::Custom(custom) => custom.help }
             }
         }
     };
@@ -91,11 +109,16 @@ families! {
     IterationsFailed = Counter "iterations_failed_total" ["reason"] "Iterations that a failing step ended early.";
     IterationsInterrupted = Counter "iterations_interrupted_total" [] "Iterations cut because their time was up.";
     IterationDuration = Trend "iteration_duration_seconds" [] "Duration of iterations that were not interrupted (k6: iteration_duration).";
+    MetricValuesRefused = Counter "metric_values_refused_total" ["metric"] "Values that could not be added to a metric of the profile's own: none, or no number that it takes.";
+    CaptureFailures = Counter "capture_failures_total" ["capture"] "Values that a step should have taken from a message or a response and could not.";
     DroppedIterations = Counter "dropped_iterations_total" ["reason"] "Iterations that were not started, by reason (k6: dropped_iterations).";
     Vus = Gauge "vus" [] "Virtual users in an iteration now (k6: vus).";
     VusMax = Gauge "vus_max" [] "Virtual users that the plan provides for (k6: vus_max).";
     DataSent = Counter "data_sent_bytes_total" [] "Bytes written to sockets, TLS and framing included (k6: data_sent).";
     DataReceived = Counter "data_received_bytes_total" [] "Bytes read from sockets, TLS and framing included (k6: data_received).";
+    DnsLookup = Trend "dns_lookup_seconds" [] "Time of a name look-up that was answered with addresses, its repetitions included; cached answers are not look-ups.";
+    DnsLookups = Counter "dns_lookups_total" ["result"] "Name look-ups by result; cached answers are not look-ups.";
+    ConnectFallbacks = Counter "connect_fallbacks_total" [] "Connections opened over the family of addresses that is not preferred, because the preferred one failed or did not answer soon.";
     SendLag = Trend "rampd_send_lag_seconds" [] "The generator's own delay: from the intended send of a message to the kernel's acceptance.";
     ReadLag = Trend "rampd_read_lag_seconds" [] "The generator's own delay: from the kernel's receive time stamp to our read.";
     StartLag = Trend "rampd_start_lag_seconds" [] "The generator's own delay: from the slot of an arrival rate to the begin of its iteration.";
@@ -142,11 +165,23 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// The family that all samples are in.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Family(family) | Self::Ratio { total: family, .. } => family,
+        }
+    }
+}
+
 /// The part of the summary that shows a metric, in k6's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
     /// Shown with the checks.
     Checks,
+    /// The profile's own.
+    Custom,
     /// HTTP.
     Http,
     /// Iterations and VUs.
@@ -172,6 +207,19 @@ pub struct Metric {
     pub source: Source,
     /// Where the summary shows it.
     pub section: Section,
+}
+
+impl Metric {
+    /// Whether a text is a value that can be added to a metric of the profile's own.
+    #[must_use]
+    pub fn takes(&self, text: &str) -> bool {
+        let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+        match self.kind {
+            MetricKind::Counter => text.trim().parse::<u64>().is_ok(),
+            MetricKind::Rate => number.is_some() || matches!(text.trim(), "true" | "false"),
+            MetricKind::Trend | MetricKind::Gauge => number.is_some_and(|number| number >= 0.0),
+        }
+    }
 }
 
 const fn metric(name: &'static str, kind: MetricKind, contains: Contains, family: Family, section: Section) -> Metric {
@@ -211,6 +259,7 @@ pub const METRICS: &[Metric] = &[
     metric("http_req_waiting", MetricKind::Trend, Contains::Time, Family::HttpReqWaiting, Section::Http),
     metric("http_reqs", MetricKind::Counter, Contains::Default, Family::HttpReqs, Section::Http),
     metric("http_reqs_interrupted", MetricKind::Counter, Contains::Default, Family::HttpReqsInterrupted, Section::Http),
+    metric("capture_failures", MetricKind::Counter, Contains::Default, Family::CaptureFailures, Section::Execution),
     metric("dropped_iterations", MetricKind::Counter, Contains::Default, Family::DroppedIterations, Section::Execution),
     metric("iteration_duration", MetricKind::Trend, Contains::Time, Family::IterationDuration, Section::Execution),
     metric("iterations", MetricKind::Counter, Contains::Default, Family::Iterations, Section::Execution),
@@ -222,10 +271,20 @@ pub const METRICS: &[Metric] = &[
         Family::IterationsInterrupted,
         Section::Execution,
     ),
+    metric(
+        "metric_values_refused",
+        MetricKind::Counter,
+        Contains::Default,
+        Family::MetricValuesRefused,
+        Section::Execution,
+    ),
     metric("vus", MetricKind::Gauge, Contains::Default, Family::Vus, Section::Execution),
     metric("vus_max", MetricKind::Gauge, Contains::Default, Family::VusMax, Section::Execution),
+    metric("connect_fallbacks", MetricKind::Counter, Contains::Default, Family::ConnectFallbacks, Section::Network),
     metric("data_received", MetricKind::Counter, Contains::Data, Family::DataReceived, Section::Network),
     metric("data_sent", MetricKind::Counter, Contains::Data, Family::DataSent, Section::Network),
+    metric("dns_lookup", MetricKind::Trend, Contains::Time, Family::DnsLookup, Section::Network),
+    metric("dns_lookups", MetricKind::Counter, Contains::Default, Family::DnsLookups, Section::Network),
     metric("ws_closes", MetricKind::Counter, Contains::Default, Family::WsCloses, Section::WebSocket),
     Metric {
         name: "ws_connect_failed",

@@ -4,18 +4,25 @@
 //! its place in the file. Only `document` and `locate` name the YAML library.
 
 mod at;
+mod cardinality;
 mod context;
 mod decode;
 mod document;
 mod locate;
 mod node;
+mod proxies;
 mod raw;
 mod scenario_env;
+mod scope;
 mod tree;
 mod validate;
 
+pub mod capture;
+pub mod data;
 pub mod environment;
+pub mod matcher;
 pub mod overrides;
+pub mod pointer;
 pub mod problem;
 pub mod profile;
 pub mod redirect;
@@ -41,7 +48,10 @@ pub fn load(source: &Source, environment: &Environment, overrides: &Overrides) -
     let mut tree = document::parse(source.text()).map_err(|fault| fault.into_report(source))?;
     let context = Context::new(source);
     environment::substitute(&mut tree, environment, &context);
-    let raw = decode::profile(&tree, &context);
+    let mut raw = decode::profile(&tree, &context);
+    if let Some(raw) = raw.as_mut().filter(|raw| !raw.proxied) {
+        raw.network.proxies = proxies::of_environment(environment, &context);
+    }
     let profile = raw.and_then(|raw| validate::profile(raw, overrides, &context));
     let report = context.into_report();
     match profile {

@@ -4,6 +4,7 @@
 //! scenario, opening [`session`]s and sending [`request`]s. Workers share
 //! next to nothing ([`commons`]); they answer commands with snapshots.
 
+pub mod action;
 pub mod backoff;
 pub mod commons;
 pub mod context;
@@ -14,6 +15,7 @@ pub mod iteration;
 pub mod lazy_timer;
 pub mod ledger;
 pub mod limits;
+pub mod mailbox;
 pub mod pacer;
 pub mod purse;
 pub mod replies;

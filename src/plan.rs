@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::{
+    catalogue::Metric,
     config::profile::Profile,
     plan::{segment::Segment, work::Work},
 };
@@ -26,6 +27,8 @@ pub use scenario::ScenarioPlan;
 pub struct Plan {
     /// In the order of the profile.
     pub scenarios: Vec<ScenarioPlan>,
+    /// Metrics of the profile's own.
+    pub metrics: Vec<&'static Metric>,
 }
 
 /// A change in a scenario.
@@ -73,7 +76,8 @@ impl Plan {
     /// Plans an agent's part of a run. The parts of all agents together are exactly the whole run.
     #[must_use]
     pub fn of_segment(profile: &Profile, segment: Segment) -> Self {
-        Self { scenarios: profile.scenarios.iter().map(|scenario| ScenarioPlan::new(scenario, segment)).collect() }
+        let plan = |scenario| ScenarioPlan { data: profile.data.clone(), ..ScenarioPlan::new(scenario, segment) };
+        Self { scenarios: profile.scenarios.iter().map(plan).collect(), metrics: profile.metrics.clone() }
     }
 
     /// Time from the start to the last scenario's regular end.

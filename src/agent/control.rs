@@ -114,6 +114,7 @@ impl Control {
         let files = Offer::of_this_machine().files / if options.echo { 2 } else { 1 };
         let (commons, handed_over) = Commons::new(&self.plan, workers);
         let (commons, mut handed_over) = (Arc::new(commons), handed_over.into_iter());
+        let network = Arc::new(profile.network.clone());
         let mut handles = Vec::new();
         for index in 0..workers {
             handles.push(worker::spawn(WorkerSpec {
@@ -123,12 +124,14 @@ impl Control {
                 commons: commons.clone(),
                 handed_over: handed_over.next(),
                 instruments: self.instruments.clone(),
-                tls: tls::client_config(&profile.tls)?,
+                tls: tls::client_configs(&profile.tls)?,
+                network: network.clone(),
                 start: self.live.start,
                 wall: self.wall,
                 failures: failures.clone(),
                 sockets: files.saturating_sub(RESERVED_FILES) / u64::from(workers),
                 timing: profile.timing,
+                keep_cookies: profile.keep_cookies,
                 seed,
                 samples: self.json.first().map(NdjsonOutput::sender),
             })?);

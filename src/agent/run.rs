@@ -23,7 +23,7 @@ pub async fn run(
     mut orders: Orders,
 ) -> Result<Exit, Error> {
     let plan = Arc::new(Plan::new(&profile));
-    preflight(&plan, &options)?;
+    preflight(&plan, &profile, &options)?;
     // Writable now or never: after hours of load is too late to find out.
     if let Some(path) = &options.summary_export {
         std::fs::File::create(path).map_err(|source| Error::Export { path: path.clone(), source })?;
@@ -51,8 +51,10 @@ pub async fn run(
     Ok(exit)
 }
 
-fn preflight(plan: &Plan, options: &Options) -> Result<(), Error> {
-    let shortages = Needs::of(plan, options.echo).shortages(Offer::of_this_machine());
+fn preflight(plan: &Plan, profile: &Profile, options: &Options) -> Result<(), Error> {
+    let needs = Needs::of(plan, &profile.network, options.echo);
+    let mut shortages = needs.shortages(Offer::of_this_machine());
+    shortages.extend(needs.missing_source());
     if shortages.is_empty() {
         return Ok(());
     }

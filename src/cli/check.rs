@@ -34,7 +34,7 @@ pub fn run(args: &Args) -> Exit {
         Err(message) => return refuse(Exit::BadConfiguration, &message),
     };
     let plan = Plan::new(&profile);
-    let needs = Needs::of(&plan, false);
+    let needs = Needs::of(&plan, &profile.network, false);
     let offer = Offer::of_this_machine();
     print(&describe(&profile, &plan, &needs, offer));
     let shortages = needs.shortages(offer);
@@ -67,8 +67,20 @@ pub fn describe(profile: &Profile, plan: &Plan, needs: &Needs, offer: Offer) -> 
     line("peak VUs", plan.peak_vus().to_string());
     line("peak sockets", plan.peak_sockets().to_string());
     line("open files", format!("{} needed, {} allowed", needs.files, offer.files));
-    for (target, sockets) in &needs.ports {
-        line("local ports", format!("{sockets} needed to {target}, {} available", offer.ports));
+    for (target, ports) in &needs.ports {
+        let available = offer.ports * ports.pairs;
+        line("local ports", format!("{} needed to {target}, {available} available", ports.needed));
+    }
+    if !needs.sources.is_empty() {
+        line("source addresses", needs.sources.len().to_string());
+    }
+    for (what, proxy) in [
+        ("ws:// and http://", &profile.network.proxies.plain),
+        ("wss:// and https://", &profile.network.proxies.secure),
+    ] {
+        if let Some(proxy) = proxy {
+            line("proxy", format!("{proxy} for {what}"));
+        }
     }
     for scenario in &plan.scenarios {
         if let Some(iterations) = scenario.iterations() {

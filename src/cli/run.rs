@@ -130,6 +130,12 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
     if profile.tls.insecure_skip_verify {
         tracing::warn!("insecureSkipTLSVerify: certificates are not checked.");
     }
+    let proxies = &profile.network.proxies;
+    for proxy in
+        proxies.plain.iter().chain(proxies.secure.iter().filter(|secure| proxies.plain.as_ref() != Some(secure)))
+    {
+        tracing::info!(%proxy, "Connections go through a proxy.");
+    }
     let options = Options {
         testid: how.testid.clone().unwrap_or_else(|| testid(&profile.name)),
         listen: how.listen,

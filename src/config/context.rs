@@ -1,11 +1,17 @@
 //! Where the steps of loading put their problems.
 
-use std::{cell::RefCell, path::PathBuf};
+use std::{
+    cell::{Cell, RefCell},
+    path::PathBuf,
+};
 
+use crate::catalogue::Metric;
 use crate::config::{
     at::Place,
+    data::Data,
     locate,
     problem::{Problem, Report},
+    scope::Scope,
     source::Source,
 };
 
@@ -24,11 +30,26 @@ struct Found {
 pub(crate) struct Context<'s> {
     source: &'s Source,
     found: RefCell<(Vec<Found>, usize)>,
+    /// The names of the flow that is being read.
+    pub(crate) scope: RefCell<Scope>,
+    /// The data files; none if they could not be read.
+    pub(crate) data: RefCell<Option<Vec<Data>>>,
+    /// The profile's own metrics.
+    pub(crate) metrics: RefCell<Vec<&'static Metric>>,
+    /// Whether something is wrong with them.
+    pub(crate) metrics_unsound: Cell<bool>,
 }
 
 impl<'s> Context<'s> {
     pub(crate) fn new(source: &'s Source) -> Self {
-        Self { source, found: RefCell::default() }
+        Self {
+            source,
+            found: RefCell::default(),
+            scope: RefCell::default(),
+            data: RefCell::new(Some(Vec::new())),
+            metrics: RefCell::default(),
+            metrics_unsound: Cell::new(false),
+        }
     }
 
     pub(crate) fn source(&self) -> &'s Source {

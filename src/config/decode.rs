@@ -1,16 +1,27 @@
 //! Tree → `Raw`: every key and every single value is checked here. Reading goes on after a problem;
 //! what could not be read is left out.
 
+mod action;
 mod address;
+mod body;
+mod data;
+mod dns;
 mod executors;
 mod flow;
 mod headers;
+mod hosts;
 mod http;
+mod identity;
+mod matching;
 mod message;
+mod metrics;
+mod network;
 mod scenarios;
 mod socket;
 mod thresholds;
 mod tls;
+
+pub(crate) use network::each;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,13 +34,14 @@ use crate::{
         problem::{did_you_mean, shown},
         profile::{LatencyClock, Precision, Step, Timing, TrendStat},
         raw::{Load, Raw},
-        template::{self, Template},
+        scope::{self, is_name},
+        template::{self, Placeholder, Template, placeholder_names},
         tree::{Text, Tree},
     },
     units::tags::Tags,
 };
 
-const LATER: Later = &["data", "network", "observe", "metrics", "fleet"];
+const LATER: Later = &["observe", "fleet"];
 
 /// Reads the whole profile.
 pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
@@ -39,6 +51,16 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     let tags = fields.take("tags").map(|node| tags(&node)).unwrap_or_default();
     if let Some(env) = fields.take("env") {
         environment(&env);
+    }
+    // Before the flows and thresholds, which name them.
+    if let Some(node) = fields.take("metrics") {
+        let read = metrics::metrics(&node);
+        context.metrics_unsound.set(read.is_none());
+        context.metrics.replace(read.unwrap_or_default());
+    }
+    if let Some(node) = fields.take("data") {
+        let read = data::data(&node);
+        context.data.replace(read);
     }
     let load = Load {
         vus: fields.take("vus").map(|node| executors::vus(&node, 1)),
@@ -51,7 +73,14 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     let thresholds = fields.take("thresholds").map(|node| thresholds::thresholds(&node)).unwrap_or_default();
     let mut tls = fields.take("tls").map(|node| tls::tls(&node)).unwrap_or_default();
     tls.insecure_skip_verify |= fields.take("insecureSkipTLSVerify").and_then(|node| node.flag()).unwrap_or_default();
+    if let Some(node) = fields.take("tlsVersion") {
+        tls::versions(&node, &mut tls);
+    }
+    let (network, proxied) = network::network(&mut fields);
     let summary_trend_stats = fields.take("summaryTrendStats").and_then(|node| trend_stats(&node));
+    let keep_cookies = fields.take("noCookiesReset").and_then(|node| node.flag()).unwrap_or_default();
+    // Bodies are kept only where a step looks into them, whatever this says.
+    let _accepted = fields.take("discardResponseBodies").map(|node| node.flag());
     let timing = Timing {
         latency_clock: choice(
             &mut fields,
@@ -61,7 +90,15 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         precision: choice(&mut fields, "precision", &[("timer", Precision::Timer), ("spin", Precision::Spin)]),
         seed: fields.take("seed").and_then(|node| node.whole(&(0..=u64::MAX))),
     };
-    let meant = fields.finish(LATER, &BTreeMap::new());
+    let meant = fields.finish(
+        LATER,
+        &BTreeMap::from([
+            ("tlsAuth", "did you mean `tls: { certFile: client.pem, keyFile: client.key }`?"),
+            ("tlsCipherSuites", "the suites are rustls' own, of TLS 1.2 and 1.3; `tlsVersion` chooses between those"),
+            ("localIPs", "did you mean `network: { sourceAddresses: [10.0.0.1-10.0.0.9] }`?"),
+            ("proxy", "did you mean `network: { proxy: \"http://proxy:3128\" }`?"),
+        ]),
+    );
     Some(Raw {
         name,
         tags,
@@ -69,8 +106,13 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         scenarios,
         flow,
         thresholds,
+        metrics: context.metrics.take(),
+        data: context.data.take().unwrap_or_default().into(),
         tls,
+        network,
+        proxied,
         timing,
+        keep_cookies,
         summary_trend_stats,
         place: root.place(),
         meant,
@@ -109,7 +151,7 @@ fn environment(node: &Node<'_>) {
 }
 
 fn flow(node: &Node<'_>) -> Typed<Arc<[Step]>> {
-    node.typed(|node| flow::steps(node).map(Arc::from))
+    node.typed(|node| scope::flow(node.context, || flow::steps(node)).map(Arc::from))
 }
 
 fn trend_stats(node: &Node<'_>) -> Option<Vec<TrendStat>> {
@@ -136,16 +178,20 @@ fn trend_stats(node: &Node<'_>) -> Option<Vec<TrendStat>> {
 
 /// One of a few words; the default if it is not given or wrong.
 fn choice<T: Copy + Default>(fields: &mut Fields<'_>, key: &'static str, words: &[(&'static str, T)]) -> T {
-    let Some(node) = fields.take(key) else { return T::default() };
-    let Some(text) = node.text() else { return T::default() };
+    fields.take(key).and_then(|node| one_of(&node, &format!("a {key}"), words)).unwrap_or_default()
+}
+
+/// One of a few words; `what` begins with its article.
+fn one_of<T: Copy>(node: &Node<'_>, what: &str, words: &[(&'static str, T)]) -> Option<T> {
+    let text = node.text()?;
     let found = words.iter().find(|(word, _)| *word == text.value);
     if found.is_none() {
         let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        let why = format!("`{}` is no {key}", shown(&text.value));
-        let hint = format!("use {}", quoted(&names));
-        let _reported: Option<()> = node.bad_text(text, &format!("a {key}"), &why, hint);
+        let (_, noun) = what.split_once(' ').unwrap_or(("", what));
+        let why = format!("`{}` is no {noun}", shown(&text.value));
+        return node.bad_text(text, what, &why, format!("use {}", quoted(&names)));
     }
-    found.map_or_else(T::default, |(_, value)| *value)
+    found.map(|(_, value)| *value)
 }
 
 /// Reads everything before it gives up, so that all problems are reported.
@@ -188,17 +234,30 @@ fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str], later: Later) -> Op
     None
 }
 
-/// Compiles a text with placeholders.
+/// Compiles a text with placeholders. Names that no profile has of itself are the flow's, which tells when it has
+/// been read whether anything gives them a value.
 fn template(node: &Node<'_>, text: &Text) -> Option<Template> {
-    let known = template::placeholder_names();
-    match Template::parse(&text.value) {
+    let resolve = &mut |name: &str| {
+        if let Some(column) = data::column(name, node) {
+            return column.map(|column| Some(Placeholder::Data(column)));
+        }
+        let mut scope = node.context.scope.borrow_mut();
+        let slot = if is_name(name) { scope.used(name, &node.path, text.typed.as_ref()) } else { None };
+        Ok(slot.map(Placeholder::Variable))
+    };
+    match Template::compile(&text.value, resolve) {
         Ok(template) => Some(template),
         Err(error @ template::Error::Unclosed) => {
             node.bad_text(text, "a template", &error.to_string(), r"write `\{{` for a literal `{{`".to_owned())
         }
+        Err(error @ template::Error::Random(_)) => {
+            node.bad_text(text, "a template", &error.to_string(), "for example `{{ random(1,100) }}`".to_owned())
+        }
+        Err(template::Error::NoData { what, hint }) => node.bad_text(text, "a template", &what, hint),
         Err(template::Error::Unknown { name }) => {
+            let known = placeholder_names();
             let near = did_you_mean(&name, known.iter().copied()).filter(|_| text.typed.is_none());
-            let hint = near.unwrap_or_else(|| format!(r"known: {}; `\{{{{` is a literal `{{{{`", quoted(&known)));
+            let hint = near.unwrap_or_else(|| scope::literal_hint(&known));
             node.bad_text(text, "a template", &format!("unknown placeholder `{{{{ {} }}}}`", shown(&name)), hint)
         }
     }

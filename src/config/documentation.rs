@@ -49,6 +49,11 @@ fn every_profile_on_the_pages_is_read() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("ca.pem"), CERTIFICATE).unwrap();
     fs::write(folder.path().join("token"), "secret\n").unwrap();
+    fs::write(folder.path().join("users.csv"), "name,password\nann,secret\n").unwrap();
+    fs::write(folder.path().join("words.json"), r#"[{ "text": "hello" }]"#).unwrap();
+    for name in ["client.pem", "client.key"] {
+        fs::copy(Path::new("tests/config_errors").join(name), folder.path().join(name)).unwrap();
+    }
     let environment: Environment = [("TOKEN", "secret")].into_iter().collect();
     for page in PAGES {
         let found = blocks(&fs::read_to_string(page).unwrap(), "yaml");

@@ -34,6 +34,11 @@ impl Environment {
         self.values.insert(name.into(), value.into());
     }
 
+    /// A value.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
     /// Reads `NAME=VALUE`, the argument of `-e`.
     ///
     /// # Errors

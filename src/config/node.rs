@@ -54,6 +54,10 @@ impl<'t> Node<'t> {
         None
     }
 
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.tree, Tree::List(_))
+    }
+
     /// With `read`'s result, for what may be checked further later.
     pub(crate) fn typed<T>(&self, read: impl FnOnce(&Self) -> Option<T>) -> Typed<T> {
         Typed { value: read(self), place: self.place() }

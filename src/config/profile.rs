@@ -4,12 +4,24 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
-    config::{profile::http::Http, template::Template, threshold::Threshold},
+    catalogue::Metric,
+    config::{
+        capture::Captures,
+        data::Data,
+        matcher::Matchers,
+        profile::{action::Action, http::Http, network::Network},
+        template::Template,
+        threshold::Threshold,
+    },
     units::tags::Tags,
 };
 
+pub mod action;
 pub mod executor;
+pub mod hosts;
 pub mod http;
+pub mod network;
+pub mod proxy;
 
 pub use executor::{Executor, RateStage, Stage, VuPool};
 
@@ -24,10 +36,18 @@ pub struct Profile {
     pub scenarios: Vec<Scenario>,
     /// In the order typed.
     pub thresholds: Vec<Threshold>,
+    /// Metrics of its own, in the order typed.
+    pub metrics: Vec<&'static Metric>,
+    /// Data files, in the order typed.
+    pub data: Arc<[Data]>,
     /// TLS of every connection.
     pub tls: Tls,
+    /// How connections find and reach their servers.
+    pub network: Network,
     /// How time is kept.
     pub timing: Timing,
+    /// Cookies stay from one iteration of a VU to the next (k6: `noCookiesReset`).
+    pub keep_cookies: bool,
     /// Columns of trends in the summary and the export; k6's default is avg, min, med, max, p(90), p(95).
     pub summary_trend_stats: Vec<TrendStat>,
 }
@@ -106,6 +126,8 @@ pub enum Step {
     Http(Box<Http>),
     /// Waits.
     Sleep(Sleep),
+    /// Computes.
+    Do(Action),
     /// Does its steps several times.
     Repeat {
         /// At least 1.
@@ -141,8 +163,25 @@ pub struct WebSocket {
     pub timeouts: Timeouts,
     /// Largest message accepted, in bytes. 1 MiB by default.
     pub max_message_size: usize,
+    /// How it ends.
+    pub close_mode: CloseMode,
     /// What happens on the connection; may be empty.
     pub steps: Vec<SocketStep>,
+}
+
+impl WebSocket {
+    /// Whether one of its steps looks into messages.
+    #[must_use]
+    pub fn looks_into_messages(&self) -> bool {
+        fn any(steps: &[SocketStep]) -> bool {
+            steps.iter().any(|step| match step {
+                SocketStep::Expect(expect) => !expect.only_counts(),
+                SocketStep::Repeat { steps, .. } | SocketStep::Every { steps, .. } => any(steps),
+                _ => false,
+            })
+        }
+        any(&self.steps)
+    }
 }
 
 /// The address of a WebSocket or of a request, checked and split.
@@ -210,6 +249,18 @@ impl Default for Timeouts {
     }
 }
 
+/// How a WebSocket ends that is not lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CloseMode {
+    /// Our close frame, the server's, and the end of TCP, which RFC 6455 leaves to the server.
+    #[default]
+    Graceful,
+    /// A reset without a close frame, as of a client that is gone. No local port stays in TIME_WAIT.
+    Reset,
+    /// The server's close frame is waited for, as long as `timeouts.close`; after that as `Graceful`.
+    ServerFirst,
+}
+
 /// One step on an open connection.
 #[derive(Debug, Clone)]
 pub enum SocketStep {
@@ -219,6 +270,8 @@ pub enum SocketStep {
     Expect(Expect),
     /// Waits; messages that come are counted.
     Sleep(Sleep),
+    /// Computes.
+    Do(Action),
     /// Does its steps several times.
     Repeat {
         /// At least 1.
@@ -285,19 +338,73 @@ pub enum Reply {
 }
 
 /// Waits until `count` messages have come since the last `expect` (or since the connection opened).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Expect {
     /// At least 1.
     pub count: u64,
     /// After that the step fails. 10 s by default.
     pub timeout: Duration,
+    /// Which messages count; all by default.
+    pub matchers: Matchers,
+    /// What is taken out of each message that counts.
+    pub capture: Captures,
+}
+
+impl Expect {
+    /// Whether messages only have to be counted, and not to be looked into.
+    #[must_use]
+    pub fn only_counts(&self) -> bool {
+        self.matchers.is_empty() && self.capture.is_empty()
+    }
 }
 
 /// TLS of a profile's connections.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// PEM certificates to trust beside the built-in roots.
     pub ca_file: Option<PathBuf>,
     /// Accepts any certificate; said loudly at the start.
     pub insecure_skip_verify: bool,
+    /// Who we are, for servers that ask (mTLS).
+    pub identity: Option<Identity>,
+    /// Asked for (SNI) and looked for in the server's certificate, in place of the URL's host.
+    pub server_name: Option<String>,
+    /// Lowest version spoken.
+    pub min_version: TlsVersion,
+    /// Highest version spoken.
+    pub max_version: TlsVersion,
+    /// Whether a server's sessions are resumed; otherwise each handshake is a full one.
+    pub resumption: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            insecure_skip_verify: false,
+            identity: None,
+            server_name: None,
+            min_version: TlsVersion::Tls12,
+            max_version: TlsVersion::Tls13,
+            resumption: true,
+        }
+    }
+}
+
+/// Files of a certificate and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// PEM: our certificate first, then those that lead from it to a root.
+    pub certificates: PathBuf,
+    /// PEM: PKCS#8, PKCS#1 or SEC1, not encrypted.
+    pub key: PathBuf,
+}
+
+/// Versions that are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
 }

@@ -4,9 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    catalogue::Metric,
     config::{
         at::{Place, Typed},
-        profile::{RateStage, Stage, Step, Timing, Tls, TrendStat},
+        data::Data,
+        profile::{RateStage, Stage, Step, Timing, Tls, TrendStat, network::Network},
         threshold::Threshold,
     },
     units::{rate::Rate, tags::Tags},
@@ -20,8 +22,14 @@ pub(crate) struct Raw {
     pub(crate) scenarios: Option<Typed<Vec<RawScenario>>>,
     pub(crate) flow: Option<Typed<Arc<[Step]>>>,
     pub(crate) thresholds: Vec<Threshold>,
+    pub(crate) metrics: Vec<&'static Metric>,
+    pub(crate) data: Arc<[Data]>,
     pub(crate) tls: Tls,
+    pub(crate) network: Network,
+    /// `proxy:` says who goes through what; otherwise the environment does.
+    pub(crate) proxied: bool,
     pub(crate) timing: Timing,
+    pub(crate) keep_cookies: bool,
     pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,
     /// The whole file, for problems with what is not there.
     pub(crate) place: Place,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
-use crate::config::profile::{Profile, Step, Target};
+use crate::config::profile::{Profile, Step, Target, proxy::Except};
 
 impl Profile {
     /// The profile with every WebSocket going to `address` over plain TCP; paths and queries stay.
@@ -10,6 +10,7 @@ impl Profile {
     #[must_use]
     pub fn redirected(&self, address: SocketAddr) -> Self {
         let mut profile = self.clone();
+        profile.network.proxies.except.push(Except::address(address));
         for scenario in &mut profile.scenarios {
             let mut flow = scenario.flow.to_vec();
             steps(&mut flow, address);
@@ -34,7 +35,7 @@ fn collect<'p>(flow: &'p [Step], targets: &mut BTreeSet<&'p str>) {
                 targets.insert(&request.url.display);
             }
             Step::Repeat { steps, .. } => collect(steps, targets),
-            Step::WebSocket(_) | Step::Sleep(_) => {}
+            Step::WebSocket(_) | Step::Sleep(_) | Step::Do(_) => {}
         }
     }
 }
@@ -58,7 +59,7 @@ fn steps(flow: &mut [Step], address: SocketAddr) {
                 }
             }
             Step::Repeat { steps: inner, .. } => steps(inner, address),
-            Step::Http(_) | Step::Sleep(_) => {}
+            Step::Http(_) | Step::Sleep(_) | Step::Do(_) => {}
         }
     }
 }

@@ -153,7 +153,7 @@ impl Speed {
             Step::WebSocket(socket) => self.socket_steps(&mut socket.steps),
             Step::Sleep(sleep) => self.sleep(sleep),
             Step::Repeat { steps, .. } => self.steps(steps),
-            Step::Http(_) => Ok(()),
+            Step::Http(_) | Step::Do(_) => Ok(()),
         })
     }
 
@@ -166,7 +166,7 @@ impl Speed {
                 self.socket_steps(steps)
             }
             SocketStep::Hold { duration } => duration.iter_mut().try_for_each(|duration| self.divide(duration)),
-            SocketStep::Send(_) | SocketStep::Expect(_) | SocketStep::Close { .. } => Ok(()),
+            SocketStep::Send(_) | SocketStep::Expect(_) | SocketStep::Do(_) | SocketStep::Close { .. } => Ok(()),
         })
     }
 }

@@ -1,62 +1,55 @@
-//! `{{ … }}` in texts. A template is compiled once when the profile is read; rendering appends to
-//! a buffer that the caller reuses, and a template without placeholders is only copied.
+//! `{{ … }}` in texts. A template is compiled once when the profile is read: names become places
+//! in [`Values`], texts are encoded for where they stand. Rendering appends to a buffer that the
+//! caller reuses and allocates nothing; a template without placeholders is only copied.
 
-use std::fmt::Write as _;
+mod draws;
+pub mod encoding;
+mod placeholder;
+pub mod variables;
 
-/// A value that a placeholder stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Variable {
-    /// The VU's number, from 1.
-    Vu,
-    /// The iteration's number within the VU, from 0.
-    Iteration,
-    /// The round of the innermost `repeat`, from 0; 0 outside of one.
-    Index,
-    /// Number of the message within the VU, from 0.
-    Seq,
-    /// Milliseconds since 1970.
-    NowMs,
-}
+use std::fmt::Write;
 
-const NAMES: [(&str, Variable); 5] = [
-    ("vu", Variable::Vu),
-    ("iteration", Variable::Iteration),
-    ("index", Variable::Index),
-    ("seq", Variable::Seq),
-    ("now_ms", Variable::NowMs),
-];
+pub use draws::Draws;
+pub use placeholder::{Column, Error, Placeholder, placeholder_names};
 
-/// The values at one moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+use crate::config::{
+    data::rows::Rows,
+    template::{
+        encoding::Encoding,
+        variables::{Form, Variables},
+    },
+};
+
+/// What placeholders stand for at one moment of one VU.
+#[derive(Debug, Default)]
 pub struct Values {
-    /// See [`Variable::Vu`].
+    /// The VU's number, from 1.
     pub vu: u64,
-    /// See [`Variable::Iteration`].
+    /// The iteration's number within the VU, from 0.
     pub iteration: u64,
-    /// See [`Variable::Index`].
+    /// The round of the innermost `repeat`, from 0; 0 outside of one.
     pub index: u64,
-    /// See [`Variable::Seq`].
+    /// Number of the message within the VU, from 0.
     pub seq: u64,
-    /// See [`Variable::NowMs`].
+    /// Milliseconds since 1970.
     pub now_ms: u64,
-}
-
-impl Values {
-    fn get(&self, variable: Variable) -> u64 {
-        match variable {
-            Variable::Vu => self.vu,
-            Variable::Iteration => self.iteration,
-            Variable::Index => self.index,
-            Variable::Seq => self.seq,
-            Variable::NowMs => self.now_ms,
-        }
-    }
+    /// What the iteration has captured and set.
+    pub variables: Variables,
+    /// The iteration's rows of data files.
+    pub rows: Rows,
+    /// What `uuid` and `random` draw from.
+    pub draws: Draws,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Literal(String),
-    Variable(Variable),
+    Value {
+        placeholder: Placeholder,
+        encoding: Encoding,
+        /// As typed between the braces, for messages.
+        name: Box<str>,
+    },
 }
 
 /// A compiled text.
@@ -65,26 +58,37 @@ pub struct Template {
     pieces: Vec<Piece>,
 }
 
-/// Why a text is not a template.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Error {
-    /// `{{` without its end.
-    #[error("`{{{{` is never closed by `}}}}`")]
-    Unclosed,
-    /// A placeholder nobody knows.
-    #[error("unknown placeholder `{{{{ {name} }}}}`")]
-    Unknown {
-        /// What stands between the braces.
-        name: String,
-    },
+/// Why a template cannot be rendered now. Names the placeholder, never a value.
+#[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
+pub enum RenderError<'t> {
+    /// Nothing has been captured or set under the name in this iteration.
+    #[error("`{{{{ {0} }}}}` has no value")]
+    Missing(&'t str),
+    /// What `set` would give the name is above [`variables::LARGEST_VALUE`].
+    #[error("the value of `{{{{ {0} }}}}` is larger than 64 KiB")]
+    TooLarge(&'t str),
+    /// A line break or another control character where it would end the header or the request line.
+    #[error("`{{{{ {0} }}}}` has a control character")]
+    Control(&'t str),
 }
 
 impl Template {
-    /// Compiles `text`; `\{{` stands for a literal `{{`.
+    /// Compiles `text`, which may use the placeholders that need no profile; `\{{` stands for a literal `{{`.
     ///
     /// # Errors
     /// Says which placeholder is wrong.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        Self::compile(text, &mut |_| Ok(None))
+    }
+
+    /// The same; `resolve` knows further placeholders by what stands between the braces.
+    ///
+    /// # Errors
+    /// Says which placeholder is wrong.
+    pub fn compile(
+        text: &str,
+        resolve: &mut dyn FnMut(&str) -> Result<Option<Placeholder>, Error>,
+    ) -> Result<Self, Error> {
         let mut template = Self::default();
         let mut rest = text;
         while let Some(open) = rest.find("{{") {
@@ -98,9 +102,11 @@ impl Template {
             template.push_literal(before);
             let close = after.find("}}").ok_or(Error::Unclosed)?;
             let name = after[2..close].trim();
-            let variable = NAMES.iter().find(|(known, _)| *known == name);
-            let (_, variable) = variable.ok_or_else(|| Error::Unknown { name: name.to_owned() })?;
-            template.pieces.push(Piece::Variable(*variable));
+            let placeholder = match placeholder::built_in(name)? {
+                Some(placeholder) => placeholder,
+                None => resolve(name)?.ok_or_else(|| Error::Unknown { name: name.to_owned() })?,
+            };
+            template.pieces.push(Piece::Value { placeholder, encoding: Encoding::Plain, name: name.into() });
             rest = &after[close + 2..];
         }
         template.push_literal(rest);
@@ -127,20 +133,32 @@ impl Template {
         }
     }
 
-    /// Appends another template, its literals changed by `map`: JSON escaping of the text around the placeholders.
-    pub fn push_mapped(&mut self, other: Self, map: impl Fn(&str) -> String) {
+    /// Appends another template, its texts encoded now and its values when they are rendered.
+    /// [`Encoding::Plain`] changes nothing: what is encoded already stays.
+    pub fn push(&mut self, other: Self, encoding: Encoding) {
         for piece in other.pieces {
             match piece {
-                Piece::Literal(text) => self.push_literal(&map(&text)),
-                variable @ Piece::Variable(_) => self.pieces.push(variable),
+                Piece::Literal(text) => self.push_literal(&encoding.literal(&text)),
+                Piece::Value { placeholder, encoding: own, name } => {
+                    let encoding = if encoding == Encoding::Plain { own } else { encoding };
+                    self.pieces.push(Piece::Value { placeholder, encoding, name });
+                }
             }
         }
     }
 
+    /// The template, encoded.
+    #[must_use]
+    pub fn encoded(self, encoding: Encoding) -> Self {
+        let mut template = Self::default();
+        template.push(self, encoding);
+        template
+    }
+
     /// Whether the template is one placeholder alone; in JSON its value then keeps its type.
     #[must_use]
-    pub fn is_single_variable(&self) -> bool {
-        matches!(self.pieces.as_slice(), [Piece::Variable(_)])
+    pub fn is_lone_placeholder(&self) -> bool {
+        matches!(self.pieces.as_slice(), [Piece::Value { .. }])
     }
 
     /// The text, if there is no placeholder.
@@ -153,27 +171,68 @@ impl Template {
         }
     }
 
+    /// Whether a literal part has `char` in it.
+    #[must_use]
+    pub fn has_literal(&self, char: char) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Literal(text) if text.contains(char)))
+    }
+
+    /// Whether the template ends with a literal that ends with one of `chars`.
+    #[must_use]
+    pub fn ends_with(&self, chars: &[char]) -> bool {
+        matches!(self.pieces.last(), Some(Piece::Literal(text)) if text.ends_with(chars))
+    }
+
     /// Appends the text to `out`, a buffer that cannot refuse (`String`, `BytesMut`).
-    pub fn render(&self, values: &Values, out: &mut impl std::fmt::Write) {
-        let mut digits = itoa::Buffer::new();
+    ///
+    /// # Errors
+    /// A placeholder without a value, or with one that must not stand there; `out` has a part then.
+    pub fn render(&self, values: &Values, out: &mut impl Write) -> Result<(), RenderError<'_>> {
         for piece in &self.pieces {
-            let text = match piece {
-                Piece::Literal(text) => text,
-                Piece::Variable(variable) => digits.format(values.get(*variable)),
-            };
-            let _infallible = out.write_str(text);
+            match piece {
+                Piece::Literal(text) => {
+                    let _infallible = out.write_str(text);
+                }
+                Piece::Value { placeholder, encoding, name } => {
+                    placeholder.render(values, *encoding, out).map_err(|fault| fault.of(name))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The form that the rendered text has: JSON for a lone number, or for a lone value that was JSON.
+    #[must_use]
+    pub fn form(&self, values: &Values) -> Form {
+        match self.pieces.as_slice() {
+            [Piece::Value { placeholder, .. }] => placeholder.form(values),
+            _ => Form::Text,
         }
     }
 
-    /// The template as typed, for messages.
+    /// The first placeholder without a value at this moment.
+    ///
+    /// # Errors
+    /// [`RenderError::Missing`].
+    pub fn is_complete(&self, values: &Values) -> Result<(), RenderError<'_>> {
+        for piece in &self.pieces {
+            if let Piece::Value { placeholder, name, .. } = piece
+                && placeholder.is_missing(values)
+            {
+                return Err(RenderError::Missing(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// The template with its placeholders as typed, for messages.
     #[must_use]
     pub fn source(&self) -> String {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(literal) => text.push_str(literal),
-                Piece::Variable(variable) => {
-                    let name = NAMES.iter().find(|(_, known)| known == variable).map_or("?", |(name, _)| name);
+                Piece::Value { name, .. } => {
                     let _infallible = write!(text, "{{{{ {name} }}}}");
                 }
             }
@@ -182,52 +241,5 @@ impl Template {
     }
 }
 
-/// Names of all placeholders, for hints.
-#[must_use]
-pub fn placeholder_names() -> Vec<&'static str> {
-    NAMES.iter().map(|(name, _)| *name).collect()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn rendered(text: &str, values: &Values) -> String {
-        let mut out = String::new();
-        Template::parse(text).unwrap().render(values, &mut out);
-        out
-    }
-
-    #[test]
-    fn placeholders_are_replaced() {
-        let values = Values { vu: 7, iteration: 2, index: 99, ..Values::default() };
-        assert_eq!(rendered("vu {{ vu }} of {{iteration}}: {{ index }}", &values), "vu 7 of 2: 99");
-        assert_eq!(rendered(r"\{{ vu }}", &values), "{{ vu }}");
-    }
-
-    #[test]
-    fn mistakes_are_named() {
-        assert_eq!(Template::parse("{{ vuu }}"), Err(Error::Unknown { name: "vuu".into() }));
-        assert_eq!(Template::parse("a {{ vu"), Err(Error::Unclosed));
-    }
-
-    #[test]
-    fn a_text_without_placeholders_is_constant() {
-        assert_eq!(Template::parse("plain").unwrap().constant(), Some("plain"));
-        assert_eq!(Template::parse("{{ vu }}").unwrap().constant(), None);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "\\PC*") {
-            let _outcome = Template::parse(&text);
-        }
-
-        #[test]
-        fn source_reads_back_to_the_same_template(text in "([a-z ]|\\{\\{ (vu|index|seq) \\}\\}){0,8}") {
-            let template = Template::parse(&text).unwrap();
-            prop_assert_eq!(Template::parse(&template.source()).unwrap(), template);
-        }
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ use crate::config::{
 
 mod executors;
 mod http;
+mod values;
 
 fn load_text(text: &str, overrides: &Overrides) -> Result<Profile, Report> {
     let source = Source::from_bytes("p.yaml", text.as_bytes().to_vec())?;
@@ -51,7 +52,7 @@ fn messages(steps: &[SocketStep]) -> Vec<String> {
         match step {
             SocketStep::Send(send) => {
                 let mut out = String::new();
-                send.message.render(&Values { vu: 1, index: 5, ..Values::default() }, &mut out);
+                send.message.render(&Values { vu: 1, index: 5, ..Values::default() }, &mut out).unwrap();
                 all.push(out);
             }
             SocketStep::Repeat { steps, .. } => all.extend(messages(steps)),
@@ -125,7 +126,7 @@ fn the_seeds_url_comes_from_the_environment() {
         (false, 8080, "::1", "ws://[::1]:8080/")
     );
     let mut sent = String::new();
-    url.path_and_query.render(&Values { vu: 3, ..Values::default() }, &mut sent);
+    url.path_and_query.render(&Values { vu: 3, ..Values::default() }, &mut sent).unwrap();
     assert_eq!(sent, "/?room=3&token=s3cret");
 }
 

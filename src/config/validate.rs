@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     config::{
         at::{Place, Typed},
+        cardinality::Cardinality,
         context::Context,
         overrides::Overrides,
         profile::{Executor, Profile, Scenario, Step, TrendStat},
@@ -30,13 +31,21 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
         Some(scenarios) => check.scenarios(scenarios, raw.flow.as_ref()),
         None => check.shorthand(&load, &raw).map(|scenario| vec![scenario]),
     };
+    let scenarios = scenarios?;
+    if let Some(excess) = Cardinality::of(&scenarios, &raw.metrics).excess() {
+        return check.refuse(&raw.place, excess, "each has series of its own in every scenario: split the profile");
+    }
     Some(Profile {
         name: raw.name.unwrap_or_else(|| context.source().stem().to_owned()),
         tags,
-        scenarios: scenarios?,
+        scenarios,
         thresholds: raw.thresholds,
+        metrics: raw.metrics,
+        data: raw.data,
         tls: raw.tls,
+        network: raw.network,
         timing: raw.timing,
+        keep_cookies: raw.keep_cookies,
         summary_trend_stats: raw.summary_trend_stats.unwrap_or_else(|| {
             use TrendStat::{Avg, Max, Med, Min, Percentile};
             vec![Avg, Min, Med, Max, Percentile(90.0), Percentile(95.0)]

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::config::template::RenderError;
 use crate::protocol::failure::{ConnectError, request::RequestError};
 
 /// A run's memory of what it has said. Shared by the workers: failures are no hot path, and said once means once.
@@ -10,6 +11,7 @@ use crate::protocol::failure::{ConnectError, request::RequestError};
 pub struct FailureLog {
     connections: AtomicU64,
     requests: AtomicU64,
+    values: AtomicU64,
 }
 
 impl FailureLog {
@@ -36,6 +38,15 @@ impl FailureLog {
                 detail,
                 "A request failed; later ones of this kind are only counted."
             );
+        }
+    }
+}
+
+impl FailureLog {
+    /// Logs the first step that had no value for one of its placeholders. The value's name is the profile's; no value is said.
+    pub fn log_value(&self, error: &RenderError<'_>) {
+        if is_first(&self.values, 0) {
+            tracing::warn!(%error, "A step failed; later ones of this kind are only counted.");
         }
     }
 }

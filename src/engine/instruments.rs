@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use crate::{
-    catalogue::Family,
-    config::profile::WebSocket,
-    engine::instruments::requests::RequestSlots,
+    catalogue::{Family, Metric},
+    config::{profile::WebSocket, template::variables::Slot},
+    engine::instruments::{custom::CustomSlots, requests::RequestSlots},
     metrics::series::{CounterSlot, GaugeSlot, Series, SeriesTable, TrendSlot},
     plan::{Plan, ScenarioPlan, work::Work},
-    protocol::failure::{ConnectFailure, Disconnect},
+    protocol::{
+        failure::{ConnectFailure, Disconnect},
+        meter::{LookedUp, NetworkSlots},
+    },
     units::tags::Tags,
 };
 
+pub mod custom;
 pub mod requests;
 
 /// Label values of `status`: no response, and the statuses of RFC 9110 and its registry that an
@@ -49,6 +53,8 @@ pub enum IterationFailure {
     ConnectionLost,
     /// The awaited messages did not come in time.
     ExpectTimeout,
+    /// A placeholder had no value.
+    MissingValue,
 }
 
 /// Why an iteration was not started.
@@ -66,7 +72,7 @@ pub enum Dropped {
 pub const DROPPED_LATE: &str = "late";
 const DROPPED: [&str; 3] = ["no_vu", DROPPED_LATE, "max_duration"];
 
-const ITERATION_FAILURES: [&str; 3] = ["connect", "connection_lost", "expect_timeout"];
+const ITERATION_FAILURES: [&str; 4] = ["connect", "connection_lost", "expect_timeout", "missing_value"];
 
 /// Slots of a whole run.
 #[derive(Debug)]
@@ -77,6 +83,8 @@ pub struct Instruments {
     pub scenarios: Vec<ScenarioSlots>,
     /// What the generator costs the measurement.
     pub generator: GeneratorSlots,
+    /// How connections find their servers.
+    pub network: NetworkSlots,
 }
 
 /// Slots of the generator's own delays, for all scenarios together.
@@ -112,6 +120,10 @@ pub struct ScenarioSlots {
     pub data_sent: CounterSlot,
     /// Bytes in.
     pub data_received: CounterSlot,
+    captures: CounterSlot,
+    checks: Vec<CounterSlot>,
+    /// Metrics of the profile's own, by their place in it.
+    pub custom: Vec<CustomSlots>,
     /// By the site's place in the program.
     pub sites: Vec<SiteSlots>,
     /// By the request's place in the program.
@@ -161,6 +173,18 @@ impl ScenarioSlots {
     #[must_use]
     pub fn failed(&self, reason: IterationFailure) -> CounterSlot {
         self.failed.offset(reason as usize)
+    }
+
+    /// Slot of a check of the flow, by its place in the program.
+    #[must_use]
+    pub fn check(&self, place: usize, passed: bool) -> CounterSlot {
+        self.checks.get(place).map_or(self.iterations, |check| check.offset(usize::from(!passed)))
+    }
+
+    /// Slot of a value that could not be captured.
+    #[must_use]
+    pub fn capture_failed(&self, name: Slot) -> CounterSlot {
+        self.captures.offset(name.index())
     }
 
     /// Slot of iterations that were not started, for executors that may leave some.
@@ -214,8 +238,9 @@ impl Instruments {
     /// Makes the slots of `plan`. `limits` are thresholds' limits in nanoseconds.
     #[must_use]
     pub fn new(plan: &Plan, run_tags: Tags, limits: &[(Family, u64)]) -> Self {
-        let mut table = SeriesTable::new(run_tags, limits);
-        let scenarios = plan.scenarios.iter().map(|scenario| scenario_slots(&mut table, scenario)).collect();
+        let mut table = SeriesTable::with_custom(run_tags, limits, &plan.metrics);
+        let scenarios =
+            plan.scenarios.iter().map(|scenario| scenario_slots(&mut table, scenario, &plan.metrics)).collect();
         let own = |family| Series { family, labels: Tags::new(), hidden: Tags::new(), always: true };
         let generator = GeneratorSlots {
             send_lag: table.trend(own(Family::SendLag)),
@@ -223,11 +248,21 @@ impl Instruments {
             start_lag: plan.has_arrivals().then(|| table.trend(own(Family::StartLag))),
             loop_lag: table.trend(own(Family::LoopLag)),
         };
-        Self { table: Arc::new(table), scenarios, generator }
+        let network = NetworkSlots {
+            lookup: table.trend(own(Family::DnsLookup)),
+            lookups: table.counter_block(
+                &own(Family::DnsLookups),
+                "result",
+                LookedUp::ALL.iter().map(|outcome| outcome.label()),
+                |_| true,
+            ),
+            fallbacks: table.counter(own(Family::ConnectFallbacks)),
+        };
+        Self { table: Arc::new(table), scenarios, generator, network }
     }
 }
 
-fn scenario_slots(table: &mut SeriesTable, scenario: &ScenarioPlan) -> ScenarioSlots {
+fn scenario_slots(table: &mut SeriesTable, scenario: &ScenarioPlan, custom: &[&'static Metric]) -> ScenarioSlots {
     let mut labels = scenario.tags.clone();
     labels.insert("scenario".to_owned(), scenario.name.clone());
     let hidden = Tags::from([("group".to_owned(), String::new())]);
@@ -242,9 +277,22 @@ fn scenario_slots(table: &mut SeriesTable, scenario: &ScenarioPlan) -> ScenarioS
         vus_max: table.gauge(series(Family::VusMax)),
         data_sent: table.counter(series(Family::DataSent)),
         data_received: table.counter(series(Family::DataReceived)),
+        captures: table.counter_block(
+            &series(Family::CaptureFailures),
+            "capture",
+            scenario.program.names.iter().map(String::as_str),
+            |_| true,
+        ),
+        checks: scenario.program.checks.iter().map(|name| check_slots(table, series(Family::Checks), name)).collect(),
+        custom: custom.iter().map(|metric| CustomSlots::new(table, metric, &series)).collect(),
         sites: scenario.program.sites.iter().map(|site| site_slots(table, &labels, site)).collect(),
         requests: scenario.program.requests.iter().map(|request| RequestSlots::new(table, &labels, request)).collect(),
     }
+}
+
+fn check_slots(table: &mut SeriesTable, mut series: Series, name: &str) -> CounterSlot {
+    series.labels.insert("check".to_owned(), name.to_owned());
+    table.counter_block(&series, "result", ["pass", "fail"], |_| true)
 }
 
 fn dropped(table: &mut SeriesTable, scenario: &ScenarioPlan, series: &Series) -> Option<CounterSlot> {
@@ -312,4 +360,19 @@ fn site_slots(table: &mut SeriesTable, scenario: &Tags, site: &WebSocket) -> Sit
         unsolicited: table.counter(opened(Family::WsMsgsUnsolicited)),
         check_passed: table.counter_block(&check, "result", ["pass", "fail"], |_| true),
     }
+}
+
+/// Slots of a scenario that captures one value, with a recorder of them.
+#[cfg(test)]
+pub(crate) fn test_slots() -> (crate::metrics::recorder::Recorder, ScenarioSlots) {
+    use crate::{
+        clock::Instant,
+        config::{self, environment::Environment, overrides::Overrides, source::Source},
+    };
+    let text = "{ duration: 1s, flow: [{ http: { url: \"http://h/\", capture: { all: { regex: a } } } }] }";
+    let source = Source::from_bytes("p.yaml", text.as_bytes().to_vec()).unwrap();
+    let profile = config::load(&source, &Environment::default(), &Overrides::default()).unwrap();
+    let instruments = Instruments::new(&Plan::new(&profile), Tags::new(), &[]);
+    let recorder = crate::metrics::recorder::Recorder::new(&instruments.table, Instant::now(), None);
+    (recorder, instruments.scenarios[0].clone())
 }

@@ -11,9 +11,11 @@ use crate::{
         template::{Template, Values},
     },
     engine::{
+        action,
         context::WorkerContext,
         control::Phase,
         instruments::IterationFailure,
+        mailbox::Hearing,
         request::{Ended, Requests},
         session::{Goal, Session, Wait},
         vu::Vu,
@@ -44,9 +46,16 @@ enum Stop {
 
 /// Runs one iteration of `vu`. If it was intended for a `slot`, its first step counts from there, and not from where the
 /// generator came to it; what follows is up to what came before.
-pub async fn run(worker: &WorkerContext, vu: &Vu, requests: &mut Requests, slot: Option<Instant>) -> Outcome {
-    requests.begin_iteration();
-    let mut walk = Walk { worker, vu, requests, session: None, values: vu.values(), rounds: Vec::new(), slot };
+pub async fn run(
+    worker: &WorkerContext,
+    vu: &Vu,
+    requests: &mut Requests,
+    values: &mut Values,
+    slot: Option<Instant>,
+) -> Outcome {
+    requests.begin_iteration(worker.keep_cookies);
+    vu.begin_iteration(values);
+    let mut walk = Walk { worker, vu, requests, session: None, values, rounds: Vec::new(), slot };
     let stopped = walk.steps().await;
     let session = walk.session.take();
     match (stopped, session) {
@@ -69,7 +78,7 @@ struct Walk<'w> {
     vu: &'w Vu,
     requests: &'w mut Requests,
     session: Option<Box<Session>>,
-    values: Values,
+    values: &'w mut Values,
     /// The loops around the current step, the innermost last.
     rounds: Vec<Round>,
     /// When the first step was to begin.
@@ -124,11 +133,18 @@ impl Walk<'_> {
                     }
                     self.values.index = self.index();
                 }
+                Op::Do { action, first_check } => {
+                    let slots = &self.vu.scenario.slots;
+                    if let Err(error) = action::run(self.worker, slots, self.values, action, *first_check) {
+                        self.worker.failures.log_value(&error);
+                        return Err(Stop::Failed(IterationFailure::MissingValue));
+                    }
+                }
                 Op::Sleep(sleep) => self.sleep(*sleep).await?,
                 Op::Http { request } => self.request(*request).await?,
                 Op::Open { site } => self.open(*site).await?,
                 Op::Send { message, reply } => self.send(message, *reply).await?,
-                Op::Expect(expect) => self.expect(*expect).await?,
+                Op::Expect(expect) => self.expect(expect).await?,
                 Op::Hold { duration } => self.hold(*duration).await?,
                 Op::Close { code, reason, loops, after } => {
                     self.rounds.truncate(self.rounds.len().saturating_sub(*loops));
@@ -170,7 +186,7 @@ impl Walk<'_> {
         let dialled = self.slot.take().unwrap_or_else(Instant::now);
         self.values.now_ms = (self.worker.wall.unix_nanos(dialled) / 1_000_000) as u64;
         // Boxed: its several KiB of handshake state go when the connection is open.
-        let opening = Box::pin(self.worker.connector.open(target, &self.values, probe));
+        let opening = Box::pin(self.worker.connector.open(target, self.values, probe));
         let opened = tokio::select! {
             biased;
             () = self.vu.control.reached(Phase::Cut) => {
@@ -208,9 +224,10 @@ impl Walk<'_> {
             return Ok(());
         };
         self.values.seq = self.vu.next_seq();
-        let intended = self.slot.take().unwrap_or_else(Instant::now);
+        let now = Instant::now();
+        let intended = self.slot.take().unwrap_or(now);
         self.values.now_ms = self.worker.now_ms(intended);
-        match self.requests.run(self.worker, self.vu, profile, context, &self.values, intended).await {
+        match self.requests.run(self.worker, self.vu, profile, context, self.values, (intended, now)).await {
             Ended::Counted => Ok(()),
             Ended::Cut => Err(Stop::Interrupted),
         }
@@ -226,7 +243,10 @@ impl Walk<'_> {
                 self.values.now_ms = self.worker.now_ms(session.intended());
                 let mut text = self.worker.text.borrow_mut();
                 text.clear();
-                message.render(&self.values, &mut *text);
+                if let Err(error) = message.render(self.values, &mut *text) {
+                    self.worker.failures.log_value(&error);
+                    return Err(Stop::Failed(IterationFailure::MissingValue));
+                }
                 session.queue(&text, reply)
             }
         };
@@ -240,11 +260,20 @@ impl Walk<'_> {
         }
     }
 
-    async fn expect(&mut self, expect: Expect) -> Result<(), Stop> {
+    async fn expect(&mut self, expect: &Expect) -> Result<(), Stop> {
         let Some(session) = self.session.as_mut() else { return Ok(()) };
         let until = Some(Instant::now() + expect.timeout);
-        let wait =
-            session.wait(&self.vu.control, Goal { messages: Some(expect.count), until, ..Goal::default() }).await;
+        let wait = if expect.only_counts() {
+            session.wait(&self.vu.control, Goal { messages: Some(expect.count), until, ..Goal::default() }).await
+        } else {
+            if let Err(error) = expect.matchers.is_complete(self.values) {
+                self.worker.failures.log_value(&error);
+                return Err(Stop::Failed(IterationFailure::MissingValue));
+            }
+            let (worker, slots) = (self.worker, &self.vu.scenario.slots);
+            let mut hearing = Hearing::new(expect, self.values, &worker.text, &worker.recorder, slots);
+            session.hear(&self.vu.control, &mut hearing, until).await
+        };
         match wait {
             Wait::TimedOut => Err(Stop::Failed(IterationFailure::ExpectTimeout)),
             other => self.after(other).await,

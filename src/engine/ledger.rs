@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::{
     clock::Instant,
-    config::profile::Timeouts,
+    config::profile::{CloseMode, Timeouts},
     engine::{
         instruments::{ClosedBy, GeneratorSlots, SiteSlots},
         pacer::Pacer,
@@ -31,6 +31,10 @@ pub struct SiteContext {
     pub pacer: Rc<Pacer>,
     /// Bounds on waiting.
     pub timeouts: Timeouts,
+    /// Whether one of its steps looks into messages.
+    pub looks_into_messages: bool,
+    /// How connections end.
+    pub close_mode: CloseMode,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -157,6 +161,17 @@ impl Ledger {
         enough
     }
 
+    /// Messages that no `expect` has claimed.
+    #[must_use]
+    pub fn unclaimed(&self) -> u64 {
+        self.unclaimed
+    }
+
+    /// An `expect` has looked into all messages but the last `left`.
+    pub fn claim_all_but(&mut self, left: u64) {
+        self.unclaimed = left;
+    }
+
     /// Replies that may still come.
     #[must_use]
     pub fn awaited(&self) -> u64 {
@@ -246,6 +261,8 @@ flow:
             generator: instruments.generator,
             pacer: Rc::new(Pacer::new(Precision::Timer).unwrap()),
             timeouts: Timeouts { reply: Duration::from_millis(50), ..Timeouts::default() },
+            looks_into_messages: false,
+            close_mode: CloseMode::default(),
         })
     }
 

@@ -2,11 +2,15 @@
 //! exactly once: with a response by its status, without one by the reason, cut ones apart. Each
 //! redirect is a request.
 
-use std::{future::poll_fn, pin::pin, task::Poll};
+use std::{future::poll_fn, ops::Range, pin::pin, task::Poll, time::Duration};
 
 use crate::{
     clock::Instant,
-    config::{profile::http::Http, template::Values},
+    config::{
+        matcher::Room,
+        profile::http::{Answer, Http},
+        template::Values,
+    },
     engine::{
         backoff, context::WorkerContext, control::Phase, instruments::requests::RequestSlots, lazy_timer::LazyTimer,
         vu::Vu,
@@ -53,15 +57,18 @@ pub struct Requests {
 }
 
 enum Waited {
-    Answer(Result<Response, RequestError>),
+    Answer(Result<(), RequestError>),
     TimedOut,
     Cut,
 }
 
 impl Requests {
-    /// A new iteration; connections stay.
-    pub fn begin_iteration(&mut self) {
+    /// A new iteration; connections stay, and cookies if they are to.
+    pub fn begin_iteration(&mut self, keeps_cookies: bool) {
         self.unanswered = 0;
+        if !keeps_cookies {
+            self.client.forget_cookies();
+        }
     }
 
     /// Requests of this iteration without a response.
@@ -70,7 +77,7 @@ impl Requests {
         self.unanswered
     }
 
-    /// Sends a request, waits for its response and counts it. As in k6, a flow goes on whatever the
+    /// Sends a request, begun at `now`, waits for its response and counts it. As in k6, a flow goes on whatever the
     /// response is; but after a request without one the next waits, as the next iteration does, so
     /// that a `repeat` around a refusing server is no hot loop. The first of its requests is blocked from
     /// when it was `intended`.
@@ -80,19 +87,20 @@ impl Requests {
         vu: &Vu,
         request: &Http,
         context: &RequestContext,
-        values: &Values,
-        intended: Instant,
+        values: &mut Values,
+        (intended, mut now): (Instant, Instant),
     ) -> Ended {
         let mut intended = Some(intended);
         if self.unanswered > 0 {
             intended = None;
             let pause = backoff::pause(self.unanswered, &mut *worker.random.borrow_mut());
-            if !vu.control.pause_until(Instant::now() + pause, Phase::Cut).await {
+            if !vu.control.pause_until(now + pause, Phase::Cut).await {
                 return Ended::Cut;
             }
+            now = Instant::now();
         }
         let slots = &context.slots;
-        let deadline = Instant::now() + request.timeout;
+        let deadline = now + request.timeout;
         let mut hop: Option<Prepared> = None;
         let mut left = request.redirects;
         loop {
@@ -104,16 +112,25 @@ impl Requests {
                     return Ended::Counted;
                 }
             };
-            match self.exchange(worker, vu, prepared, slots, values, (intended.take(), deadline)).await {
-                Waited::Answer(Ok(response)) => {
-                    self.count_answer(&worker.recorder, request, slots, &response);
-                    let next = if left > 0 { prepared.redirected(values, &response) } else { None };
+            match self.exchange(worker, vu, prepared, slots, values, (intended.take(), now..deadline)).await {
+                Waited::Answer(Ok(())) => {
+                    self.count_answer(&worker.recorder, request, slots);
+                    let response = self.client.response();
+                    let next = if left > 0 { prepared.redirected(values, response) } else { None };
                     if next.is_none() {
-                        check(&worker.recorder, request, slots, values, &response);
+                        let duration = self
+                            .client
+                            .phases(None)
+                            .map_or(Duration::ZERO, |phases| Duration::from_nanos(phases.duration()));
+                        judge(worker, request, slots, values, response, duration);
+                        let header = |name: &str| response.headers.get(name);
+                        let failed = |slot| worker.recorder.add(vu.scenario.slots.capture_failed(slot), 1);
+                        request.capture.take(&response.body, header, &mut values.variables, failed);
                         return Ended::Counted;
                     }
                     hop = next;
                     left -= 1;
+                    now = Instant::now();
                 }
                 Waited::Cut => {
                     worker.recorder.add(slots.interrupted, 1);
@@ -150,11 +167,11 @@ impl Requests {
         if let Some(phases) = phases {
             slots.record(recorder, &phases, false);
         }
-        slots.check_status(recorder, false);
-        slots.check_contains(recorder, false);
+        slots.fail_checks(recorder);
         worker.failures.log_request(&request.url.display, error);
     }
 
+    /// From the beginning of `time` until its end at the latest.
     async fn exchange(
         &mut self,
         worker: &WorkerContext,
@@ -162,7 +179,7 @@ impl Requests {
         prepared: &Prepared,
         slots: &RequestSlots,
         values: &Values,
-        (intended, deadline): (Option<Instant>, Instant),
+        (intended, time): (Option<Instant>, Range<Instant>),
     ) -> Waited {
         let probe = || worker.probe(&vu.scenario.slots);
         let surroundings = Surroundings {
@@ -173,7 +190,7 @@ impl Requests {
             slots: slots.connections,
             intended,
         };
-        let mut exchange = pin!(self.client.send(prepared, values, &surroundings));
+        let mut exchange = pin!(self.client.send(prepared, values, time.start, &surroundings));
         poll_fn(|cx| {
             if let Poll::Ready(answer) = exchange.as_mut().poll(cx) {
                 return Poll::Ready(Waited::Answer(answer));
@@ -181,27 +198,36 @@ impl Requests {
             if vu.control.poll_reached(cx, Phase::Cut).is_ready() {
                 return Poll::Ready(Waited::Cut);
             }
-            self.timer.poll_until(cx, deadline).map(|()| Waited::TimedOut)
+            self.timer.poll_until(cx, time.end).map(|()| Waited::TimedOut)
         })
         .await
     }
 
-    fn count_answer(&self, recorder: &Recorder, request: &Http, slots: &RequestSlots, response: &Response) {
-        let expected = request.expected.contains(response.status);
-        slots.answered(recorder, response.status, expected);
+    fn count_answer(&self, recorder: &Recorder, request: &Http, slots: &RequestSlots) {
+        let status = self.client.response().status;
+        let expected = request.expected.contains(status);
+        slots.answered(recorder, status, expected);
         if let Some(phases) = self.client.phases(None) {
             slots.record(recorder, &phases, expected);
         }
     }
 }
 
-fn check(recorder: &Recorder, request: &Http, slots: &RequestSlots, values: &Values, response: &Response) {
-    if let Some(statuses) = &request.expect.status {
-        slots.check_status(recorder, statuses.contains(response.status));
-    }
-    if let Some(contained) = &request.expect.contains {
-        let mut text = String::new();
-        contained.text.render(values, &mut text);
-        slots.check_contains(recorder, memchr::memmem::find(&response.body, text.as_bytes()).is_some());
-    }
+/// Counts the checks of a response.
+fn judge(
+    worker: &WorkerContext,
+    request: &Http,
+    slots: &RequestSlots,
+    values: &Values,
+    response: &Response,
+    duration: Duration,
+) {
+    let answer = Answer { status: response.status, duration, body: &response.body };
+    let header = |name: &str| response.headers.get(name);
+    let mut text = worker.text.borrow_mut();
+    let mut place = 0;
+    request.expect.verdicts(&answer, header, &mut Room { values, text: &mut text }, |passed| {
+        slots.check(&worker.recorder, place, passed);
+        place += 1;
+    });
 }

@@ -10,12 +10,13 @@ use std::{
 
 use crate::{
     clock::Instant,
-    config::profile::Reply,
+    config::profile::{CloseMode, Reply},
     engine::{
         control::{Control, Phase},
         instruments::ClosedBy,
         lazy_timer::LazyTimer,
         ledger::{Ledger, SiteContext},
+        mailbox::{Hearing, Mailbox},
     },
     protocol::{
         failure::Disconnect,
@@ -77,6 +78,8 @@ pub struct Session {
     connection: Connection,
     site: Rc<SiteContext>,
     ledger: Ledger,
+    /// Of a site whose steps look into messages.
+    mailbox: Option<Box<Mailbox>>,
     intended: Instant,
     /// The slot that the pacer has been asked for.
     paced: Option<Instant>,
@@ -95,6 +98,7 @@ impl Session {
         Self {
             connection,
             ledger: Ledger::open(site.clone(), dialled),
+            mailbox: site.looks_into_messages.then(Box::default),
             site,
             intended: Instant::now(),
             paced: None,
@@ -137,15 +141,39 @@ impl Session {
 
     /// Waits for `goal`.
     pub async fn wait(&mut self, control: &Control, goal: Goal) -> Wait {
-        let wait = poll_fn(|cx| self.poll_wait(cx, control, goal)).await;
+        let wait = poll_fn(|cx| self.poll_wait(cx, control, goal, None)).await;
         self.intended = Instant::now();
         wait
     }
 
-    fn poll_wait(&mut self, cx: &mut Context<'_>, control: &Control, goal: Goal) -> Poll<Wait> {
-        let pumped = self.pump(cx);
+    /// Waits until `hearing` has heard enough, those messages first that came before.
+    pub async fn hear(&mut self, control: &Control, hearing: &mut Hearing<'_>, until: Option<Instant>) -> Wait {
+        if let Some(mailbox) = &mut self.mailbox {
+            mailbox.deliver(hearing);
+        }
+        let goal = Goal { until, ..Goal::default() };
+        let wait = poll_fn(|cx| self.poll_wait(cx, control, goal, Some(hearing))).await;
+        self.ledger.claim_all_but(self.mailbox.as_ref().map_or(0, |mailbox| mailbox.len()));
+        self.intended = Instant::now();
+        wait
+    }
+
+    fn poll_wait(
+        &mut self,
+        cx: &mut Context<'_>,
+        control: &Control,
+        goal: Goal,
+        mut hearing: Option<&mut Hearing<'_>>,
+    ) -> Poll<Wait> {
+        let pumped = self.pump(cx, hearing.as_deref_mut());
         // Before an end: what the server sent just before it counts for the goal.
+        if hearing.is_some_and(|hearing| hearing.is_over()) {
+            return Poll::Ready(Wait::Reached);
+        }
         if goal.messages.is_some_and(|count| self.ledger.claim(count)) {
+            if let Some(mailbox) = &mut self.mailbox {
+                mailbox.keep_newest(self.ledger.unclaimed());
+            }
             return Poll::Ready(Wait::Reached);
         }
         let flushed = match pumped {
@@ -210,8 +238,8 @@ impl Session {
     }
 
     /// Writes and reads as much as there is. `Ok(true)`: nothing is queued any more.
-    fn pump(&mut self, cx: &mut Context<'_>) -> Result<bool, Wait> {
-        let pumped = self.poll_write(cx).and_then(|()| self.poll_read(cx)).and_then(|()| {
+    fn pump(&mut self, cx: &mut Context<'_>, hearing: Option<&mut Hearing<'_>>) -> Result<bool, Wait> {
+        let pumped = self.poll_write(cx).and_then(|()| self.poll_read(cx, hearing)).and_then(|()| {
             // Answers to what has just come.
             self.unflushed |= self.connection.has_unwritten();
             self.poll_write(cx)
@@ -220,11 +248,16 @@ impl Session {
         pumped.map(|()| !self.unflushed)
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Result<(), Wait> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, mut hearing: Option<&mut Hearing<'_>>) -> Result<(), Wait> {
         for _ in 0..TURN {
-            let Self { connection, ledger, ending, end_deadline, site, .. } = self;
+            let Self { connection, ledger, mailbox, ending, end_deadline, site, .. } = self;
             let received = connection.poll_receive(cx, &mut |incoming, arrived| match incoming {
-                Incoming::Text(_) | Incoming::Binary(_) => ledger.arrive(arrived),
+                Incoming::Text(message) | Incoming::Binary(message) => {
+                    ledger.arrive(arrived);
+                    if let Some(mailbox) = mailbox {
+                        mailbox.receive(message, hearing.as_deref_mut());
+                    }
+                }
                 Incoming::Close(code) => {
                     let (by, code) = match *ending {
                         Ending::Closing { code } => (ClosedBy::Client, code),
@@ -279,12 +312,16 @@ impl Session {
         }
     }
 
-    /// Waits for awaited replies, says goodbye with `code`, and waits for the server's goodbye and
-    /// the end of TCP, each bounded.
+    /// Waits for awaited replies and, if it is to be so, for the server to close first; says goodbye with
+    /// `code`, and waits for the server's goodbye and the end of TCP, each bounded.
     pub async fn close(mut self, control: &Control, code: u16, reason: &str) -> Wait {
-        let wait = self.wait(control, Goal { replied: true, ..Goal::default() }).await;
+        let mut wait = self.wait(control, Goal { replied: true, ..Goal::default() }).await;
+        if wait == Wait::Reached && self.site.close_mode == CloseMode::ServerFirst {
+            let until = Some(Instant::now() + self.site.timeouts.close);
+            wait = self.wait(control, Goal { until, ..Goal::default() }).await;
+        }
         match wait {
-            Wait::Reached => {
+            Wait::Reached | Wait::TimedOut => {
                 self.say_goodbye(code, reason, self.site.timeouts.close).await;
                 Wait::Reached
             }
@@ -294,7 +331,7 @@ impl Session {
             }
             // Both sides wanted the end.
             Wait::Lost if matches!(self.ending, Ending::Closed { .. }) => Wait::Reached,
-            Wait::Lost | Wait::TimedOut => wait,
+            Wait::Lost => wait,
         }
     }
 
@@ -307,6 +344,10 @@ impl Session {
 
     async fn say_goodbye(&mut self, code: u16, reason: &str, patience: Duration) {
         if self.ending == Ending::Open {
+            if self.site.close_mode == CloseMode::Reset {
+                self.connection.reset_at_end();
+                return self.end(None);
+            }
             self.ending = Ending::Closing { code };
             self.unflushed = true;
             self.connection.queue_close(Some(code), reason);

@@ -4,7 +4,13 @@ use std::{cell::Cell, future::poll_fn, rc::Rc, sync::Arc, task::Poll};
 
 use crate::{
     clock::Instant,
-    config::template::Values,
+    config::{
+        data::{
+            Data,
+            rows::{Rows, Segment, Turn},
+        },
+        template::{Draws, Values, variables::Variables},
+    },
     engine::{
         context::WorkerContext,
         control::{Control, Phase},
@@ -14,14 +20,20 @@ use crate::{
         request::RequestContext,
         waiting_vus::WaitingVus,
     },
-    plan::{ScenarioPlan, program::Program},
+    plan::{ScenarioPlan, program::Program, segment},
 };
 
 /// What the VUs of one scenario on one worker share.
 #[derive(Debug)]
 pub struct Scenario {
-    /// What an iteration does.
+    /// What an iteration does. The worker's own: a regular expression that threads share has them wait for its memory.
     pub program: Arc<Program>,
+    /// Of the draws of its VUs.
+    seed: u64,
+    data: Arc<[Data]>,
+    /// Most VUs at one time, on all workers.
+    vus: u64,
+    segment: segment::Segment,
     /// Where it is counted.
     pub slots: ScenarioSlots,
     /// What its connections share, by site.
@@ -40,9 +52,15 @@ impl Scenario {
             generator: worker.generator,
             pacer: worker.pacer.clone(),
             timeouts: site.timeouts,
+            looks_into_messages: site.looks_into_messages(),
+            close_mode: site.close_mode,
         });
         Self {
-            program: plan.program.clone(),
+            program: Arc::new((*plan.program).clone()),
+            seed: Draws::seed_of(worker.seed, &plan.name),
+            data: plan.data.clone(),
+            vus: plan.max_vus().into(),
+            segment: plan.segment,
             slots: slots.clone(),
             sites: sites.map(Rc::new).collect(),
             requests: plan.program.requests.iter().zip(&slots.requests).map(RequestContext::new).collect(),
@@ -99,10 +117,26 @@ impl Vu {
         }
     }
 
-    /// The placeholders' values at the start of an iteration.
+    /// Room for the values of this VU's iterations.
     #[must_use]
     pub fn values(&self) -> Values {
-        Values { vu: self.number.into(), iteration: self.iteration.get(), ..Values::default() }
+        let variables = Variables::new(self.scenario.program.names.len());
+        Values { vu: self.number.into(), variables, rows: Rows::new(self.scenario.data.clone()), ..Values::default() }
+    }
+
+    /// The placeholders' values at the start of an iteration.
+    pub fn begin_iteration(&self, values: &mut Values) {
+        values.iteration = self.iteration.get();
+        values.index = 0;
+        values.seq = 0;
+        values.now_ms = 0;
+        values.variables.clear();
+        let (vu, iteration) = (values.vu, values.iteration);
+        let Scenario { vus, seed, segment, .. } = *self.scenario;
+        let share = Segment { index: segment.index(), count: segment.of() };
+        values.rows.begin(Turn { vu, vus, iteration, seed, segment: share });
+        // The VU's number in the whole fleet, so that no two agents draw the same.
+        values.draws = Draws::new(seed, segment.number(self.number.saturating_sub(1)).into(), iteration);
     }
 
     /// Its number, from 1.

@@ -1,9 +1,14 @@
 //! The task of a virtual user: iterations, one after the other or at its slots, until it is told to stop.
 
-use std::rc::Rc;
+use std::{
+    future::{Future as _, poll_fn},
+    pin::pin,
+    rc::Rc,
+};
 
 use crate::{
     clock::Instant,
+    config::template::Values,
     engine::{
         backoff,
         context::WorkerContext,
@@ -30,12 +35,23 @@ async fn run_in_a_row(vu: &Vu, worker: &WorkerContext) {
     let slots = &vu.scenario.slots;
     worker.recorder.gauge_add(slots.vus, 1);
     let mut requests = Requests::default();
+    let mut values = vu.values();
     let mut failures = 0;
     let mut first = true;
     while (vu.control.phase() == Phase::Active || first && vu.control.phase() == Phase::Stopping) && vu.take_iteration()
     {
         first = false;
-        match iterate(vu, worker, &mut requests, None).await {
+        let mut waited = false;
+        let outcome = {
+            let mut iteration = pin!(iterate(vu, worker, &mut requests, &mut values, None));
+            poll_fn(|cx| {
+                let polled = iteration.as_mut().poll(cx);
+                waited |= polled.is_pending();
+                polled
+            })
+            .await
+        };
+        match outcome {
             Outcome::Failed(_) | Outcome::Unanswered => {
                 failures += 1;
                 let pause = backoff::pause(failures, &mut *worker.random.borrow_mut());
@@ -43,8 +59,11 @@ async fn run_in_a_row(vu: &Vu, worker: &WorkerContext) {
             }
             Outcome::Completed | Outcome::Interrupted => {
                 failures = 0;
-                // An iteration may have waited for nothing; others must get their turn.
-                tokio::task::yield_now().await;
+                // Others must get their turn. One that waited has given it to them; yielding again would cost a look at
+                // every socket for each short iteration.
+                if !waited {
+                    tokio::task::yield_now().await;
+                }
             }
         }
     }
@@ -56,12 +75,13 @@ async fn run_in_a_row(vu: &Vu, worker: &WorkerContext) {
 async fn run_at_slots(vu: &Rc<Vu>, worker: &WorkerContext) {
     let slots = &vu.scenario.slots;
     let mut requests = Requests::default();
+    let mut values = vu.values();
     while let Some(slot) = vu.next_slot().await {
         worker.recorder.gauge_add(slots.vus, 1);
         if let Some(start_lag) = worker.generator.start_lag {
             worker.recorder.observe(start_lag, Instant::now().nanos_since(slot));
         }
-        iterate(vu, worker, &mut requests, Some(slot)).await;
+        iterate(vu, worker, &mut requests, &mut values, Some(slot)).await;
         worker.recorder.gauge_add(slots.vus, -1);
         if vu.control.phase() != Phase::Active {
             return;
@@ -71,11 +91,17 @@ async fn run_at_slots(vu: &Rc<Vu>, worker: &WorkerContext) {
 }
 
 /// Runs one iteration, intended for `slot` if it has one, and counts it.
-async fn iterate(vu: &Vu, worker: &WorkerContext, requests: &mut Requests, slot: Option<Instant>) -> Outcome {
+async fn iterate(
+    vu: &Vu,
+    worker: &WorkerContext,
+    requests: &mut Requests,
+    values: &mut Values,
+    slot: Option<Instant>,
+) -> Outcome {
     let slots = &vu.scenario.slots;
     let recorder = &worker.recorder;
     let begun = slot.unwrap_or_else(Instant::now);
-    let outcome = iteration::run(worker, vu, requests, slot).await;
+    let outcome = iteration::run(worker, vu, requests, values, slot).await;
     vu.count_iteration();
     match outcome {
         Outcome::Completed | Outcome::Unanswered | Outcome::Failed(_) => {

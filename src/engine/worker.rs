@@ -12,7 +12,6 @@ use std::{
 };
 
 use rand::{SeedableRng, rngs::SmallRng};
-use rustls::ClientConfig;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -22,7 +21,7 @@ mod scenarios;
 
 use crate::{
     clock::{Instant, WallClock},
-    config::profile::{LatencyClock, Timing},
+    config::profile::{LatencyClock, Timing, network::Network},
     engine::{
         commons::{Commons, Handover},
         context::WorkerContext,
@@ -38,7 +37,7 @@ use crate::{
     },
     metrics::{recorder::Recorder, samples::SampleSender, snapshot::Snapshot},
     plan::{Change, Plan, segment::Segment, work::Work},
-    protocol::{connect::Connector, http::Scratch},
+    protocol::{connect::Connector, http::Scratch, meter::Meter, tls::ClientConfigs},
 };
 
 /// Commands waiting for one worker; the control thread sends one at a time of each kind.
@@ -60,7 +59,9 @@ pub struct WorkerSpec {
     /// The run's slots.
     pub instruments: Arc<Instruments>,
     /// TLS settings of this worker.
-    pub tls: Arc<ClientConfig>,
+    pub tls: ClientConfigs,
+    /// How connections find their servers.
+    pub network: Arc<Network>,
     /// When the plan begins.
     pub start: Instant,
     /// For placeholders with wall time.
@@ -71,6 +72,8 @@ pub struct WorkerSpec {
     pub sockets: u64,
     /// How time is kept.
     pub timing: Timing,
+    /// Cookies outlive their iteration.
+    pub keep_cookies: bool,
     /// Of pauses and arrivals; the same for all workers of a run.
     pub seed: u64,
     /// Where single samples go, if somewhere.
@@ -162,13 +165,16 @@ impl Worker {
         let pacer = Pacer::new(spec.timing.precision)?;
         let recorder = Rc::new(Recorder::new(&spec.instruments.table, spec.start, spec.samples));
         let segment = Segment::new(spec.index, spec.workers).unwrap_or(Segment::WHOLE);
+        let meter = Meter::new(recorder.clone(), spec.instruments.network);
         let context = Rc::new(WorkerContext {
+            connector: Connector::new(spec.tls, spec.network, meter, spec.index, spec.sockets),
             recorder,
-            connector: Connector::new(spec.tls, spec.sockets),
             scratch: Scratch::default(),
             text: RefCell::default(),
+            other_text: RefCell::default(),
             random: RefCell::new(SmallRng::seed_from_u64(spec.seed ^ u64::from(spec.index))),
             wall: spec.wall,
+            keep_cookies: spec.keep_cookies,
             failures: spec.failures,
             generator: spec.instruments.generator,
             pacer: Rc::new(pacer),

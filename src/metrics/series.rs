@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    catalogue::{Family, FamilyKind},
+    catalogue::{Family, FamilyKind, METRICS, Metric},
     metrics::ladder,
     units::tags::Tags,
 };
@@ -87,6 +87,8 @@ pub struct SeriesTable {
     pub trends: Vec<Series>,
     /// Tags on every series of the run: `testid` and the profile's tags.
     pub run_tags: Tags,
+    /// Metrics of the profile's own.
+    custom: Vec<&'static Metric>,
     limits: BTreeMap<Family, Arc<[u64]>>,
 }
 
@@ -94,13 +96,30 @@ impl SeriesTable {
     /// An empty table. `limits` are thresholds' limits in nanoseconds; each becomes a boundary of its family.
     #[must_use]
     pub fn new(run_tags: Tags, limits: &[(Family, u64)]) -> Self {
+        Self::with_custom(run_tags, limits, &[])
+    }
+
+    /// The same, with metrics of the profile's own.
+    #[must_use]
+    pub fn with_custom(run_tags: Tags, limits: &[(Family, u64)], custom: &[&'static Metric]) -> Self {
         let of = |family: Family| limits.iter().filter(move |(named, _)| *named == family).map(|(_, limit)| *limit);
-        let limits = Family::ALL
-            .iter()
+        let custom = custom.to_vec();
+        let families = Family::ALL.iter().copied().chain(custom.iter().map(|metric| metric.source.family()));
+        let limits = families
             .filter(|family| family.kind() == FamilyKind::Trend)
-            .map(|family| (*family, ladder::with_limits(of(*family)).into()))
+            .map(|family| (family, ladder::with_limits(of(family)).into()))
             .collect();
-        Self { counters: Vec::new(), gauges: Vec::new(), trends: Vec::new(), run_tags, limits }
+        Self { counters: Vec::new(), gauges: Vec::new(), trends: Vec::new(), run_tags, custom, limits }
+    }
+
+    /// Every family: the catalogue's, then the profile's own.
+    pub fn families(&self) -> impl Iterator<Item = Family> + '_ {
+        Family::ALL.iter().copied().chain(self.custom.iter().map(|metric| metric.source.family()))
+    }
+
+    /// Every metric, in the same order.
+    pub fn metrics(&self) -> impl Iterator<Item = &'static Metric> + '_ {
+        METRICS.iter().chain(self.custom.iter().copied())
     }
 
     /// Bucket boundaries of a trend family in nanoseconds.

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    catalogue::{Family, METRICS, Metric},
+    catalogue::{Family, Metric},
     config::{profile::TrendStat, threshold::Threshold},
     metrics::{
         series::SeriesTable,
@@ -115,7 +115,7 @@ impl RunReport {
     pub fn measured(&self) -> Vec<Measured> {
         let view = self.view();
         let mut measured = Vec::new();
-        for metric in METRICS {
+        for metric in self.table.metrics() {
             let judged: Vec<_> =
                 self.thresholds.iter().filter(|threshold| threshold.metric.name == metric.name).collect();
             let value = view.value(metric, &[]);

@@ -4,8 +4,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::config::{
-    profile::{Expect, Pace, Reply, Sleep, SocketStep, Step, WebSocket, http::Http},
-    template::Template,
+    capture::Captures,
+    profile::{Expect, Pace, Reply, Sleep, SocketStep, Step, WebSocket, action::Action, http::Http},
+    template::{Template, variables::Slot},
 };
 
 /// One operation.
@@ -34,6 +35,13 @@ pub enum Op {
     },
     /// Waits; an open connection is served meanwhile.
     Sleep(Sleep),
+    /// Computes.
+    Do {
+        /// What.
+        action: Action,
+        /// Place of its first check in [`Program::checks`].
+        first_check: usize,
+    },
     /// Sends a request and reads its response.
     Http {
         /// Place in [`Program::requests`].
@@ -80,13 +88,18 @@ pub struct Program {
     pub sites: Vec<WebSocket>,
     /// The requests that [`Op::Http`] names.
     pub requests: Vec<Http>,
+    /// Names of the values that the flow captures, by slot.
+    pub names: Vec<String>,
+    /// Names of the checks that [`Op::Do`] counts.
+    pub checks: Vec<String>,
 }
 
 impl Program {
     /// Flattens a flow.
     #[must_use]
     pub fn new(flow: &[Step]) -> Self {
-        let mut program = Self { ops: Vec::new(), sites: Vec::new(), requests: Vec::new() };
+        let mut program =
+            Self { ops: Vec::new(), sites: Vec::new(), requests: Vec::new(), names: Vec::new(), checks: Vec::new() };
         program.steps(flow);
         program
     }
@@ -95,14 +108,38 @@ impl Program {
         for step in steps {
             match step {
                 Step::Sleep(sleep) => self.ops.push(Op::Sleep(*sleep)),
+                Step::Do(action) => self.action(action),
                 Step::Repeat { times, steps } => self.repeat(*times, |program| program.steps(steps)),
                 Step::WebSocket(socket) => self.socket(socket),
                 Step::Http(request) => {
                     self.ops.push(Op::Http { request: self.requests.len() });
                     self.requests.push((**request).clone());
+                    self.captures(&request.capture);
                 }
             }
         }
+    }
+
+    fn action(&mut self, action: &Action) {
+        self.ops.push(Op::Do { action: action.clone(), first_check: self.checks.len() });
+        match action {
+            Action::Set(settings) => settings.iter().for_each(|setting| self.name(setting.slot, &setting.name)),
+            Action::Check(checks) => self.checks.extend(checks.iter().map(|check| check.name.clone())),
+            Action::Add(_) => {}
+        }
+    }
+
+    fn captures(&mut self, captures: &Captures) {
+        for capture in captures.list() {
+            self.name(capture.slot, &capture.name);
+        }
+    }
+
+    fn name(&mut self, slot: Slot, name: &str) {
+        if self.names.len() <= slot.index() {
+            self.names.resize(slot.index() + 1, String::new());
+        }
+        name.clone_into(&mut self.names[slot.index()]);
     }
 
     fn repeat(&mut self, times: u32, body: impl FnOnce(&mut Self)) {
@@ -133,8 +170,12 @@ impl Program {
                 SocketStep::Send(send) => {
                     self.ops.push(Op::Send { message: send.message.clone(), reply: send.reply });
                 }
-                SocketStep::Expect(expect) => self.ops.push(Op::Expect(*expect)),
+                SocketStep::Expect(expect) => {
+                    self.ops.push(Op::Expect(expect.clone()));
+                    self.captures(&expect.capture);
+                }
                 SocketStep::Sleep(sleep) => self.ops.push(Op::Sleep(*sleep)),
+                SocketStep::Do(action) => self.action(action),
                 SocketStep::Hold { duration } => self.ops.push(Op::Hold { duration: *duration }),
                 SocketStep::Repeat { times, steps } => {
                     self.repeat(*times, |program| program.socket_steps(steps, loops + 1));
@@ -234,6 +275,7 @@ mod tests {
             subprotocols: vec![],
             timeouts: Timeouts::default(),
             max_message_size: 1 << 20,
+            close_mode: Default::default(),
             steps,
         }))
     }

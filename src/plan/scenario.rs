@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    config::profile::Scenario,
+    config::{data::Data, profile::Scenario},
     plan::{
         Change, Event, describe,
         program::Program,
@@ -44,6 +44,8 @@ pub struct ScenarioPlan {
     pub stages: Vec<Duration>,
     /// What each iteration does.
     pub program: Arc<Program>,
+    /// The profile's data files.
+    pub data: Arc<[Data]>,
     /// k6's sentence about the executor.
     pub description: String,
 }
@@ -66,6 +68,7 @@ impl ScenarioPlan {
             work,
             segment,
             program: Arc::new(Program::new(&scenario.flow)),
+            data: Arc::from([]),
             description: describe::executor(scenario),
         }
     }

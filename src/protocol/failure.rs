@@ -5,6 +5,8 @@ use std::io;
 
 use tokio_tungstenite::tungstenite::{Error, error::ProtocolError};
 
+use crate::config::template::RenderError;
+
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $label:literal,)* }) => {
         $(#[$doc])*
@@ -30,6 +32,8 @@ macro_rules! reasons {
     };
 }
 
+pub(crate) use reasons;
+
 pub mod request;
 
 reasons! {
@@ -51,6 +55,16 @@ reasons! {
         FdLimit = "fd_limit",
         /// The kernel is out of memory or buffers: the generator's limit, not the server's.
         NoMemory = "no_memory",
+        /// `blockHostnames` or `blacklistIPs` forbid it.
+        Blocked = "blocked",
+        /// There was no connection to the proxy.
+        ProxyUnreachable = "proxy_unreachable",
+        /// The proxy wants other credentials, or any.
+        ProxyAuth = "proxy_auth",
+        /// The proxy did not connect to the server.
+        ProxyRefused = "proxy_refused",
+        /// What the proxy answered is no HTTP response to CONNECT, or ended early.
+        ProxyMalformed = "proxy_malformed",
         /// The TLS handshake failed.
         Tls = "tls",
         /// The server did not answer the upgrade request in time.
@@ -67,6 +81,10 @@ reasons! {
         BadSubprotocol = "bad_subprotocol",
         /// An extension that was not offered.
         BadExtension = "bad_extension",
+        /// A template made a path or a header that HTTP does not allow.
+        BadRequest = "bad_request",
+        /// A placeholder had no value: nothing was sent.
+        MissingValue = "missing_value",
         /// The iteration was cut while the connection was opening.
         Interrupted = "interrupted",
         /// Anything else.
@@ -81,6 +99,8 @@ reasons! {
         Reset = "reset",
         /// The peer closed TCP without a close frame.
         Eof = "eof",
+        /// The peer acknowledged nothing for `network.peerTimeout`.
+        PeerTimeout = "peer_timeout",
         /// The kernel did not accept what was to be sent in time.
         WriteTimeout = "write_timeout",
         /// The server did not answer our close frame in time.
@@ -117,6 +137,16 @@ impl ConnectError {
     #[must_use]
     pub fn new(reason: ConnectFailure, detail: impl Into<String>) -> Self {
         Self { reason, status: None, detail: detail.into() }
+    }
+}
+
+impl From<RenderError<'_>> for ConnectError {
+    fn from(error: RenderError<'_>) -> Self {
+        let reason = match error {
+            RenderError::Missing(_) | RenderError::TooLarge(_) => ConnectFailure::MissingValue,
+            RenderError::Control(_) => ConnectFailure::BadRequest,
+        };
+        Self::new(reason, error.to_string())
     }
 }
 
@@ -196,6 +226,7 @@ pub fn disconnect(error: &io::Error) -> Disconnect {
     }
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ECONNRESET | Errno::EPIPE | Errno::ECONNABORTED) => Disconnect::Reset,
+        Some(Errno::ETIMEDOUT) => Disconnect::PeerTimeout,
         _ if error.kind() == io::ErrorKind::UnexpectedEof => Disconnect::Eof,
         _ => Disconnect::Other,
     }
@@ -248,6 +279,7 @@ mod tests {
         let reason = |errno: Errno| disconnect(&io::Error::from_raw_os_error(errno as i32));
         assert_eq!(reason(Errno::ECONNRESET), Disconnect::Reset);
         assert_eq!(reason(Errno::EPIPE), Disconnect::Reset);
+        assert_eq!(reason(Errno::ETIMEDOUT), Disconnect::PeerTimeout);
         assert_eq!(reason(Errno::EIO), Disconnect::Other);
         assert_eq!(disconnect(&io::ErrorKind::UnexpectedEof.into()), Disconnect::Eof);
     }

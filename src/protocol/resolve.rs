@@ -1,105 +1,226 @@
-//! Name look-up, cached per worker: every connection asks, the system's resolver is asked once per
-//! [`TTL`]. Addresses take turns.
+//! Name look-up, cached per worker: every connection asks, the name servers are asked once per time
+//! to live. Addresses take turns. The look-up itself is hickory's and runs on the worker's own
+//! runtime, so that it can be given up at any time; see docs/adr/0013-names-are-looked-up-by-hickory.md.
+
+mod lookup;
+mod order;
 
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    io,
     net::{IpAddr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
 use tokio::sync::Mutex;
 
-use crate::clock::Instant;
+use crate::{
+    clock::Instant,
+    config::profile::network::{Network, Ttl},
+    protocol::{
+        failure::{ConnectError, ConnectFailure},
+        meter::Meter,
+        resolve::lookup::{Answer, LookUp},
+    },
+};
 
-/// How long an answer is used.
-pub const TTL: Duration = Duration::from_secs(30);
-/// How long a failed look-up is remembered, so that thousands of VUs do not flood a failing resolver.
+pub use order::Candidates;
+
+/// How long a failed look-up is remembered, so that thousands of VUs do not flood a failing name server.
 const NEGATIVE_TTL: Duration = Duration::from_secs(1);
-
-struct Answer {
-    until: Instant,
-    result: Result<Vec<SocketAddr>, io::ErrorKind>,
-}
+/// Bounds of the records' own time to live: not asked for each connection, and changes are followed.
+const RECORDS_TTL: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(300)];
+/// Names remembered. A profile has few; redirects of a server could lead to any number.
+const MOST_NAMES: usize = 1024;
 
 /// One worker's resolver.
-#[derive(Default)]
+#[derive(Debug)]
 pub struct Resolver {
-    answers: RefCell<HashMap<(String, u16), Answer>>,
+    network: Arc<Network>,
+    lookup: LookUp,
+    names: RefCell<HashMap<Box<str>, Rc<Name>>>,
+    /// Turns of a new name begin here: workers differ.
+    first_turn: usize,
+}
+
+/// What is known of one name.
+#[derive(Debug, Default)]
+struct Name {
+    known: RefCell<Option<Known>>,
     turn: Cell<usize>,
-    /// One look-up at a time: those who wait find its answer in the cache.
+    /// One look-up at a time: those who wait find its answer.
     asking: Mutex<()>,
 }
 
-impl std::fmt::Debug for Resolver {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Resolver").field("names", &self.answers.borrow().len()).finish_non_exhaustive()
-    }
+#[derive(Debug)]
+struct Known {
+    /// None: to the end of the run.
+    until: Option<Instant>,
+    addresses: Result<Rc<[IpAddr]>, String>,
 }
 
 impl Resolver {
-    /// Addresses of `host`, the one whose turn it is first; never empty.
-    ///
-    /// # Errors
-    /// The system's error, or `NotFound` for a name without addresses.
-    pub async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        if let Ok(address) = host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, port)]);
-        }
-        if let Some(known) = self.known(host, port) {
-            return known;
-        }
-        let _turn = self.asking.lock().await;
-        if let Some(known) = self.known(host, port) {
-            return known;
-        }
-        let result = match tokio::net::lookup_host((host, port)).await {
-            Ok(found) => {
-                let mut addresses: Vec<_> = found.collect();
-                addresses.dedup();
-                if addresses.is_empty() { Err(io::ErrorKind::NotFound) } else { Ok(addresses) }
-            }
-            Err(error) => Err(error.kind()),
-        };
-        let ttl = if result.is_ok() { TTL } else { NEGATIVE_TTL };
-        let answer = Answer { until: Instant::now() + ttl, result };
-        self.answers.borrow_mut().insert((host.to_owned(), port), answer);
-        self.known(host, port).unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))
+    /// A resolver whose turns begin at `first_turn`.
+    #[must_use]
+    pub fn new(network: Arc<Network>, meter: Meter, first_turn: usize) -> Self {
+        Self { lookup: LookUp::new(network.dns.clone(), meter), network, names: RefCell::default(), first_turn }
     }
 
-    fn known(&self, host: &str, port: u16) -> Option<io::Result<Vec<SocketAddr>>> {
-        let answers = self.answers.borrow();
-        let answer = answers.get(&(host.to_owned(), port)).filter(|answer| answer.until > Instant::now())?;
-        Some(answer.result.clone().map_err(io::Error::from).map(|mut addresses| {
-            let turn = self.turn.get();
-            self.turn.set(turn.wrapping_add(1));
-            let first = turn % addresses.len();
-            addresses.rotate_left(first);
-            addresses
-        }))
+    /// Where a connection to `host` may go to, in the order of trying.
+    ///
+    /// # Errors
+    /// [`ConnectFailure::Dns`] without an address, [`ConnectFailure::Blocked`] if none of them is allowed.
+    pub async fn resolve(&self, host: &str, port: u16) -> Result<Candidates, ConnectError> {
+        let literal = self.allow(host)?;
+        let candidates = match (self.network.hosts.find(host, port), literal) {
+            (Some(stands), _) => Candidates::in_turn(&stands, self.turn(host)),
+            (None, Some(address)) => Candidates::one(SocketAddr::new(address, port)),
+            (None, None) => {
+                let addresses = self.addresses(host).await?;
+                let dns = &self.network.dns;
+                Candidates::choose(&addresses, port, dns.policy, dns.select, || self.turn(host))
+                    .ok_or_else(|| none(host, "no address of the kind that `policy` asks for"))?
+            }
+        };
+        if self.network.blocked_addresses.is_empty() {
+            return Ok(candidates);
+        }
+        candidates.filter(|address| self.network.allows(address)).ok_or_else(|| blocked(host, "blacklistIPs"))
     }
+
+    /// The address that `host` is, if it is one.
+    ///
+    /// # Errors
+    /// [`ConnectFailure::Blocked`].
+    pub fn allow(&self, host: &str) -> Result<Option<IpAddr>, ConnectError> {
+        match host.parse::<IpAddr>() {
+            Ok(address) if self.network.allows(address) => Ok(Some(address)),
+            Ok(_) => Err(blocked(host, "blacklistIPs")),
+            Err(_) if self.network.blocked_names.contain(host) => Err(blocked(host, "blockHostnames")),
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn addresses(&self, host: &str) -> Result<Rc<[IpAddr]>, ConnectError> {
+        let name = self.name(host);
+        if let Some(known) = name.known() {
+            return known.map_err(|why| none(host, &why));
+        }
+        let _turn = name.asking.lock().await;
+        if let Some(known) = name.known() {
+            return known.map_err(|why| none(host, &why));
+        }
+        let answer = self.lookup.ask(host).await;
+        let until = until(&answer, self.network.dns.ttl);
+        let addresses = answer.map(|answer| Rc::from(answer.addresses));
+        *name.known.borrow_mut() = Some(Known { until, addresses: addresses.clone() });
+        addresses.map_err(|why| none(host, &why))
+    }
+
+    fn name(&self, host: &str) -> Rc<Name> {
+        let mut names = self.names.borrow_mut();
+        if let Some(name) = names.get(host) {
+            return name.clone();
+        }
+        if names.len() >= MOST_NAMES {
+            names.clear();
+        }
+        let name = Rc::new(Name { turn: Cell::new(self.first_turn), ..Name::default() });
+        names.insert(host.into(), name.clone());
+        name
+    }
+
+    fn turn(&self, host: &str) -> usize {
+        let name = self.name(host);
+        let turn = name.turn.get();
+        name.turn.set(turn.wrapping_add(1));
+        turn
+    }
+}
+
+impl Name {
+    fn known(&self) -> Option<Result<Rc<[IpAddr]>, String>> {
+        let known = self.known.borrow();
+        let known = known.as_ref().filter(|known| known.until.is_none_or(|until| until > Instant::now()))?;
+        Some(known.addresses.clone())
+    }
+}
+
+fn until(answer: &Result<Answer, String>, ttl: Ttl) -> Option<Instant> {
+    let lasts = match (answer, ttl) {
+        (Err(_), Ttl::Fixed(ttl)) => ttl.min(NEGATIVE_TTL),
+        (Err(_), _) => NEGATIVE_TTL,
+        (Ok(_), Ttl::Forever) => return None,
+        (Ok(_), Ttl::Fixed(ttl)) => ttl,
+        (Ok(answer), Ttl::Records) => answer.lasts.clamp(RECORDS_TTL[0], RECORDS_TTL[1]),
+    };
+    Some(Instant::now() + lasts)
+}
+
+fn none(host: &str, why: &str) -> ConnectError {
+    ConnectError::new(ConnectFailure::Dns, format!("look-up of {host}: {why}"))
+}
+
+fn blocked(host: &str, by: &str) -> ConnectError {
+    ConnectError::new(ConnectFailure::Blocked, format!("{host} is among {by}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::profile::hosts::Patterns;
 
-    #[tokio::test]
-    async fn addresses_are_taken_as_they_are() {
-        let resolver = Resolver::default();
-        assert_eq!(resolver.resolve("127.0.0.2", 80).await.unwrap(), ["127.0.0.2:80".parse().unwrap()]);
-        assert_eq!(resolver.resolve("::1", 80).await.unwrap(), ["[::1]:80".parse().unwrap()]);
+    fn resolver(network: Network) -> Resolver {
+        Resolver::new(Arc::new(network), Meter::unused(), 0)
     }
 
     #[tokio::test]
-    async fn addresses_take_turns() {
-        let resolver = Resolver::default();
-        let addresses: Vec<SocketAddr> = vec!["10.0.0.1:1".parse().unwrap(), "10.0.0.2:1".parse().unwrap()];
-        let answer = Answer { until: Instant::now() + TTL, result: Ok(addresses.clone()) };
-        resolver.answers.borrow_mut().insert(("name".into(), 1), answer);
-        assert_eq!(resolver.resolve("name", 1).await.unwrap()[0], addresses[0]);
-        assert_eq!(resolver.resolve("name", 1).await.unwrap()[0], addresses[1]);
-        assert_eq!(resolver.resolve("name", 1).await.unwrap()[0], addresses[0]);
+    async fn addresses_are_taken_as_they_are() {
+        let resolver = resolver(Network::default());
+        for address in ["127.0.0.2:80", "[::1]:80"] {
+            let address: SocketAddr = address.parse().unwrap();
+            let found = resolver.resolve(&address.ip().to_string(), 80).await.unwrap();
+            assert_eq!(found, Candidates::one(address));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_blocked_is_not_even_looked_up() {
+        let pattern = |typed| crate::config::profile::hosts::Pattern::parse(typed).unwrap();
+        let resolver = resolver(Network {
+            blocked_names: Patterns(vec![pattern("*.example.com")]),
+            blocked_addresses: vec!["10.0.0.0/8".parse().unwrap()],
+            ..Network::default()
+        });
+        for host in ["a.EXAMPLE.com", "10.1.2.3"] {
+            assert_eq!(resolver.resolve(host, 80).await.unwrap_err().reason, ConnectFailure::Blocked, "{host}");
+        }
+        assert!(resolver.resolve("11.1.2.3", 80).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn names_do_not_pile_up() {
+        let resolver = resolver(Network::default());
+        for number in 0..3 * MOST_NAMES {
+            resolver.turn(&number.to_string());
+        }
+        assert!(resolver.names.borrow().len() <= MOST_NAMES);
+    }
+
+    #[test]
+    fn answers_last_as_long_as_their_records_say_within_bounds() {
+        let seconds = |answer: Result<Answer, String>, ttl| {
+            let now = Instant::now();
+            until(&answer, ttl).map(|until| (until.nanos_since(now) + 500_000_000) / 1_000_000_000)
+        };
+        let lasting = |lasts| Ok(Answer { addresses: vec![], lasts: Duration::from_secs(lasts) });
+        assert_eq!(seconds(lasting(30), Ttl::Records), Some(30));
+        assert_eq!(seconds(lasting(0), Ttl::Records), Some(1));
+        assert_eq!(seconds(lasting(86_400), Ttl::Records), Some(300));
+        assert_eq!(seconds(lasting(30), Ttl::Fixed(Duration::ZERO)), Some(0));
+        assert_eq!(seconds(lasting(30), Ttl::Forever), None);
+        assert_eq!(seconds(Err("no".into()), Ttl::Forever), Some(1));
     }
 }

@@ -7,6 +7,7 @@ use std::{
     os::fd::AsRawFd,
     rc::Rc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use nix::sys::{
@@ -109,7 +110,7 @@ impl Socket {
     }
 
     /// Ready when the operation that would have blocked last may be tried again.
-    fn poll_unblocked(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_unblocked(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.blocked {
             Blocked::Read => self.stream.poll_read_ready(cx),
             Blocked::Write => self.stream.poll_write_ready(cx),
@@ -192,11 +193,26 @@ impl Transport {
         matches!(self, Self::Tls(_))
     }
 
+    /// The application protocol that the server chose in the TLS handshake.
+    #[must_use]
+    pub fn alpn(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.conn.alpn_protocol(),
+        }
+    }
+
     fn socket(&self) -> &Socket {
         match self {
             Transport::Plain(socket) => socket,
             Transport::Tls(tls) => tls.get_ref(),
         }
+    }
+
+    /// Makes the end of the socket a reset: what is unsent is dropped, and no local port stays in TIME_WAIT.
+    pub fn reset_at_end(&self) {
+        // It fails only on a socket that is none any more, which then needs no reset.
+        let _over = socket2::SockRef::from(&self.socket().stream).set_linger(Some(Duration::ZERO));
     }
 
     /// Ready when the operation that would have blocked last may be tried again.
@@ -205,6 +221,12 @@ impl Transport {
     /// The runtime is shutting down.
     pub fn poll_unblocked(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket().poll_unblocked(cx)
+    }
+
+    /// Whether nothing has come since the last read that left nothing; asks the runtime, not the kernel.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.socket().stream.try_io(Interest::READABLE, || Ok(())).is_err()
     }
 
     /// Ready when a write may be tried.

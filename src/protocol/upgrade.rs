@@ -33,14 +33,14 @@ impl Request {
     /// Renders the request of a site.
     ///
     /// # Errors
-    /// A template that makes an invalid path or header value.
+    /// A placeholder without a value, or a template that makes an invalid path or header value.
     pub fn new(site: &profile::WebSocket, values: &Values) -> Result<Self, ConnectError> {
         let target = &site.url;
         let key = generate_key();
         let mut text = String::with_capacity(512);
         text.push_str("GET ");
         let path = text.len();
-        target.path_and_query.render(values, &mut text);
+        target.path_and_query.render(values, &mut text)?;
         if text[path..].bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             return Err(malformed(&"a space or control character in the path"));
         }
@@ -64,7 +64,7 @@ impl Request {
         for header in &site.headers {
             text.extend([&header.name, ": "]);
             let value = text.len();
-            header.value.render(values, &mut text);
+            header.value.render(values, &mut text)?;
             if text[value..].bytes().any(|byte| byte != b'\t' && !(b' '..0x7f).contains(&byte)) {
                 // The value may be a secret, so the error names the header only.
                 return Err(malformed(&format_args!("invalid characters in the value of header {}", header.name)));
@@ -77,7 +77,7 @@ impl Request {
 }
 
 fn malformed(detail: &dyn Display) -> ConnectError {
-    ConnectError::new(ConnectFailure::Other, detail.to_string())
+    ConnectError::new(ConnectFailure::BadRequest, detail.to_string())
 }
 
 /// Sends the request over `transport` and reads the response; returns what came behind it. Has no time limit of its own.
@@ -167,6 +167,7 @@ mod tests {
             subprotocols: vec!["chat".into(), "superchat".into()],
             timeouts: Timeouts::default(),
             max_message_size: 1 << 20,
+            close_mode: Default::default(),
             steps: vec![],
         }
     }
@@ -193,7 +194,7 @@ mod tests {
     fn nothing_can_be_smuggled_in() {
         for (path, value) in [("/a\r\nEvil: 1", "x"), ("/a b", "x"), ("/", "x\r\nEvil: 1"), ("/", "x\0")] {
             let error = Request::new(&site(path, Some(value)), &Values::default()).unwrap_err();
-            assert_eq!(error.reason, ConnectFailure::Other);
+            assert_eq!(error.reason, ConnectFailure::BadRequest);
             assert!(!error.detail.contains("Evil"), "{}", error.detail);
         }
     }

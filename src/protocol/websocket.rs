@@ -96,6 +96,11 @@ impl Connection {
         self.outbox.push_control(Opcode::Close, &payload);
     }
 
+    /// Ends by a reset when it is dropped.
+    pub fn reset_at_end(&self) {
+        self.transport.reset_at_end();
+    }
+
     /// Bytes of queued data frames that the kernel has accepted.
     #[must_use]
     pub fn accepted(&self) -> u64 {

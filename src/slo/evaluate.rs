@@ -8,7 +8,7 @@
 //! very nanosecond of the limit.
 
 use crate::{
-    catalogue::{Contains, Family, MetricKind, Source},
+    catalogue::{Family, MetricKind, Source},
     config::threshold::{Expression, Method, Operator, Threshold},
     metrics::{
         rank,
@@ -71,8 +71,8 @@ pub fn evaluate_all(thresholds: &[Threshold], view: &View<'_>) -> Vec<Evaluation
 #[must_use]
 pub fn limit_nanos(threshold: &Threshold) -> Option<(Family, u64)> {
     let Source::Family(family) = threshold.metric.source else { return None };
-    let is_time = threshold.metric.kind == MetricKind::Trend && threshold.metric.contains == Contains::Time;
-    percent(threshold.expression.method).filter(|_| is_time)?;
+    let is_trend = threshold.metric.kind == MetricKind::Trend;
+    percent(threshold.expression.method).filter(|_| is_trend)?;
     Some((family, boundary(threshold.expression.limit)?))
 }
 

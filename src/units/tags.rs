@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 pub type Tags = BTreeMap<String, String>;
 
 /// Label names that Prometheus, Kubernetes or this agent set themselves.
-pub const RESERVED: [&str; 16] = [
+pub const RESERVED: [&str; 17] = [
     "by",
+    "capture",
     "check",
     "code",
     "instance",

@@ -14,7 +14,7 @@ const IMPORTS: [(&str, &[&str]); 14] = [
     ("clock", &[]),
     ("catalogue", &[]),
     ("config", &["units", "catalogue"]),
-    ("plan", &["config", "units"]),
+    ("plan", &["config", "units", "catalogue"]),
     ("metrics", &["units", "clock", "catalogue"]),
     ("protocol", &["metrics", "config", "units", "clock"]),
     ("engine", &["plan", "protocol", "metrics", "config", "units", "clock", "catalogue"]),

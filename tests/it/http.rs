@@ -221,3 +221,133 @@ fn a_body_that_trickles_is_given_up_in_time() {
     // The time for the connection is no part of it.
     assert!(outcome.summary.value("http_req_duration", "min") > 250.0, "a timeout is as long as it took");
 }
+
+#[test]
+fn http_2_is_spoken_where_the_server_offers_it_and_counts_the_same() {
+    let server = "keepalive_requests 1000000;
+        location = /ok { return 200 'hello world'; }
+        location = /old { return 302 /ok; }
+        location = /take { return 204; }";
+    let nginx = Nginx::start_http2(server);
+    let head = format!("tls: {{ caFile: {} }}\n", nginx.certificate().display());
+    let url = format!("https://localhost:{}", nginx.port());
+    let flow = r#"
+  - http: { url: "URL/ok", expect: { status: 200, contains: "o w" } }
+  - http: { url: "URL/page.txt", expect: { contains: "text\na line" } }
+  - http: { url: "URL/page.txt", method: HEAD, expect: { status: 200 } }
+  - http: { url: "URL/nowhere/{{ vu }}", query: { i: "{{ iteration }}" } }
+  - http: { url: "URL/take", method: POST, json: { n: "{{ vu }}" }, version: 2 }
+  - http: { url: "URL/old", expect: { status: 200, contains: hello } }
+  - http: { url: "URL/ok", version: 1.1 }
+  - sleep: 2ms
+"#;
+    let outcome = run_with(nginx, &head, &flow.replace("URL", &url));
+    outcome.assert_accounts();
+    let rounds = outcome.summary.count("iterations");
+    let expected = BTreeMap::from([(200, 5 * rounds), (204, rounds), (302, rounds), (404, rounds)]);
+    assert_eq!(by_status(&outcome.log), expected);
+    assert_eq!(outcome.last().sum("checks_total", &[("result", "fail")]), 0.0);
+    let of = |protocol: &str| -> Vec<_> {
+        outcome.log.iter().filter(|access| access.protocol == protocol).cloned().collect()
+    };
+    let (old, new) = (of("HTTP/1.1"), of("HTTP/2.0"));
+    assert_eq!((old.len() as u64, new.len() as u64), (rounds, 7 * rounds));
+    assert_eq!((connections(&old), connections(&new)), (VUS, VUS), "one connection for each VU and version");
+    assert!(new.iter().filter(|access| access.method == "POST").all(|access| access.body == 7));
+}
+
+#[test]
+fn http_2_without_tls_is_spoken_by_prior_knowledge() {
+    let nginx = Nginx::start_http2_plain("location = /ok { return 200 hello; }");
+    let outcome =
+        run(nginx, "  - http: { url: \"${TARGET}/ok\", version: 2, expect: { contains: hello } }\n  - sleep: 2ms\n");
+    outcome.assert_accounts();
+    assert!(outcome.log.iter().all(|access| access.protocol == "HTTP/2.0"));
+    assert_eq!(connections(&outcome.log), VUS);
+    assert_eq!(outcome.last().sum("checks_total", &[("result", "fail")]), 0.0);
+}
+
+#[test]
+fn a_server_without_the_http_2_that_was_asked_for_fails_the_request() {
+    let nginx = Nginx::start_encrypted("location = /ok { return 200 hello; }");
+    let head = format!("tls: {{ caFile: {} }}\n", nginx.certificate().display());
+    let flow = format!("  - http: {{ url: \"https://localhost:{}/ok\", version: 2 }}\n", nginx.port());
+    let outcome = run_with(nginx, &head, &flow);
+    let failed = outcome.last().sum("http_req_failures_total", &[("reason", "no_http2")]) as u64;
+    assert_eq!(failed, outcome.summary.count("http_reqs"));
+    assert!(failed >= VUS && outcome.log.is_empty());
+}
+
+/// `/login` sets a cookie that `/me` wants.
+const LOGIN: &str = "location = /login { add_header Set-Cookie 'session=s3cret; Path=/; HttpOnly'; return 200 in; }
+    location = /me { if ($cookie_session = s3cret) { return 200 me; } return 401; }";
+
+#[test]
+fn cookies_come_back_to_the_server_until_the_iteration_ends() {
+    let flow = r#"
+  - http: { url: "${TARGET}/me", name: before }
+  - http: ${TARGET}/login
+  - http: { url: "${TARGET}/me", expect: { status: 200, contains: me } }
+  - http: { url: "${TARGET}/me", cookies: { other: 1 }, expect: { status: 200 } }
+  - sleep: 2ms
+"#;
+    for (head, kept) in [("", false), ("noCookiesReset: true\n", true)] {
+        let outcome = run_with(Nginx::start(LOGIN, &[]), head, flow);
+        outcome.assert_accounts();
+        let rounds = outcome.summary.count("iterations");
+        let refused = if kept { VUS } else { rounds };
+        assert_eq!(by_status(&outcome.log), BTreeMap::from([(200, 4 * rounds - refused), (401, refused)]), "{head}");
+        assert_eq!(outcome.last().sum("checks_total", &[("result", "fail")]), 0.0);
+    }
+}
+
+#[test]
+fn a_cookie_of_the_profile_is_sent_over_both_versions() {
+    let flow = r#"
+  - http: { url: "${TARGET}/me", cookies: { session: "${SECRET:-s3cret}" }, expect: { status: 200 } }
+  - http: { url: "${TARGET}/me", cookies: { session: wrong } }
+  - sleep: 2ms
+"#;
+    for nginx in [Nginx::start(LOGIN, &[]), Nginx::start_http2_plain(LOGIN)] {
+        let version = if nginx.is_http2() { ", version: 2 }" } else { " }" };
+        let outcome = run(nginx, &flow.replace(" }\n", &format!("{version}\n")));
+        outcome.assert_accounts();
+        let rounds = outcome.summary.count("iterations");
+        assert_eq!(by_status(&outcome.log), BTreeMap::from([(200, rounds), (401, rounds)]));
+    }
+}
+
+#[test]
+fn bodies_are_read_whatever_their_coding_and_never_beyond_the_cap() {
+    // By Node's zlib.brotliCompressSync.
+    let brotli = b"\x8b\x08\x80a needle in brotli\x03";
+    let bomb = {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, &vec![b'x'; 8 << 20]).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let zstd = ruzstd::encoding::compress_to_vec(&b"a needle in zstd"[..], ruzstd::encoding::CompressionLevel::Fastest);
+    let server = "keepalive_requests 1000000;
+        location = /page.txt { gzip on; gzip_types text/plain; }
+        location = /br { add_header Content-Encoding br; }
+        location = /zstd { add_header Content-Encoding zstd; }
+        location = /bomb { add_header Content-Encoding gzip; }";
+    let text = "a needle in the hay\n".repeat(5000);
+    let files: [(&str, &[u8]); 4] = [("page.txt", text.as_bytes()), ("br", brotli), ("zstd", &zstd), ("bomb", &bomb)];
+    let flow = r#"
+  - http: { url: "${TARGET}/page.txt", headers: { Accept-Encoding: gzip }, expect: { contains: "hay\na needle" } }
+  - http: { url: "${TARGET}/br", expect: { contains: "needle in brotli" } }
+  - http: { url: "${TARGET}/zstd", expect: { contains: "needle in zstd" } }
+  - http: { url: "${TARGET}/bomb", name: not looked into }
+  - sleep: 2ms
+"#;
+    let outcome = run(Nginx::start(server, &files), flow);
+    outcome.assert_accounts();
+    assert_eq!(outcome.last().sum("checks_total", &[("result", "fail")]), 0.0);
+    assert_eq!(connections(&outcome.log), VUS);
+
+    let flow = "  - http: { url: \"${TARGET}/bomb\", maxBodySize: 1MiB, expect: { contains: y } }\n";
+    let outcome = run(Nginx::start(server, &files), flow);
+    let failed = outcome.last().sum("http_req_failures_total", &[("reason", "body_too_big")]) as u64;
+    assert_eq!(failed, outcome.log.len() as u64);
+}

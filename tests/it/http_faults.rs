@@ -118,6 +118,90 @@ fn the_end_of_the_stream_may_be_the_end_of_the_body() {
     assert_eq!((server.accepted(), server.requests()), (requests, requests));
 }
 
+/// Every request is answered with `status`, `hello` in its body where it has one; how many there were and connections.
+fn assert_answers(fault: HttpFault, request: &str, status: u16) -> (u64, u64) {
+    let server = FaultyHttp::start(fault);
+    let page = last_page(&server.url(), &format!("  - http: {{ url: \"URL\", {request} }}\n  - sleep: 10ms\n"));
+    let requests = page.sum("http_reqs_total", &[("status", &status.to_string())]) as u64;
+    let failed = page.sum("http_req_failures_total", &[]);
+    assert_eq!(page.sum("http_reqs_total", &[]) as u64, requests, "{failed} failed");
+    assert_eq!(page.sum("checks_total", &[("result", "fail")]), 0.0);
+    assert_eq!(server.requests(), requests);
+    assert!(requests > 2 * VUS, "{requests} requests");
+    (requests, server.accepted())
+}
+
+#[test]
+fn interim_responses_are_passed_over() {
+    let (_, connections) = assert_answers(HttpFault::InterimFirst, "expect: { status: 200, contains: hello }", 200);
+    assert_eq!(connections, VUS);
+}
+
+#[test]
+fn an_answer_in_single_bytes_is_put_together() {
+    let (_, connections) = assert_answers(HttpFault::ByteByByte, "expect: { status: 200, contains: hello }", 200);
+    assert_eq!(connections, VUS);
+}
+
+#[test]
+fn the_end_of_the_stream_within_a_chunk() {
+    assert_fails(HttpFault::ChunkedEof, "body_eof");
+}
+
+#[test]
+fn a_server_that_says_close_is_taken_at_its_word() {
+    let (requests, connections) = assert_answers(HttpFault::SaysClose, "expect: { contains: hello }", 200);
+    assert_eq!(connections, requests);
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_ends_the_connection_and_answers_nothing() {
+    let (requests, connections) = assert_answers(HttpFault::AnswersTwice, "expect: { contains: hello }", 200);
+    assert_eq!(connections, requests);
+}
+
+#[test]
+fn responses_without_a_body_are_complete_whatever_their_length_says() {
+    for (status, request) in [(204, "method: GET"), (304, "method: GET"), (200, "method: HEAD")] {
+        let (_, connections) = assert_answers(
+            HttpFault::LengthWithoutBody(status),
+            &format!("{request}, expect: {{ status: {status} }}"),
+            status,
+        );
+        assert_eq!(connections, VUS, "{status}");
+    }
+}
+
+#[test]
+fn two_lengths_of_one_body() {
+    assert_fails(HttpFault::TwoLengths, "malformed");
+}
+
+#[test]
+fn too_many_headers() {
+    assert_fails(HttpFault::ManyHeaders, "head_too_big");
+}
+
+#[test]
+fn an_answer_before_the_end_of_the_request_counts() {
+    let server = FaultyHttp::start(HttpFault::AnswersBeforeTheBody);
+    let scratch = Scratch::new();
+    // More than the kernel takes at once.
+    std::fs::write(scratch.path("large"), vec![b'x'; 16 << 20]).expect("a temporary directory");
+    let profile = format!(
+        "vus: 1\nduration: 1s\nflow:\n  - http: {{ url: \"{}\", method: POST, file: large, expect: {{ status: 413 }} }}\n",
+        server.url()
+    );
+    let mut agent = run_lingering(&scratch.write("profile.yaml", &profile)).start();
+    let page = Scraper::start(agent.address(), Duration::from_millis(200)).last();
+    agent.wait().assert_code(0);
+    assert_identities(&page);
+    let requests = page.sum("http_reqs_total", &[("status", "413")]) as u64;
+    assert!(requests > 2, "{requests}");
+    assert_eq!(page.sum("http_reqs_total", &[]) as u64, requests);
+    assert_eq!((server.requests(), server.accepted()), (requests, requests));
+}
+
 #[test]
 fn a_request_on_a_connection_that_is_just_closing_is_sent_again_once() {
     let server = FaultyHttp::start(HttpFault::EndsAtTheSecond);

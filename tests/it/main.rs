@@ -8,18 +8,25 @@
 
 mod architecture;
 mod cli;
+mod dns;
 mod echo_target;
 mod executors;
 mod exit_codes;
 mod faults;
 mod http;
+mod http2_faults;
+mod http_api;
 mod http_faults;
 mod k6_formats;
 mod linger;
 mod metrics_page;
+mod network;
+mod proxy;
 mod random_faults;
 mod readme;
 mod support;
 mod tls;
+mod tls_identity;
 mod truth;
+mod values;
 mod websocket;

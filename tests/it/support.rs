@@ -2,16 +2,21 @@
 //! thread is ended on drop.
 
 pub(crate) mod agent;
+pub(crate) mod authority;
 pub(crate) mod certificate;
+pub(crate) mod connect_proxy;
+pub(crate) mod dns;
 pub(crate) mod exact;
 pub(crate) mod exposition;
 pub(crate) mod faults;
 pub(crate) mod http;
+pub(crate) mod http2_faults;
 pub(crate) mod http_faults;
 pub(crate) mod identities;
 pub(crate) mod nginx;
 pub(crate) mod process;
 pub(crate) mod results;
+pub(crate) mod run;
 pub(crate) mod scraper;
 pub(crate) mod scratch;
 pub(crate) mod target;

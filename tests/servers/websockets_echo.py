@@ -142,6 +142,8 @@ class Connection(asyncio.Protocol):
                 self.transport.write(data)
             elif self.transport.can_write_eof():
                 self.transport.write_eof()
+            else:  # TLS has no half-closed connections in asyncio
+                self.transport.close()
         if self.protocol.close_expected() and self.protocol.state is State.CLOSED:
             self.transport.close()
 
@@ -154,7 +156,7 @@ async def serve(options):
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, lambda: stop.done() or stop.set_result(None))
     server = await loop.create_server(
-        lambda: Connection(options, counters), "127.0.0.1", options.port, backlog=4096, ssl=tls(options.tls)
+        lambda: Connection(options, counters), options.host, options.port, backlog=4096, ssl=tls(options.tls)
     )
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     await stop
@@ -181,6 +183,7 @@ def main():
     parser.add_argument("--mode", choices=modes, default="echo")
     parser.add_argument("--after", type=int, default=0, help="messages of a connection until it is ended")
     parser.add_argument("--every-ms", type=int, default=20, help="pause between unsolicited messages")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--tls", metavar="DIRECTORY", help="serve TLS with its certificate.pem and key.pem")
     raise_file_limit()

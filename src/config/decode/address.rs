@@ -1,6 +1,13 @@
 //! `url:` of a websocket or http step.
 
-use crate::config::{decode::template, node::Node, problem::shown, profile::Target, template::Template, tree::Text};
+use crate::config::{
+    decode::template,
+    node::Node,
+    problem::shown,
+    profile::Target,
+    template::{Template, encoding::Encoding},
+    tree::Text,
+};
 
 /// What addresses of a protocol look like.
 pub(crate) struct Scheme {
@@ -112,33 +119,5 @@ fn path_and_query(node: &Node<'_>, text: &Text, rest: &str) -> Option<(Template,
     let rooted = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
     let path = rooted.split('?').next().unwrap_or_default().to_owned();
     let compiled = template(node, &Text { value: rooted, typed: text.typed.clone() })?;
-    let mut encoded = Template::default();
-    encoded.push_mapped(compiled, percent_encoded);
-    Some((encoded, path))
-}
-
-/// A key or value of a query: only RFC 3986's unreserved characters stay as they are.
-pub(crate) fn component_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
-/// What may not stand in a request line, as a browser encodes it; what is encoded already stays.
-fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_graphic() && !b"\"<>^`{|}".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+    Some((compiled.encoded(Encoding::Url), path))
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::config::{
-    decode::{address, all, headers, http, name, socket, step, tags},
+    decode::{action, address, all, choice, headers, http, name, socket, step, tags},
     node::{Later, Node},
-    profile::{Sleep, Step, Timeouts, WebSocket},
+    profile::{CloseMode, Sleep, Step, Timeouts, WebSocket},
+    scope::in_loop,
 };
 
-const KINDS: &[&str] = &["http", "websocket", "sleep", "repeat"];
-const LATER: Later = &["set", "check"];
+const KINDS: &[&str] = &["http", "websocket", "sleep", "repeat", "set", "check", "add"];
+const LATER: Later = &[];
 
 /// Largest limit on a message: it bounds what one server can make the agent hold for one connection.
 const LARGEST_MESSAGE: u64 = 1 << 30;
@@ -30,6 +31,7 @@ fn one(node: &Node<'_>) -> Option<Step> {
         "websocket" => websocket(&value).map(|socket| Step::WebSocket(Box::new(socket))),
         "http" => http::http(&value).map(|request| Step::Http(Box::new(request))),
         "sleep" => sleep(&value).map(Step::Sleep),
+        kind if action::KINDS.contains(&kind) => action::action(kind, &value).map(Step::Do),
         _ => {
             let (times, steps) = repeat(&value, steps)?;
             Some(Step::Repeat { times, steps })
@@ -63,7 +65,7 @@ pub(crate) fn repeat<T>(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Option<Vec<
     fields.finish(&[], &BTreeMap::new());
     let times =
         times.and_then(|node| node.whole(&(1..=u64::from(u32::MAX)))).and_then(|times| u32::try_from(times).ok());
-    let steps = steps.and_then(|node| read(&node));
+    let steps = steps.and_then(|node| in_loop(&node.context.scope, || read(&node)));
     Some((times?, steps?))
 }
 
@@ -77,6 +79,11 @@ fn websocket(node: &Node<'_>) -> Option<WebSocket> {
     let subprotocols = fields.take("subprotocols").map_or(Some(Vec::new()), |node| headers::subprotocols(&node));
     let timeouts = fields.take("timeouts").map_or(Some(Timeouts::default()), |node| timeouts(&node));
     let size = fields.take("maxMessageSize").map_or(Some(1 << 20), |node| node.size(&(1..=LARGEST_MESSAGE)));
+    let close_mode = choice(
+        &mut fields,
+        "closeMode",
+        &[("graceful", CloseMode::Graceful), ("rst", CloseMode::Reset), ("server-first", CloseMode::ServerFirst)],
+    );
     let steps = fields.take("steps").map_or(Some(Vec::new()), |node| socket::steps(&node));
     fields.finish(
         &[],
@@ -96,6 +103,7 @@ fn websocket(node: &Node<'_>) -> Option<WebSocket> {
         subprotocols: subprotocols?,
         timeouts: timeouts?,
         max_message_size: usize::try_from(size?).ok()?,
+        close_mode,
         steps: steps?,
     })
 }

@@ -8,7 +8,7 @@ use crate::config::{
     node::Node,
     problem::shown,
     profile::Header,
-    template::Template,
+    template::{Template, encoding::Encoding},
     tree::Tree,
 };
 
@@ -78,7 +78,7 @@ pub(crate) fn header_value(node: &Node<'_>) -> Option<Template> {
             hint.to_owned(),
         );
     }
-    template(node, &text)
+    Some(template(node, &text)?.encoded(Encoding::Header))
 }
 
 /// A list of names, or one.
@@ -107,6 +107,6 @@ pub(crate) fn subprotocols(node: &Node<'_>) -> Option<Vec<String>> {
 }
 
 /// RFC 9110, 5.6.2.
-fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

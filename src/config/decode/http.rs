@@ -3,22 +3,20 @@
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use crate::config::{
-    decode::{
-        address::{self, component_encoded},
-        all, headers, message, name, tags, template,
-    },
+    at::Place,
+    decode::{address, all, body, headers, matching, message, name, tags, template},
     node::{Fields, Later, Node, quoted},
     problem::{did_you_mean, shown},
     profile::{
         Header,
-        http::{Body, ContainedText, Http, Method, ResponseExpect, Statuses},
+        http::{Body, Http, Method, Piece, ResponseExpect, Statuses, Version},
     },
-    template::Template,
-    tree::{Text, Tree},
+    template::{Template, encoding::Encoding},
+    tree::Tree,
 };
 
 const EXAMPLE: &str = "for example `http: { url: \"https://example.com/api\", method: POST, json: { name: x } }`";
-const LATER: Later = &["compression", "cookies", "capture", "file", "binary", "responseType"];
+const LATER: Later = &["compression"];
 const MOST_REDIRECTS: u64 = 100;
 /// Largest limit on a body: it bounds what one server can make the agent hold for one request.
 const LARGEST_BODY: u64 = 1 << 30;
@@ -32,23 +30,26 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
     let url = fields.require(&["url"], "url: https://example.com/api");
     let mut url = url.and_then(|node| address::target(&node, &address::HTTP));
     if let Some(query) = fields.take("query") {
-        let pairs = pairs(&query, "for example `query: { page: \"{{ index }}\" }`", component_encoded);
+        let pairs = pairs(&query, "for example `query: { page: \"{{ index }}\" }`", Encoding::Component);
         url = url.zip(pairs).map(|(mut url, pairs)| {
             append_query(&mut url.path_and_query, pairs);
             url
         });
     }
     let method = fields.take("method").map_or(Some(Method::Get), |node| method(&node));
+    let version = fields.take("version").map(|node| version(&node));
     let name = fields.take("name").map(|node| name(&node));
     let tags = fields.take("tags").map(|node| tags(&node)).unwrap_or_default();
     let own = fields.take("headers").map_or(Some(Vec::new()), |node| headers::headers(&node, &headers::REQUEST));
     let authorization = fields.take("auth").map(|node| authorization(&node));
+    let cookies = fields.take("cookies").map(|node| cookies(&node));
     let body = body(&mut fields);
     let timeout = fields.take("timeout").map(|node| node.positive_duration());
     let connect = fields.take("connectTimeout").map(|node| node.positive_duration());
     let redirects = fields.take("redirects").map(|node| node.whole(&(0..=MOST_REDIRECTS)));
     let expected = fields.take("expectedStatuses").map(|node| statuses(&node));
     let expect = fields.take("expect").map(|node| expect(&node));
+    let capture = fields.take("capture").map(|node| matching::captures(&node, true));
     let size = fields.take("maxBodySize").map(|node| node.size(&(1..=LARGEST_BODY)));
     fields.finish(
         LATER,
@@ -57,12 +58,17 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
             ("followRedirects", "did you mean `redirects: 10`? `0` follows none"),
             ("maxRedirects", "did you mean `redirects: 10`? `0` follows none"),
             ("data", "did you mean `body`, `json` or `form`?"),
+            ("binary", "did you mean `file: path`?"),
+            ("jar", "a VU has one jar; did you mean `cookies: { name: value }`?"),
+            ("responseType", "leave it out: a body is kept only if `expect` or `capture` looks into it"),
             ("status", "did you mean `expect: { status: 200 }` or `expectedStatuses`?"),
+            ("http2", "did you mean `version: 2`? With `https://` HTTP/2 is used where the server offers it"),
             ("timeouts", "did you mean `timeout` and `connectTimeout`?"),
         ]),
     );
     let mut request = Http::get(url?);
     request.method = method?;
+    set(&mut request.version, version)?;
     set(&mut request.name, name)?;
     request.tags = tags;
     request.headers = own?;
@@ -74,18 +80,27 @@ pub(crate) fn http(node: &Node<'_>) -> Option<Http> {
         }
         request.headers.push(Header { name: "Authorization".to_owned(), value: value? });
     }
+    if let Some(value) = cookies {
+        if request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("cookie")) {
+            let message = "`cookies` and the header `Cookie` exclude each other";
+            node.problem(message, "remove one of the two".to_owned());
+            return None;
+        }
+        request.headers.push(Header { name: "Cookie".to_owned(), value: value? });
+    }
     if let Some((body, content_type)) = body? {
         let typed = request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("content-type"));
         if let Some(content_type) = content_type.filter(|_| !typed) {
-            let value = Template::literal(content_type);
+            let value = Template::literal(&content_type);
             request.headers.push(Header { name: "Content-Type".to_owned(), value });
         }
-        request.body = Some(Body(body));
+        request.body = Some(body);
     }
     set(&mut request.timeout, timeout)?;
     set(&mut request.connect_timeout, connect)?;
     set(&mut request.expected, expected)?;
     set(&mut request.expect, expect)?;
+    set(&mut request.capture, capture)?;
     if let Some(redirects) = redirects {
         request.redirects = u32::try_from(redirects?).ok()?;
     }
@@ -116,6 +131,16 @@ fn method(node: &Node<'_>) -> Option<Method> {
     found
 }
 
+/// `auto`, `1.1` or `2`.
+fn version(node: &Node<'_>) -> Option<Version> {
+    let text = node.scalar()?;
+    let found = Version::ALL.iter().find(|(name, _)| *name == text.value).map(|(_, version)| *version);
+    found.or_else(|| {
+        let why = format!("unknown version `{}`", shown(&text.value));
+        node.bad_text(&text, "a version of HTTP", &why, "use `auto`, `1.1` or `2`".to_owned())
+    })
+}
+
 /// `{ basic: { user, password } }` or `{ bearer: token }` → the value of `Authorization`.
 fn authorization(node: &Node<'_>) -> Option<Template> {
     let mut fields = node.fields("for example `auth: { basic: { user: me, password: \"${PASSWORD}\" } }`")?;
@@ -138,7 +163,7 @@ fn authorization(node: &Node<'_>) -> Option<Template> {
 
 fn bearer(node: &Node<'_>) -> Option<Template> {
     let mut value = Template::literal("Bearer ");
-    value.push_mapped(headers::header_value(node)?, str::to_owned);
+    value.push(headers::header_value(node)?, Encoding::Plain);
     Some(value)
 }
 
@@ -165,38 +190,73 @@ fn credential(node: &Node<'_>, is_user: bool) -> Option<String> {
 }
 
 /// What is sent, with its type; `Some(None)` for none, `None` after a problem.
-fn body(fields: &mut Fields<'_>) -> Option<Option<(Template, Option<&'static str>)>> {
+fn body(fields: &mut Fields<'_>) -> Option<Option<(Body, Option<String>)>> {
     // `json: null` is a body too.
     let (text, json, form) = (fields.take("body"), fields.take_even_empty("json"), fields.take("form"));
-    if [text.is_some(), json.is_some(), form.is_some()].iter().filter(|given| **given).count() > 1 {
-        let message = "`body`, `json` and `form` exclude each other";
+    let (file, multipart) = (fields.take("file"), fields.take("multipart"));
+    let given = [text.is_some(), json.is_some(), form.is_some(), file.is_some(), multipart.is_some()];
+    if given.iter().filter(|given| **given).count() > 1 {
+        let message = "`body`, `json`, `form`, `file` and `multipart` exclude each other";
         fields.node.problem(message, "a request has one body".to_owned());
         return None;
     }
     if let Some(node) = text {
-        return Some(Some((template(&node, node.text()?)?, None)));
+        return Some(Some((Body::text(template(&node, node.text()?)?), None)));
     }
     if let Some(node) = json {
-        return Some(Some((message::json(&node)?, Some("application/json"))));
+        return Some(Some((Body::text(message::json(&node)?), Some("application/json".to_owned()))));
+    }
+    if let Some(node) = file {
+        return Some(Some((Body(vec![Piece::Bytes(body::file(&node)?)]), None)));
+    }
+    if let Some(node) = multipart {
+        let (pieces, content_type) = body::multipart(&node)?;
+        return Some(Some((Body(pieces), Some(content_type))));
     }
     let Some(node) = form else { return Some(None) };
     let mut body = Template::default();
-    append(&mut body, pairs(&node, "for example `form: { user: \"user{{ vu }}\" }`", form_encoded)?);
-    Some(Some((body, Some("application/x-www-form-urlencoded"))))
+    append(&mut body, pairs(&node, "for example `form: { user: \"user{{ vu }}\" }`", Encoding::Form)?);
+    Some(Some((Body::text(body), Some("application/x-www-form-urlencoded".to_owned()))))
 }
 
-/// As a browser sends forms: a space is `+`.
-fn form_encoded(text: &str) -> String {
-    component_encoded(text).replace("%20", "+")
+/// A map of names to values → the value of `Cookie`.
+fn cookies(node: &Node<'_>) -> Option<Template> {
+    let mut line = Template::default();
+    let entries = node.entries("for example `cookies: { session: \"${SESSION}\" }`")?;
+    for (index, (name, value)) in entries.iter().enumerate() {
+        if !headers::is_token(name) {
+            let message = format!("`{}` is no name of a cookie", shown(name));
+            node.context.problem(
+                &Place::Key(value.path.clone()),
+                message,
+                Some("use letters, digits and `-`".to_owned()),
+            );
+            return None;
+        }
+        let text = value.scalar()?;
+        // RFC 6265, 4.1.1; what servers take is wider, but not these.
+        if text
+            .value
+            .split("{{")
+            .any(|part| part.rsplit("}}").next().is_some_and(|outside| outside.contains([';', ',', ' ', '"'])))
+        {
+            let hint = "percent-encode it: `%3B` for `;`, `%2C` for `,`, `%20` for a space".to_owned();
+            return value.bad_text(&text, "a cookie's value", "a cookie's value with `;`, `,`, `\"` or a space", hint);
+        }
+        line.push_literal(if index == 0 { "" } else { "; " });
+        line.push_literal(name);
+        line.push_literal("=");
+        line.push(headers::header_value(value)?, Encoding::Plain);
+    }
+    Some(line)
 }
 
 /// Encoded names and values, in the order typed.
-fn pairs(node: &Node<'_>, hint: &str, encode: fn(&str) -> String) -> Option<Vec<(String, Template)>> {
+fn pairs(node: &Node<'_>, hint: &str, encoding: Encoding) -> Option<Vec<(String, Template)>> {
     let entries = node.entries(hint)?;
     all(entries.iter().map(|(name, value)| {
-        let mut encoded = Template::default();
-        encoded.push_mapped(template(value, &value.scalar()?)?, encode);
-        Some((encode(name), encoded))
+        let value = template(value, &value.scalar()?)?.encoded(encoding);
+        Some((encoding.literal(name).into_owned(), value))
     }))
 }
 
@@ -205,7 +265,7 @@ fn append(template: &mut Template, pairs: Vec<(String, Template)>) {
         template.push_literal(if index == 0 { "" } else { "&" });
         template.push_literal(&name);
         template.push_literal("=");
-        template.push_mapped(value, str::to_owned);
+        template.push(value, Encoding::Plain);
     }
 }
 
@@ -213,14 +273,14 @@ fn append_query(path_and_query: &mut Template, pairs: Vec<(String, Template)>) {
     if pairs.is_empty() {
         return;
     }
-    let source = path_and_query.source();
-    path_and_query.push_literal(if !source.contains('?') {
+    let separator = if !path_and_query.has_literal('?') {
         "?"
-    } else if source.ends_with(['?', '&']) {
+    } else if path_and_query.ends_with(&['?', '&']) {
         ""
     } else {
         "&"
-    });
+    };
+    path_and_query.push_literal(separator);
     append(path_and_query, pairs);
 }
 
@@ -252,26 +312,35 @@ fn status_range(node: &Node<'_>) -> Option<RangeInclusive<u16>> {
     }
 }
 
-/// `{ status, contains }`.
+/// `{ status, headers, contains, regex, json, maxDuration }`.
 fn expect(node: &Node<'_>) -> Option<ResponseExpect> {
     let mut fields = node.fields("for example `expect: { status: 200, contains: ok }`")?;
     let status = fields.take("status").map(|node| statuses(&node));
-    let contains = fields.take("contains").map(|node| contained(&node));
+    let headers = fields.take("headers").map_or(Some(Vec::new()), |node| matching::header_tests(&node));
+    let body = matching::matchers(&mut fields, "body");
+    let max_duration = fields.take("maxDuration").map(|node| node.positive_duration());
     if matches!(node.tree, Tree::Map(entries) if entries.is_empty()) {
         fields.missing(&["status", "contains"], "status: 200");
     }
-    fields.finish(&["header", "headers", "regex", "pointer", "latency", "duration", "capture"], &BTreeMap::new());
-    Some(ResponseExpect { status: transposed(status)?, contains: transposed(contains)? })
+    fields.finish(
+        &[],
+        &BTreeMap::from([
+            ("capture", "`capture` stands beside `expect`"),
+            ("header", "did you mean `headers`?"),
+            ("latency", "did you mean `maxDuration`?"),
+            ("duration", "did you mean `maxDuration`?"),
+            ("timeout", "did you mean `maxDuration`? `timeout` stands beside `expect`"),
+            ("pointer", "did you mean `json: { /status: ok }`?"),
+        ]),
+    );
+    Some(ResponseExpect {
+        status: transposed(status)?,
+        headers: headers?,
+        body: body?,
+        max_duration: transposed(max_duration)?,
+    })
 }
 
 fn transposed<T>(given: Option<Option<T>>) -> Option<Option<T>> {
     given.map_or(Some(None), |read| read.map(Some))
-}
-
-fn contained(node: &Node<'_>) -> Option<ContainedText> {
-    let text: Text = node.scalar()?;
-    if text.value.is_empty() {
-        return node.bad_text(&text, "a text to look for", "every body contains the empty text", None);
-    }
-    Some(ContainedText { text: template(node, &text)?, shown: shown(text.typed()) })
 }

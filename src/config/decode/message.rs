@@ -3,11 +3,11 @@
 use crate::config::{
     decode::{all, template},
     node::Node,
-    template::Template,
+    template::{Template, encoding::Encoding},
     tree::{Number, Tree},
 };
 
-/// Compiles a value. A text that is one placeholder alone becomes a number, as `"{{ index }}"` in
+/// Compiles a value. A text that is one placeholder alone becomes what it stands for, as `"{{ index }}"` a number in
 /// `payload: "{{ index }}"`; other texts are JSON strings.
 pub(crate) fn json(node: &Node<'_>) -> Option<Template> {
     let mut out = Template::default();
@@ -18,11 +18,11 @@ pub(crate) fn json(node: &Node<'_>) -> Option<Template> {
         Tree::Number(number) => out.push_literal(&number_text(node, *number)?),
         Tree::Text(text) => {
             let compiled = template(node, text)?;
-            if compiled.is_single_variable() {
-                out.push_mapped(compiled, str::to_owned);
+            if compiled.is_lone_placeholder() {
+                out.push(compiled, Encoding::JsonValue);
             } else {
                 out.push_literal("\"");
-                out.push_mapped(compiled, escaped);
+                out.push(compiled, Encoding::JsonText);
                 out.push_literal("\"");
             }
         }
@@ -31,7 +31,7 @@ pub(crate) fn json(node: &Node<'_>) -> Option<Template> {
             let elements = all(node.list("")?.iter().map(json))?;
             for (index, element) in elements.into_iter().enumerate() {
                 out.push_literal(if index == 0 { "" } else { "," });
-                out.push_mapped(element, str::to_owned);
+                out.push(element, Encoding::Plain);
             }
             out.push_literal("]");
         }
@@ -40,8 +40,8 @@ pub(crate) fn json(node: &Node<'_>) -> Option<Template> {
             let entries = all(node.entries("")?.iter().map(|(key, value)| Some((*key, json(value)?))))?;
             for (index, (key, value)) in entries.into_iter().enumerate() {
                 let comma = if index == 0 { "" } else { "," };
-                out.push_literal(&format!("{comma}\"{}\":", escaped(key)));
-                out.push_mapped(value, str::to_owned);
+                out.push_literal(&format!("{comma}\"{}\":", Encoding::JsonText.literal(key)));
+                out.push(value, Encoding::Plain);
             }
             out.push_literal("}");
         }
@@ -61,10 +61,4 @@ fn number_text(node: &Node<'_>, number: Number) -> Option<String> {
             }
         },
     }
-}
-
-/// The inside of a JSON string.
-fn escaped(text: &str) -> String {
-    let quoted = serde_json::Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
 }

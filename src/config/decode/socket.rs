@@ -3,18 +3,21 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::config::{
+    capture::Captures,
     decode::{
-        all,
+        action, all,
         flow::{repeat, sleep},
-        message, step, template,
+        matching, message, step, template,
     },
+    matcher::Matchers,
     node::{Later, Node},
     problem::shown,
     profile::{Arrivals, Expect, Pace, Reply, Send, SocketStep},
+    scope::in_loop,
     tree::Tree,
 };
 
-const KINDS: &[&str] = &["send", "expect", "sleep", "repeat", "every", "hold", "close"];
+const KINDS: &[&str] = &["send", "expect", "sleep", "repeat", "every", "hold", "close", "set", "check", "add"];
 const LATER: Later = &["ping"];
 
 const EXPECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +43,7 @@ fn one(node: &Node<'_>) -> Option<SocketStep> {
         "expect" => expect(&value).map(SocketStep::Expect),
         "sleep" => sleep(&value).map(SocketStep::Sleep),
         "hold" => hold(&value),
+        kind if action::KINDS.contains(&kind) => action::action(kind, &value).map(SocketStep::Do),
         "close" => close(&value),
         "every" => every(&value),
         _ => {
@@ -88,17 +92,20 @@ fn reply(node: &Node<'_>) -> Option<Reply> {
     )
 }
 
-/// `2` or `{ count, timeout }`.
+/// `2` or `{ count, timeout, contains, regex, json, capture }`.
 fn expect(node: &Node<'_>) -> Option<Expect> {
     let counts = 1..=u64::from(u32::MAX);
+    let of = |count, timeout| Expect { count, timeout, matchers: Matchers::default(), capture: Captures::default() };
     if !node.is_map() {
-        return Some(Expect { count: node.whole(&counts)?, timeout: EXPECT_TIMEOUT });
+        return Some(of(node.whole(&counts)?, EXPECT_TIMEOUT));
     }
     let mut fields = node.fields("")?;
     let count = fields.take("count").map_or(Some(1), |node| node.whole(&counts));
     let timeout = fields.take("timeout").map_or(Some(EXPECT_TIMEOUT), |node| node.positive_duration());
-    fields.finish(&["contains", "regex", "pointer", "capture"], &BTreeMap::new());
-    Some(Expect { count: count?, timeout: timeout? })
+    let matchers = matching::matchers(&mut fields, "message");
+    let capture = fields.take("capture").map_or(Some(Captures::default()), |node| matching::captures(&node, false));
+    fields.finish(&[], &BTreeMap::from([("pointer", "did you mean `json: { /status: ok }`?")]));
+    Some(Expect { matchers: matchers?, capture: capture?, ..of(count?, timeout?) })
 }
 
 /// `{ rate, for, arrivals, steps }`.
@@ -117,7 +124,8 @@ fn every(node: &Node<'_>) -> Option<SocketStep> {
             }
         }
     });
-    let steps = fields.require(&["steps"], "steps: [send: hello]").map(|node| repeated(&node));
+    let steps = fields.require(&["steps"], "steps: [send: hello]");
+    let steps = steps.map(|steps| in_loop(&steps.context.scope, || repeated(&steps)));
     fields.finish(&[], &BTreeMap::from([("duration", "did you mean `for`?")]));
     let duration = duration.map_or(Some(None), |duration| duration.map(Some))?;
     Some(SocketStep::Every { pace: Pace { rate: rate??, duration, arrivals: arrivals? }, steps: steps?? })

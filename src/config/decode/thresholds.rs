@@ -23,8 +23,9 @@ fn metric_thresholds(name: &str, node: &Node<'_>) -> Vec<Threshold> {
     let refuse = |message: String, hint: String| {
         node.context.problem(&Place::Key(node.path.clone()), message, Some(hint));
     };
+    let own = |name: &str| node.context.metrics.borrow().iter().copied().find(|metric| metric.name == name);
     let (metric, selector) = match parse_name(name) {
-        Ok((metric, selector)) => (catalogue::find(metric).ok_or(metric), selector),
+        Ok((metric, selector)) => (own(metric).or_else(|| catalogue::find(metric)).ok_or(metric), selector),
         Err(error) => {
             refuse(shown(&error.to_string()), "for example `ws_connecting{scenario:ramp}`".to_owned());
             return Vec::new();
@@ -32,8 +33,12 @@ fn metric_thresholds(name: &str, node: &Node<'_>) -> Vec<Threshold> {
     };
     let metric = match metric {
         Ok(metric) => metric,
+        Err(_) if node.context.metrics_unsound.get() => return Vec::new(),
         Err(unknown) => {
-            let hint = did_you_mean(unknown, METRICS.iter().map(|metric| metric.name));
+            let hint = did_you_mean(
+                unknown,
+                METRICS.iter().chain(node.context.metrics.borrow().iter().copied()).map(|metric| metric.name),
+            );
             let all = || format!("known: {}", METRICS.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", "));
             refuse(format!("unknown metric `{}`", shown(unknown)), hint.unwrap_or_else(all));
             return Vec::new();

@@ -1,13 +1,15 @@
 //! An `http` step: one request with what its response should be.
 
-use std::{fmt, ops::RangeInclusive, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use crate::{
     config::{
+        capture::Captures,
+        matcher::{Matchers, Room, Test},
         profile::{Header, Target},
         template::Template,
     },
-    units::tags::Tags,
+    units::{duration::display, tags::Tags},
 };
 
 /// A request.
@@ -17,6 +19,8 @@ pub struct Http {
     pub method: Method,
     /// `http` or `https`, with a host, without userinfo or fragment; the query of `query:` is in it.
     pub url: Target,
+    /// HTTP/1.1 or HTTP/2.
+    pub version: Version,
     /// Tag `name` of the samples; the URL without its query by default.
     pub name: String,
     /// Tags on the samples of this request.
@@ -35,7 +39,9 @@ pub struct Http {
     pub expected: Statuses,
     /// Checks of the response.
     pub expect: ResponseExpect,
-    /// Largest body that `expect` may look into, in bytes. 1 MiB by default.
+    /// What is taken out of it.
+    pub capture: Captures,
+    /// Largest body that `expect` and `capture` may look into, in bytes. 1 MiB by default.
     pub max_body_size: usize,
 }
 
@@ -45,6 +51,7 @@ impl Http {
     pub fn get(url: Target) -> Self {
         Self {
             method: Method::Get,
+            version: Version::Auto,
             name: url.display.clone(),
             url,
             tags: Tags::new(),
@@ -55,8 +62,21 @@ impl Http {
             redirects: 10,
             expected: Statuses::successful(),
             expect: ResponseExpect::default(),
+            capture: Captures::default(),
             max_body_size: 1 << 20,
         }
+    }
+
+    /// Whether `expect` or `capture` looks at headers.
+    #[must_use]
+    pub fn looks_at_headers(&self) -> bool {
+        !self.expect.headers.is_empty() || self.capture.needs_headers()
+    }
+
+    /// Whether `expect` or `capture` looks into the body.
+    #[must_use]
+    pub fn looks_into_body(&self) -> bool {
+        !self.expect.body.is_empty() || self.capture.needs_body()
     }
 }
 
@@ -102,13 +122,53 @@ impl Method {
     }
 }
 
-/// A request's body. It may hold a secret: it is in no `Debug` text.
+/// Which HTTP is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// HTTP/2 if the server chooses it over TLS (ALPN), HTTP/1.1 otherwise.
+    #[default]
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2; without TLS by prior knowledge (RFC 9113, 3.3).
+    Http2,
+}
+
+impl Version {
+    /// Every version with how it is typed.
+    pub const ALL: [(&'static str, Self); 3] = [("auto", Self::Auto), ("1.1", Self::Http1), ("2", Self::Http2)];
+}
+
+/// A request's body: pieces, one behind the other. It may hold a secret: it is in no `Debug` text.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Body(pub Template);
+pub struct Body(pub Vec<Piece>);
+
+impl Body {
+    /// A text.
+    #[must_use]
+    pub fn text(template: Template) -> Self {
+        Self(vec![Piece::Text(template)])
+    }
+}
 
 impl fmt::Debug for Body {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Body(<redacted>)")
+    }
+}
+
+/// A piece of a body.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// May have placeholders.
+    Text(Template),
+    /// Of a file, to the letter.
+    Bytes(Arc<[u8]>),
+}
+
+impl fmt::Debug for Piece {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Piece(<redacted>)")
     }
 }
 
@@ -147,32 +207,71 @@ impl fmt::Display for Statuses {
 }
 
 /// Checks of a response; each given one is counted by its name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct ResponseExpect {
     /// The status is one of these.
     pub status: Option<Statuses>,
-    /// The body has this text in it.
-    pub contains: Option<ContainedText>,
+    /// Tests of headers.
+    pub headers: Vec<HeaderTest>,
+    /// What should hold of the body.
+    pub body: Matchers,
+    /// Sending, waiting and receiving of the last response took no longer, as `http_req_duration` has it.
+    pub max_duration: Option<Duration>,
 }
 
-/// A text that a body should have in it. It may hold a secret: it is in no `Debug` text.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ContainedText {
-    /// The text.
-    pub text: Template,
-    /// As typed, variables not filled in: for the check's name.
-    pub shown: String,
+/// A test of a header.
+#[derive(Debug, Clone)]
+pub struct HeaderTest {
+    /// Name of the check.
+    pub name: String,
+    /// Name of the header, lower case.
+    pub header: String,
+    /// What its value should be.
+    pub test: Test,
 }
 
-impl fmt::Debug for ContainedText {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "ContainedText({:?})", self.shown)
+impl ResponseExpect {
+    /// Names of the checks, in the order of [`Self::verdicts`].
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let status = self.status.iter().map(|statuses| format!("status is {statuses}"));
+        let limit = self.max_duration.iter().map(|limit| format!("response within {}", display(*limit)));
+        let headers = self.headers.iter().map(|test| test.name.clone());
+        status.chain(limit).chain(headers).chain(self.body.list().iter().map(|named| named.name.clone()))
     }
+
+    /// Tells `verdict` of each check whether it passed, in the order of [`Self::names`].
+    pub fn verdicts<'m>(
+        &self,
+        response: &Answer<'m>,
+        header: impl Fn(&str) -> Option<&'m [u8]>,
+        room: &mut Room<'_>,
+        mut verdict: impl FnMut(bool),
+    ) {
+        self.status.iter().for_each(|statuses| verdict(statuses.contains(response.status)));
+        self.max_duration.iter().for_each(|limit| verdict(response.duration <= *limit));
+        self.headers.iter().for_each(|test| verdict(test.test.of_text(header(&test.header), room)));
+        if !self.body.is_empty() {
+            let bits = self.body.verdicts(response.body, room);
+            (0..self.body.list().len()).for_each(|place| verdict(bits >> place & 1 == 1));
+        }
+    }
+}
+
+/// What is judged of a response besides its headers.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'m> {
+    /// Its status.
+    pub status: u16,
+    /// Sending, waiting and receiving.
+    pub duration: Duration,
+    /// Its body, if anything looks into it.
+    pub body: &'m [u8],
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::matcher::Sought;
 
     #[test]
     fn statuses_read_as_typed_and_hold_their_ends() {
@@ -184,8 +283,8 @@ mod tests {
 
     #[test]
     fn secrets_of_a_body_are_in_no_debug_text() {
-        let text = ContainedText { text: Template::literal("s3cret"), shown: "${TOKEN}".into() };
-        let debug = format!("{:?} {text:?}", Body(Template::literal("s3cret")));
+        let text = Sought::new(Template::literal("s3cret"));
+        let debug = format!("{:?} {text:?}", Body::text(Template::literal("s3cret")));
         assert!(!debug.contains("s3cret"), "{debug}");
     }
 }

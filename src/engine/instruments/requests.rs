@@ -39,8 +39,8 @@ pub struct RequestSlots {
     pub interrupted: CounterSlot,
     /// Its connections.
     pub connections: ConnectionSlots,
-    check_status: Option<CounterSlot>,
-    check_contains: Option<CounterSlot>,
+    /// In the order of their names.
+    checks: Vec<CounterSlot>,
 }
 
 impl RequestSlots {
@@ -64,9 +64,7 @@ impl RequestSlots {
             series.labels.insert("check".to_owned(), name);
             table.counter_block(&series, "result", ["pass", "fail"], |_| true)
         };
-        let expect = &request.expect;
-        let check_status = expect.status.as_ref().map(|statuses| check(format!("status is {statuses}")));
-        let check_contains = expect.contains.as_ref().map(|text| check(format!("body contains {}", text.shown)));
+        let checks = request.expect.names().map(&mut check).collect();
         Self {
             requests: requests(table, &series(Family::HttpReqs), request),
             failures: table.counter_block(
@@ -88,8 +86,7 @@ impl RequestSlots {
                 open: table.gauge(series(Family::HttpOpen)),
                 retries: table.counter(series(Family::HttpReqRetries)),
             },
-            check_status,
-            check_contains,
+            checks,
         }
     }
 
@@ -123,20 +120,16 @@ impl RequestSlots {
         recorder.record(self.receiving, phases.receiving, end);
     }
 
-    /// Counts the check of the status.
-    pub fn check_status(&self, recorder: &Recorder, passed: bool) {
-        check(recorder, self.check_status, passed);
+    /// Counts the check at `place` in the order of their names.
+    pub fn check(&self, recorder: &Recorder, place: usize, passed: bool) {
+        if let Some(slot) = self.checks.get(place) {
+            recorder.add(slot.offset(usize::from(!passed)), 1);
+        }
     }
 
-    /// Counts the check of the body.
-    pub fn check_contains(&self, recorder: &Recorder, passed: bool) {
-        check(recorder, self.check_contains, passed);
-    }
-}
-
-fn check(recorder: &Recorder, slot: Option<CounterSlot>, passed: bool) {
-    if let Some(slot) = slot {
-        recorder.add(slot.offset(usize::from(!passed)), 1);
+    /// Counts every check as failed: there is no response.
+    pub fn fail_checks(&self, recorder: &Recorder) {
+        (0..self.checks.len()).for_each(|place| self.check(recorder, place, false));
     }
 }
 

@@ -52,6 +52,7 @@ fn metrics() -> String {
     for Metric { name, kind, contains, source, section } in METRICS {
         let section = match section {
             Section::Checks => "checks",
+            Section::Custom => "custom",
             Section::Http => "HTTP",
             Section::Execution => "execution",
             Section::Network => "network",

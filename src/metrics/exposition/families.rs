@@ -101,22 +101,22 @@ fn with_run_tags(run_tags: &Tags, labels: &Tags) -> Tags {
 /// zero with nothing but the run's tags: a counter that is not there before its first increment
 /// loses it for `rate()` and `increase()`.
 pub fn catalogue(sheet: &mut Sheet, table: &SeriesTable, snapshot: &Snapshot) {
-    for family in Family::ALL {
+    for family in table.families() {
         let (kind, mut series) = match family.kind() {
             FamilyKind::Counter => (
                 Kind::Counter,
-                numbers(*family, &table.counters, snapshot.counters(), |sum, count| sum + count, |count| *count as f64),
+                numbers(family, &table.counters, snapshot.counters(), |sum, count| sum + count, |count| *count as f64),
             ),
             FamilyKind::Gauge => (
                 Kind::Gauge,
-                numbers(*family, &table.gauges, snapshot.gauges(), |sum, value| sum + value, |value| *value as f64),
+                numbers(family, &table.gauges, snapshot.gauges(), |sum, value| sum + value, |value| *value as f64),
             ),
-            FamilyKind::Trend => (Kind::Histogram, histograms(*family, table, snapshot)),
+            FamilyKind::Trend => (Kind::Histogram, histograms(family, table, snapshot)),
         };
         if series.is_empty() {
             let zero = match family.kind() {
                 FamilyKind::Counter | FamilyKind::Gauge => Value::Number(0.0),
-                FamilyKind::Trend => histogram(&[], &table.bounds(*family)),
+                FamilyKind::Trend => histogram(&[], &table.bounds(family), family.scale()),
             };
             series.push((Tags::new(), zero));
         }
@@ -151,18 +151,19 @@ fn histograms(family: Family, table: &SeriesTable, snapshot: &Snapshot) -> Vec<(
     let bounds = table.bounds(family);
     let shown =
         merged.into_iter().filter(|(_, (trends, always))| *always || trends.iter().any(|trend| trend.count() > 0));
-    shown.map(|(labels, (trends, _))| (labels.clone(), histogram(&trends, &bounds))).collect()
+    shown.map(|(labels, (trends, _))| (labels.clone(), histogram(&trends, &bounds, family.scale()))).collect()
 }
 
 /// Adds up the buckets only; merging the trends would copy 200 KiB of HDR histogram for each.
-fn histogram(trends: &[&Trend], bounds: &[u64]) -> Value {
+fn histogram(trends: &[&Trend], bounds: &[u64], scale: u64) -> Value {
+    let scale = scale as f64;
     // Correctly rounded, so that it prints as the decimal that was meant: 1.5e8 ns as 0.15.
-    let mut buckets: Vec<_> = bounds.iter().map(|bound| (*bound as f64 / 1e9, 0)).collect();
+    let mut buckets: Vec<_> = bounds.iter().map(|bound| (*bound as f64 / scale, 0)).collect();
     for trend in trends {
         for ((_, total), (_, cumulative)) in buckets.iter_mut().zip(trend.cumulative()) {
             *total += cumulative;
         }
     }
     let sum: u128 = trends.iter().map(|trend| trend.sum()).sum();
-    Value::Histogram { buckets, sum: sum as f64 / 1e9, count: trends.iter().map(|trend| trend.count()).sum() }
+    Value::Histogram { buckets, sum: sum as f64 / scale, count: trends.iter().map(|trend| trend.count()).sum() }
 }

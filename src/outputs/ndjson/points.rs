@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io};
 
 use super::lines::{Frame, Lines};
 use crate::{
-    catalogue::{Family, METRICS, MetricKind, Source},
+    catalogue::{Family, MetricKind, Source},
     metrics::{
         samples::{Sample, Tick},
         series::{Series, SeriesTable},
@@ -37,12 +37,12 @@ pub(super) struct Points {
 impl Points {
     pub(super) fn new(table: &SeriesTable, lines: Lines) -> Self {
         let of_family = |family: Family, kind: MetricKind| {
-            METRICS.iter().find(|metric| metric.source == Source::Family(family) && metric.kind == kind)
+            table.metrics().find(|metric| metric.source == Source::Family(family) && metric.kind == kind)
         };
         let frame = |series: &Series, kind: MetricKind| {
             Some(Frame { metric: of_family(series.family, kind)?, tags: point_tags(table, series, &[]) })
         };
-        let gauges = METRICS.iter().filter_map(|metric| {
+        let gauges = table.metrics().filter_map(|metric| {
             let Source::Family(family) = metric.source else { return None };
             let slots = slots(&table.gauges, |series| series.family == family);
             // One value for the run, as in k6, and not one per scenario.
@@ -101,7 +101,7 @@ impl Points {
 
 /// The rate whose hits a counter is, if any, and what its points are worth.
 fn hit(table: &SeriesTable, series: &Series) -> Option<(Frame, bool)> {
-    METRICS.iter().find_map(|metric| match metric.source {
+    table.metrics().find_map(|metric| match metric.source {
         // Each series of the family says by a tag whether its samples are true; `result` is no tag in k6,
         // `expected_response` is one.
         Source::Ratio { hits, total, only: Some((label, value)) } if hits == total && hits == series.family => {
@@ -118,7 +118,7 @@ fn hit(table: &SeriesTable, series: &Series) -> Option<(Frame, bool)> {
 /// Rates whose hits and samples are two families: their series are grouped by the tags that both have.
 fn misses(table: &SeriesTable) -> Vec<Misses> {
     let mut groups = Vec::new();
-    for metric in METRICS {
+    for metric in table.metrics() {
         let Source::Ratio { hits, total, only: None } = metric.source else { continue };
         let common = |series: &Series| point_tags(table, series, series.family.labels());
         let mut by_tags: BTreeMap<String, Vec<usize>> = BTreeMap::new();

@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// Sections after the checks, in k6's order.
-const SECTIONS: [(Section, &str); 5] = [
+const SECTIONS: [(Section, &str); 6] = [
+    (Section::Custom, "CUSTOM"),
     (Section::Http, "HTTP"),
     (Section::Execution, "EXECUTION"),
     (Section::Network, "NETWORK"),
@@ -39,7 +40,8 @@ const DETAILS: [&str; 8] = [
 ];
 
 /// Metrics whose labels say what happened: broken down below their line. The last item is what goes without saying.
-const BREAKDOWNS: [(&str, Family, &[&str]); 4] = [
+const BREAKDOWNS: [(&str, Family, &[&str]); 5] = [
+    ("dns_lookups", Family::DnsLookups, &["answered"]),
     ("http_req_failed", Family::HttpReqFailures, &[]),
     ("ws_connect_failed", Family::WsConnectFailures, &[]),
     ("ws_closes", Family::WsCloses, &[]),

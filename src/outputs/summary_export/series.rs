@@ -16,13 +16,13 @@ use crate::{
 
 /// Every family; series with the same labels add up, as on `/metrics`, whatever tags they hide.
 pub(super) fn by_family(table: &SeriesTable, snapshot: &Snapshot) -> Map<String, Json> {
-    Family::ALL
-        .iter()
+    table
+        .families()
         .map(|family| {
             let series = match family.kind() {
-                FamilyKind::Counter => summed(*family, &table.counters, snapshot.counters()),
-                FamilyKind::Gauge => summed(*family, &table.gauges, snapshot.gauges()),
-                FamilyKind::Trend => merged(*family, table, snapshot),
+                FamilyKind::Counter => summed(family, &table.counters, snapshot.counters()),
+                FamilyKind::Gauge => summed(family, &table.gauges, snapshot.gauges()),
+                FamilyKind::Trend => merged(family, table, snapshot),
             };
             (family.name().to_owned(), Json::Array(series))
         })
@@ -52,13 +52,14 @@ fn merged(family: Family, table: &SeriesTable, snapshot: &Snapshot) -> Vec<Json>
         *always |= series.always;
     }
     let shown = trends.into_iter().filter(|(_, (trend, always))| *always || trend.count() > 0);
-    shown.map(|(labels, (trend, _))| histogram(labels, &trend)).collect()
+    shown.map(|(labels, (trend, _))| histogram(labels, &trend, family.scale())).collect()
 }
 
 /// Buckets are cumulative, by their upper boundary in seconds; one that counts no more than the one before is left out.
-fn histogram(labels: &Tags, trend: &Trend) -> Json {
+fn histogram(labels: &Tags, trend: &Trend, scale: u64) -> Json {
+    let scale = scale as f64;
     let mut before = 0;
     let steps = trend.cumulative().filter(|(_, total)| std::mem::replace(&mut before, *total) != *total);
-    let buckets: Map<_, _> = steps.map(|(bound, total)| ((bound as f64 / 1e9).to_string(), json!(total))).collect();
-    json!({ "labels": labels, "count": trend.count(), "sum": trend.sum() as f64 / 1e9, "buckets": buckets })
+    let buckets: Map<_, _> = steps.map(|(bound, total)| ((bound as f64 / scale).to_string(), json!(total))).collect();
+    json!({ "labels": labels, "count": trend.count(), "sum": trend.sum() as f64 / scale, "buckets": buckets })
 }

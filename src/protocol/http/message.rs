@@ -1,4 +1,5 @@
-//! From a request of a profile to one on the wire. What has no placeholder is made once.
+//! From a request of a profile to the text of HTTP/1.1, or to hyper's request for HTTP/2. What has no placeholder is
+//! rendered once.
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
@@ -9,37 +10,139 @@ use hyper::{
 
 use crate::{
     config::{
-        profile::{self, Target, http::Http},
+        profile::{
+            self, Target,
+            http::{Http, Piece},
+        },
         template::{Template, Values},
     },
     protocol::failure::request::{RequestError, RequestFailure},
 };
 
-/// A request ready to be rendered.
+/// Bodies up to this length are copied behind their heads, so that both leave with one system call.
+const JOINED: usize = 16 * 1024;
+
+/// A request ready to be sent, or to be rendered.
 #[derive(Debug)]
 pub struct Message {
     method: Method,
-    uri: Part<Uri>,
-    /// Those without placeholders.
-    headers: HeaderMap,
-    rendered: Vec<(HeaderName, Template)>,
-    body: Part<Bytes>,
+    path: Part<String>,
+    fields: Vec<Field>,
+    body: Content,
+    /// All of it but a long body, if nothing has a placeholder.
+    wire: Option<Bytes>,
 }
 
 /// Made once, or for each request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Part<T> {
     Constant(T),
     Template(Template),
 }
 
 impl<T> Part<T> {
-    fn new(template: &Template, make: impl FnOnce(&str) -> Option<T>) -> Self {
-        match template.constant().and_then(make) {
-            Some(made) => Self::Constant(made),
+    fn new(template: &Template, make: impl FnOnce(&str) -> T) -> Self {
+        match template.constant() {
+            Some(text) => Self::Constant(make(text)),
             None => Self::Template(template.clone()),
         }
     }
+
+    fn constant(&self) -> Option<&T> {
+        match self {
+            Self::Constant(constant) => Some(constant),
+            Self::Template(_) => None,
+        }
+    }
+}
+
+/// A body, put together once or for each request.
+#[derive(Debug, Clone)]
+enum Content {
+    Constant(Bytes),
+    Rendered(Vec<Piece>),
+}
+
+impl Content {
+    fn new(pieces: &[Piece]) -> Self {
+        if pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.constant().is_none())) {
+            return Self::Rendered(pieces.to_vec());
+        }
+        // One file is shared by all workers, as it was read.
+        if let [Piece::Bytes(bytes)] = pieces {
+            return Self::Constant(Bytes::from_owner(bytes.clone()));
+        }
+        let mut body = BytesMut::new();
+        for piece in pieces {
+            match piece {
+                Piece::Text(text) => body.extend_from_slice(text.constant().unwrap_or_default().as_bytes()),
+                Piece::Bytes(bytes) => body.extend_from_slice(bytes),
+            }
+        }
+        Self::Constant(body.freeze())
+    }
+
+    fn constant(&self) -> Option<&Bytes> {
+        match self {
+            Self::Constant(body) => Some(body),
+            Self::Rendered(_) => None,
+        }
+    }
+}
+
+impl Piece {
+    fn append(&self, values: &Values, out: &mut BytesMut) -> Result<(), RequestError> {
+        match self {
+            Self::Text(template) => template.render(values, out)?,
+            Self::Bytes(bytes) => out.extend_from_slice(bytes),
+        }
+        Ok(())
+    }
+}
+
+/// A header.
+#[derive(Clone)]
+struct Field {
+    name: HeaderName,
+    /// `Content-Type`: some servers know names only as every other client writes them.
+    title: Box<str>,
+    value: Part<String>,
+}
+
+/// The value may be a secret.
+impl std::fmt::Debug for Field {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Field({})", self.name)
+    }
+}
+
+impl Field {
+    fn new(name: HeaderName, value: Part<String>) -> Self {
+        let mut title = String::with_capacity(name.as_str().len());
+        for char in name.as_str().chars() {
+            let begins = title.is_empty() || title.ends_with('-');
+            title.push(if begins { char.to_ascii_uppercase() } else { char });
+        }
+        Self { name, title: title.into(), value }
+    }
+}
+
+/// A VU's room to render requests in.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    head: BytesMut,
+    body: BytesMut,
+}
+
+/// A request as bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outgoing<'b> {
+    /// The head, and a short body.
+    pub(super) first: &'b [u8],
+    /// A long body.
+    pub(super) rest: &'b [u8],
+    /// Whether its response has no body whatever its head says.
+    pub(super) is_head: bool,
 }
 
 fn bad_request(detail: impl Into<String>) -> RequestError {
@@ -50,88 +153,171 @@ impl Message {
     /// Prepares a request.
     ///
     /// # Errors
-    /// A header that HTTP does not allow; the profile's reader refuses those.
+    /// A path or header that HTTP does not allow; the profile's reader refuses those.
     pub fn new(request: &Http) -> Result<Self, RequestError> {
         let method = Method::from_bytes(request.method.name().as_bytes()).map_err(|_| bad_request("method"))?;
-        let mut headers = HeaderMap::new();
-        let authority = HeaderValue::from_str(&authority(&request.url)).map_err(|_| bad_request("host"))?;
-        headers.insert(header::HOST, authority);
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("rampd/", env!("CARGO_PKG_VERSION"))));
-        let mut rendered = Vec::new();
+        let agent = concat!("rampd/", env!("CARGO_PKG_VERSION")).to_owned();
+        let mut fields = vec![
+            Field::new(header::HOST, Part::Constant(authority(&request.url))),
+            Field::new(header::USER_AGENT, Part::Constant(agent)),
+        ];
         for profile::Header { name, value } in &request.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad_request("a header's name"))?;
-            match value.constant() {
-                Some(text) => {
-                    headers.insert(name.clone(), header_value(&name, text)?);
-                }
-                None => {
-                    headers.remove(&name);
-                    rendered.push((name, value.clone()));
-                }
+            let own = Field::new(name, Part::new(value, str::to_owned));
+            match fields.iter_mut().find(|field| field.name == own.name) {
+                Some(field) => *field = own,
+                None => fields.push(own),
             }
         }
-        let empty = Template::default();
-        let body = request.body.as_ref().map_or(&empty, |body| &body.0);
-        Ok(Self {
-            method,
-            uri: Part::new(&request.url.path_and_query, |text| text.parse().ok()),
-            headers,
-            rendered,
-            body: Part::new(body, |text| Some(Bytes::copy_from_slice(text.as_bytes()))),
-        })
+        let body = Content::new(request.body.as_ref().map_or(&[], |body| &*body.0));
+        Self::from_parts(method, Part::new(&request.url.path_and_query, str::to_owned), fields, body)
     }
 
-    /// The request with the values of this moment.
+    fn from_parts(method: Method, path: Part<String>, fields: Vec<Field>, body: Content) -> Result<Self, RequestError> {
+        let mut message = Self { method, path, fields, body, wire: None };
+        let constant = message.path.constant().is_some()
+            && message.body.constant().is_some()
+            && message.fields.iter().all(|field| field.value.constant().is_some());
+        if constant {
+            let mut room = Room::default();
+            message.render(&Values::default(), "", &mut room)?;
+            message.wire = Some(room.head.freeze());
+        }
+        Ok(message)
+    }
+
+    /// The request with the values of this moment and `cookies` besides its own, in `room` if it has placeholders.
     ///
     /// # Errors
-    /// A value that HTTP does not allow in a path or a header.
-    pub fn render(&self, values: &Values) -> Result<Request<Full<Bytes>>, RequestError> {
-        let body = match &self.body {
-            Part::Constant(bytes) => bytes.clone(),
-            Part::Template(template) => {
-                let mut bytes = BytesMut::new();
-                template.render(values, &mut bytes);
-                bytes.freeze()
+    /// A placeholder without a value, or a value that HTTP does not allow in a path or a header.
+    pub(super) fn outgoing<'b>(
+        &'b self,
+        values: &Values,
+        cookies: &str,
+        room: &'b mut Room,
+    ) -> Result<Outgoing<'b>, RequestError> {
+        let is_head = self.method == Method::HEAD;
+        let long = |body: &'b [u8]| if body.len() > JOINED { body } else { &[] };
+        if let (Some(wire), Some(body), true) = (&self.wire, self.body.constant(), cookies.is_empty()) {
+            return Ok(Outgoing { first: wire, rest: long(body), is_head });
+        }
+        self.render(values, cookies, room)?;
+        let body = self.body.constant().map_or(&*room.body, |body| body);
+        Ok(Outgoing { first: &room.head, rest: long(body), is_head })
+    }
+
+    /// Everything but a long body goes to `room.head`. The path is rendered first, the body last.
+    fn render(&self, values: &Values, cookies: &str, room: &mut Room) -> Result<(), RequestError> {
+        let Room { head, body: rendered } = room;
+        head.clear();
+        rendered.clear();
+        head.extend_from_slice(self.method.as_str().as_bytes());
+        head.extend_from_slice(b" ");
+        let path = append(head, &self.path, values)?;
+        // What would end the path early.
+        if head[path..].iter().any(|byte| *byte <= b' ' || *byte == 0x7f || *byte == b'#') {
+            return Err(bad_request("the path is no valid one"));
+        }
+        head.extend_from_slice(b" HTTP/1.1\r\n");
+        let mut cookies = cookies;
+        for field in &self.fields {
+            head.extend_from_slice(field.title.as_bytes());
+            head.extend_from_slice(b": ");
+            let value = append(head, &field.value, values)?;
+            if field.name == header::COOKIE && !cookies.is_empty() {
+                head.extend_from_slice(b"; ");
+                head.extend_from_slice(std::mem::take(&mut cookies).as_bytes());
+            }
+            if head[value..].iter().any(|byte| *byte < b' ' && *byte != b'\t' || *byte == 0x7f) {
+                // The value may be a secret, so the error names the header only.
+                return Err(bad_request(format!("invalid characters in the value of header {}", field.name)));
+            }
+            head.extend_from_slice(b"\r\n");
+        }
+        if !cookies.is_empty() {
+            head.extend_from_slice(b"Cookie: ");
+            head.extend_from_slice(cookies.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        let body: &[u8] = match &self.body {
+            Content::Constant(body) => body,
+            Content::Rendered(pieces) => {
+                pieces.iter().try_for_each(|piece| piece.append(values, rendered))?;
+                rendered
             }
         };
+        // Methods that give a body a meaning say that there is none (RFC 9110, 8.6).
+        if !body.is_empty() || matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
+            head.extend_from_slice(b"Content-Length: ");
+            head.extend_from_slice(itoa::Buffer::new().format(body.len()).as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        if body.len() <= JOINED {
+            head.extend_from_slice(body);
+        }
+        Ok(())
+    }
+
+    /// The request for an HTTP/2 connection to `target`.
+    ///
+    /// # Errors
+    /// As [`Self::outgoing`].
+    pub(super) fn http2(
+        &self,
+        target: &Target,
+        values: &Values,
+        cookies: &str,
+    ) -> Result<Request<Full<Bytes>>, RequestError> {
+        let path = text(&self.path, values)?;
+        let (mut host, mut headers) = (authority(target), HeaderMap::new());
+        for field in &self.fields {
+            let value = text(&field.value, values)?;
+            if field.name == header::HOST {
+                host = value;
+                continue;
+            }
+            let invalid = |_| bad_request(format!("invalid characters in the value of header {}", field.name));
+            let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(invalid)?;
+            // Not into the table of headers that HTTP/2 sends by number.
+            value.set_sensitive(field.name == header::AUTHORIZATION);
+            headers.insert(field.name.clone(), value);
+        }
+        if !cookies.is_empty() {
+            // Cookies may come in several fields (RFC 9113, 8.2.3).
+            let value = HeaderValue::from_str(cookies).map_err(|_| bad_request("invalid characters in a cookie"))?;
+            headers.append(header::COOKIE, value);
+        }
+        let body = match &self.body {
+            Content::Constant(body) => body.clone(),
+            Content::Rendered(pieces) => {
+                let mut body = BytesMut::new();
+                pieces.iter().try_for_each(|piece| piece.append(values, &mut body))?;
+                body.freeze()
+            }
+        };
+        if !body.is_empty() || matches!(self.method, Method::POST | Method::PUT | Method::PATCH) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        let uri = Uri::builder().scheme(if target.secure { "https" } else { "http" }).authority(host);
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = match &self.uri {
-            Part::Constant(uri) => uri.clone(),
-            Part::Template(template) => {
-                let mut text = String::new();
-                template.render(values, &mut text);
-                text.parse().map_err(|_| bad_request("the path is no valid one"))?
-            }
-        };
-        *request.headers_mut() = self.headers.clone();
-        for (name, template) in &self.rendered {
-            let mut text = String::new();
-            template.render(values, &mut text);
-            request.headers_mut().insert(name.clone(), header_value(name, &text)?);
-        }
+        *request.uri_mut() = uri.path_and_query(path).build().map_err(|_| bad_request("the path is no valid one"))?;
+        *request.headers_mut() = headers;
         Ok(request)
     }
-}
 
-impl Message {
-    /// Path and query with the values of this moment.
+    /// Path and query of the request that was rendered last, or is rendered next.
     pub(super) fn path(&self, values: &Values) -> String {
-        match &self.uri {
-            Part::Constant(uri) => uri.to_string(),
-            Part::Template(template) => {
-                let mut text = String::new();
-                template.render(values, &mut text);
-                text
-            }
-        }
+        // One without a value was not sent either.
+        values.draws.replay(|| text(&self.path, values)).unwrap_or_default()
     }
 
     /// What is sent to `target` after a redirection with `status`, as browsers do: 303 becomes a GET, 301 and 302
     /// too unless it was one; credentials do not go to another origin.
     ///
     /// # Errors
-    /// As [`Self::render`].
+    /// As [`Self::outgoing`].
     pub(super) fn redirected(
         &self,
         values: &Values,
@@ -139,26 +325,32 @@ impl Message {
         target: &Target,
         same_origin: bool,
     ) -> Result<Self, RequestError> {
-        let (mut parts, _) = self.render(values)?.into_parts();
-        let body = match &self.body {
-            Part::Constant(bytes) => Part::Constant(bytes.clone()),
-            Part::Template(template) => Part::Template(template.clone()),
+        let keeps_method = matches!(status, 307 | 308) || matches!(self.method, Method::GET | Method::HEAD);
+        let (method, body) = if keeps_method {
+            (self.method.clone(), self.body.clone())
+        } else {
+            (Method::GET, Content::Constant(Bytes::new()))
         };
-        let keeps_method = matches!(status, 307 | 308) || matches!(parts.method, Method::GET | Method::HEAD);
-        let (method, body) =
-            if keeps_method { (parts.method, body) } else { (Method::GET, Part::Constant(Bytes::new())) };
+        // With the values that the first request had.
+        let rendered: Result<Vec<_>, RequestError> = values.draws.replay(|| {
+            text(&self.path, values)?;
+            let fields = self.fields.iter();
+            fields
+                .map(|field| Ok(Field { value: Part::Constant(text(&field.value, values)?), ..field.clone() }))
+                .collect()
+        });
+        let mut fields = rendered?;
         if !keeps_method {
-            parts.headers.remove(header::CONTENT_TYPE);
+            fields.retain(|field| field.name != header::CONTENT_TYPE);
         }
         if !same_origin {
-            let authority = HeaderValue::from_str(&authority(target)).map_err(|_| bad_request("host"))?;
-            parts.headers.insert(header::HOST, authority);
-            for name in [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION] {
-                parts.headers.remove(name);
-            }
+            let secret = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
+            fields.retain(|field| !secret.contains(&field.name));
+            let host = Field::new(header::HOST, Part::Constant(authority(target)));
+            fields.retain(|field| field.name != header::HOST);
+            fields.insert(0, host);
         }
-        let uri = Part::new(&target.path_and_query, |text| text.parse().ok());
-        Ok(Self { method, uri, headers: parts.headers, rendered: Vec::new(), body })
+        Self::from_parts(method, Part::new(&target.path_and_query, str::to_owned), fields, body)
     }
 
     /// Whether sending it twice has the effect of sending it once (RFC 9110, 9.2.2).
@@ -167,12 +359,25 @@ impl Message {
     }
 }
 
-/// The value may be a secret, so the error names the header only.
-fn header_value(name: &HeaderName, text: &str) -> Result<HeaderValue, RequestError> {
-    let invalid = |_| bad_request(format!("invalid characters in the value of header {name}"));
-    let mut value = HeaderValue::from_str(text).map_err(invalid)?;
-    value.set_sensitive(true);
-    Ok(value)
+/// Appends a text and returns where it begins.
+fn append(out: &mut BytesMut, part: &Part<String>, values: &Values) -> Result<usize, RequestError> {
+    let start = out.len();
+    match part {
+        Part::Constant(text) => out.extend_from_slice(text.as_bytes()),
+        Part::Template(template) => template.render(values, out)?,
+    }
+    Ok(start)
+}
+
+fn text(part: &Part<String>, values: &Values) -> Result<String, RequestError> {
+    match part {
+        Part::Constant(text) => Ok(text.clone()),
+        Part::Template(template) => {
+            let mut text = String::new();
+            template.render(values, &mut text)?;
+            Ok(text)
+        }
+    }
 }
 
 /// `Host`: the port only if it is not the scheme's own.
@@ -183,59 +388,4 @@ fn authority(target: &Target) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::profile::{Header, http::Body};
-
-    fn target(host: &str, port: u16, path: &str) -> Target {
-        let path_and_query = Template::parse(path).unwrap();
-        Target { secure: false, host: host.into(), port, path_and_query, display: format!("http://{host}{path}") }
-    }
-
-    fn header(name: &str, value: &str) -> Header {
-        Header { name: name.into(), value: Template::parse(value).unwrap() }
-    }
-
-    #[test]
-    fn placeholders_are_filled_in_everywhere() {
-        let mut request = Http::get(target("h", 8080, "/users/{{ vu }}?page={{ index }}"));
-        request.headers = vec![header("X-Vu", "vu {{ vu }}"), header("x-constant", "1"), header("User-Agent", "me")];
-        request.body = Some(Body(Template::parse("n={{ iteration }}").unwrap()));
-        let values = Values { vu: 7, iteration: 3, index: 2, ..Values::default() };
-        let sent = Message::new(&request).unwrap().render(&values).unwrap();
-        assert_eq!(sent.uri(), "/users/7?page=2");
-        let of = |name: &str| sent.headers()[name].to_str().unwrap().to_owned();
-        assert_eq!([of("host"), of("x-vu"), of("x-constant"), of("user-agent")], ["h:8080", "vu 7", "1", "me"]);
-        let body = format!("{:?}", sent.body());
-        assert!(body.contains("n=3"), "{body}");
-    }
-
-    #[test]
-    fn a_redirection_keeps_the_request_as_far_as_browsers_do() {
-        let mut request = Http::get(target("h", 80, "/{{ vu }}"));
-        request.method = crate::config::profile::http::Method::Post;
-        request.headers = vec![header("Authorization", "Bearer x"), header("Content-Type", "text/plain")];
-        request.body = Some(Body(Template::literal("body")));
-        let message = Message::new(&request).unwrap();
-        let other = target("other", 81, "/there");
-        let hop = |status, same_origin| {
-            let hop = message.redirected(&Values::default(), status, &other, same_origin).unwrap();
-            let sent = hop.render(&Values::default()).unwrap();
-            let has = |name: &str| sent.headers().contains_key(name);
-            let body = format!("{:?}", sent.body()).contains("body\"");
-            (sent.method().clone(), has("authorization"), has("content-type"), body, sent.uri().to_string())
-        };
-        assert_eq!(hop(302, true), (Method::GET, true, false, false, "/there".to_owned()));
-        assert_eq!(hop(307, true), (Method::POST, true, true, true, "/there".to_owned()));
-        assert_eq!(hop(308, false), (Method::POST, false, true, true, "/there".to_owned()));
-    }
-
-    #[test]
-    fn the_usual_port_is_not_in_the_host_header() {
-        for (host, port, expected) in
-            [("h", 80, "h"), ("h", 443, "h:443"), ("::1", 80, "[::1]"), ("::1", 81, "[::1]:81")]
-        {
-            assert_eq!(authority(&target(host, port, "/")), expected);
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
-//! The byte stream under hyper: our transport with its kernel stamps, and the instants of a request.
+//! The byte stream under HTTP/2: our transport with its kernel stamps, as hyper wants it.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     io::{self, Read as _, Write as _},
     pin::Pin,
     rc::Rc,
@@ -10,166 +10,41 @@ use std::{
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-use crate::{clock::Instant, protocol::transport::Transport};
+use crate::{clock::Instant, protocol::http::Scratch, protocol::transport::Transport};
 
-/// Room for one read of any connection of a worker. hyper hands out memory that only unsafe code
-/// could read into; a copy of what really came costs less than filling it with zeros first.
-const SCRATCH: usize = 64 * 1024;
-
-/// Reads in a row before other tasks get their turn: hyper goes on reading as long as there is
-/// something, and a server that never ends its headers or interim responses always has something.
+/// Reads in a row before other tasks get their turn.
 const READS: u32 = 16;
 
-/// One worker's room for reads.
-#[derive(Debug, Clone)]
-pub struct Scratch(Rc<RefCell<Box<[u8]>>>);
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self(Rc::new(RefCell::new(vec![0; SCRATCH].into())))
-    }
-}
-
-/// The instants of one VU's present request. A VU has one at a time, on whichever of its connections.
+/// When a connection last did something.
 #[derive(Debug)]
-pub(super) struct Timeline {
-    begun: Cell<Instant>,
-    connected: Cell<Option<Instant>>,
-    connecting: Cell<u64>,
-    tls: Cell<u64>,
-    written: Cell<Option<Instant>>,
-    first: Cell<Option<Instant>>,
-    last: Cell<Option<Instant>>,
+pub(super) struct Marks {
+    /// The kernel took bytes.
+    pub(super) written: Cell<Option<Instant>>,
+    /// The bytes last read had arrived.
+    pub(super) arrived: Cell<Instant>,
 }
 
-impl Default for Timeline {
+impl Default for Marks {
     fn default() -> Self {
-        Self {
-            begun: Cell::new(Instant::now()),
-            connected: Cell::new(None),
-            connecting: Cell::new(0),
-            tls: Cell::new(0),
-            written: Cell::new(None),
-            first: Cell::new(None),
-            last: Cell::new(None),
-        }
+        Self { written: Cell::new(None), arrived: Cell::new(Instant::now()) }
     }
 }
 
-/// k6's phases of a request that had a connection, in nanoseconds. Sending, waiting and receiving follow one
-/// another without a gap, so that their sum is the duration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Phases {
-    /// Until there was a connection.
-    pub blocked: u64,
-    /// Name look-up and TCP.
-    pub connecting: u64,
-    /// TLS.
-    pub tls_handshaking: u64,
-    /// Until the kernel had the whole request.
-    pub sending: u64,
-    /// From there to the first byte of the response, or to the failure.
-    pub waiting: u64,
-    /// From there to the last byte.
-    pub receiving: u64,
-    /// When the last byte had arrived.
-    pub ended: Instant,
-}
-
-impl Phases {
-    /// Sending, waiting and receiving.
-    #[must_use]
-    pub fn duration(&self) -> u64 {
-        self.sending + self.waiting + self.receiving
-    }
-}
-
-impl Timeline {
-    /// A request begins.
-    pub(super) fn begin(&self, now: Instant) {
-        self.begun.set(now);
-        self.connecting.set(0);
-        self.tls.set(0);
-        self.connected.set(None);
-        self.forget_bytes();
-    }
-
-    /// The request has a connection that was open already.
-    pub(super) fn reuse(&self) {
-        self.forget_bytes();
-        self.connected.set(Some(self.begun.get()));
-    }
-
-    /// The request has a new connection.
-    pub(super) fn connect(&self, dialled: Instant, connected: Instant, secured: Instant, now: Instant) {
-        self.forget_bytes();
-        self.connecting.set(connected.nanos_since(dialled));
-        self.tls.set(secured.nanos_since(connected));
-        self.connected.set(Some(now));
-    }
-
-    /// The request has lost its connection before it was answered, and is to have another.
-    pub(super) fn disconnect(&self) {
-        self.forget_bytes();
-        self.connected.set(None);
-    }
-
-    fn forget_bytes(&self) {
-        self.written.set(None);
-        self.first.set(None);
-        self.last.set(None);
-    }
-
-    fn read(&self, at: Instant) {
-        if self.first.get().is_none() {
-            self.first.set(Some(at));
-        }
-        self.last.set(Some(at));
-    }
-
-    /// Whether anything of a response came.
-    pub(super) fn is_answered(&self) -> bool {
-        self.first.get().is_some()
-    }
-
-    /// Whether the kernel took anything of the request.
-    pub(super) fn is_written(&self) -> bool {
-        self.written.get().is_some()
-    }
-
-    /// The phases of a request that is complete, or given up at `given_up`; none if it never had a connection.
-    pub(super) fn phases(&self, given_up: Option<Instant>) -> Option<Phases> {
-        let connected = self.connected.get()?;
-        let last = given_up.or(self.last.get()).unwrap_or(connected);
-        let written = self.written.get().unwrap_or(last).max(connected);
-        // A server may answer before it has all of the request.
-        let first = self.first.get().unwrap_or(last).max(written);
-        let last = last.max(first);
-        Some(Phases {
-            blocked: connected.nanos_since(self.begun.get()),
-            connecting: self.connecting.get(),
-            tls_handshaking: self.tls.get(),
-            sending: written.nanos_since(connected),
-            waiting: first.nanos_since(written),
-            receiving: last.nanos_since(first),
-            ended: last,
-        })
-    }
-}
-
-/// A transport as hyper wants it.
+/// A transport with its marks.
 #[derive(Debug)]
 pub(super) struct Stream {
     transport: Transport,
-    timeline: Rc<Timeline>,
+    marks: Rc<Marks>,
+    /// hyper hands out memory that only unsafe code could read into; a copy of what really came costs less than filling
+    /// it with zeros first.
     scratch: Scratch,
     unflushed: bool,
     reads: u32,
 }
 
 impl Stream {
-    pub(super) fn new(transport: Transport, timeline: Rc<Timeline>, scratch: Scratch) -> Self {
-        Self { transport, timeline, scratch, unflushed: false, reads: 0 }
+    pub(super) fn new(transport: Transport, marks: Rc<Marks>, scratch: Scratch) -> Self {
+        Self { transport, marks, scratch, unflushed: false, reads: 0 }
     }
 }
 
@@ -189,7 +64,7 @@ impl Read for Stream {
                 Ok(count) => {
                     if count > 0 {
                         buffer.put_slice(&scratch[..count]);
-                        this.timeline.read(this.transport.arrived_at());
+                        this.marks.arrived.set(this.transport.arrived_at());
                     }
                     return Poll::Ready(Ok(()));
                 }
@@ -211,7 +86,7 @@ impl Write for Stream {
             match this.transport.write(buffer) {
                 Ok(count) => {
                     this.unflushed = true;
-                    this.timeline.written.set(Some(Instant::now()));
+                    this.marks.written.set(Some(Instant::now()));
                     return Poll::Ready(Ok(count));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -233,7 +108,7 @@ impl Write for Stream {
                 Ok(()) => {
                     this.unflushed = false;
                     if this.transport.is_encrypted() {
-                        this.timeline.written.set(Some(Instant::now()));
+                        this.marks.written.set(Some(Instant::now()));
                     }
                     return Poll::Ready(Ok(()));
                 }
@@ -246,62 +121,7 @@ impl Write for Stream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Dropping the socket closes it; nothing is left to be said in HTTP/1.1.
+        // Dropping the socket closes it.
         Poll::Ready(Ok(()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn at(start: Instant, millis: u64) -> Instant {
-        start + Duration::from_millis(millis)
-    }
-
-    #[test]
-    fn phases_follow_one_another_and_their_sum_is_the_duration() {
-        let (timeline, start) = (Timeline::default(), Instant::now());
-        timeline.begin(start);
-        timeline.connect(at(start, 1), at(start, 3), at(start, 7), at(start, 8));
-        timeline.written.set(Some(at(start, 10)));
-        timeline.read(at(start, 15));
-        timeline.read(at(start, 21));
-        let phases = timeline.phases(None).unwrap();
-        let millis = [
-            phases.blocked,
-            phases.connecting,
-            phases.tls_handshaking,
-            phases.sending,
-            phases.waiting,
-            phases.receiving,
-            phases.duration(),
-        ]
-        .map(|nanos| nanos / 1_000_000);
-        assert_eq!(millis, [8, 2, 4, 2, 5, 6, 13]);
-        assert_eq!(phases.ended, at(start, 21));
-    }
-
-    #[test]
-    fn an_answer_before_the_end_of_the_request_has_no_waiting() {
-        let (timeline, start) = (Timeline::default(), Instant::now());
-        timeline.begin(start);
-        timeline.reuse();
-        timeline.read(at(start, 2));
-        timeline.written.set(Some(at(start, 5)));
-        let phases = timeline.phases(None).unwrap();
-        assert_eq!((phases.sending, phases.waiting, phases.receiving), (5_000_000, 0, 0));
-    }
-
-    #[test]
-    fn a_request_that_is_given_up_waits_until_then() {
-        let (timeline, start) = (Timeline::default(), Instant::now());
-        timeline.begin(start);
-        assert_eq!(timeline.phases(Some(at(start, 9))), None, "it never had a connection");
-        timeline.reuse();
-        timeline.written.set(Some(at(start, 1)));
-        let phases = timeline.phases(Some(at(start, 9))).unwrap();
-        assert_eq!((phases.sending, phases.waiting, phases.receiving), (1_000_000, 8_000_000, 0));
     }
 }

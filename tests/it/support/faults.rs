@@ -146,14 +146,20 @@ pub(crate) struct BlackHole {
 
 impl BlackHole {
     pub(crate) fn new() -> Self {
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a free port");
+        Self::at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// The same at an address of one's choice.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        let domain = Domain::for_address(address);
+        let listener = Socket::new(domain, Type::STREAM, None).expect("a socket");
+        listener.bind(&address.into()).expect("a free port");
         listener.listen(0).expect("bound");
-        let address = listener.local_addr().expect("bound").as_socket().expect("IPv4");
+        let address = listener.local_addr().expect("bound").as_socket().expect("an address");
         // Linux admits backlog + 1 connections; further handshakes get no answer.
         let backlog = (0..2)
             .map(|_| {
-                let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+                let socket = Socket::new(domain, Type::STREAM, None).expect("a socket");
                 // The second one hangs, as it should.
                 drop(socket.connect_timeout(&address.into(), Duration::from_millis(200)));
                 socket

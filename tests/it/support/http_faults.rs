@@ -38,6 +38,24 @@ pub(crate) enum HttpFault {
     EndsAtTheSecond,
     /// Answers with what it has, and ends the stream to say where that ends.
     CloseDelimited,
+    /// Two interim responses before the answer, all in one segment.
+    InterimFirst,
+    /// Every byte of a chunked answer in a write of its own.
+    ByteByByte,
+    /// The end of the stream within a chunk.
+    ChunkedEof,
+    /// Says `Connection: close` and leaves the closing to the client.
+    SaysClose,
+    /// A second answer behind the first, to a request that nobody sent.
+    AnswersTwice,
+    /// Headers with the length of a body that the status has not, and none.
+    LengthWithoutBody(u16),
+    /// Two lengths.
+    TwoLengths,
+    /// More headers than anybody has.
+    ManyHeaders,
+    /// Refuses after the head, before it reads the body.
+    AnswersBeforeTheBody,
 }
 
 /// A server with a fault; stopped on drop.
@@ -136,6 +154,41 @@ fn serve(stream: &TcpStream, fault: HttpFault, requests: &AtomicU64, stop: &Atom
                 writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")?;
             }
             HttpFault::CloseDelimited => return writer.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello"),
+            HttpFault::InterimFirst => writer.write_all(
+                b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            )?,
+            HttpFault::ByteByByte => {
+                let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nX: y\r\n\r\n";
+                for byte in answer {
+                    writer.write_all(&[*byte])?;
+                }
+            }
+            HttpFault::ChunkedEof => {
+                return writer.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
+            }
+            HttpFault::SaysClose => {
+                writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")?;
+            }
+            HttpFault::AnswersTwice => {
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n";
+                writer.write_all(answer)?;
+            }
+            HttpFault::LengthWithoutBody(status) => {
+                writer.write_all(format!("HTTP/1.1 {status} X\r\nContent-Length: 5\r\n\r\n").as_bytes())?;
+            }
+            HttpFault::TwoLengths => {
+                return writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!");
+            }
+            HttpFault::ManyHeaders => {
+                writer.write_all(b"HTTP/1.1 200 OK\r\n")?;
+                writer.write_all(&b"A: b\r\n".repeat(1000))?;
+                return writer.write_all(b"\r\n");
+            }
+            HttpFault::AnswersBeforeTheBody => {
+                writer.write_all(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
+                // Until the client has read that and closes: a reset would throw away what it has not read.
+                return std::io::copy(&mut reader, &mut std::io::sink()).map(drop);
+            }
         }
     }
     Ok(())

@@ -49,14 +49,36 @@ impl Target {
     pub(crate) fn start(library: Library, options: &[&str]) -> Self {
         let mut command = command(library);
         command.args(options);
+        Self::serve(&format!("{library:?}"), command)
+    }
+
+    fn serve(name: &str, command: Command) -> Self {
         let mut process = Process::start(command);
         let port = poll(Duration::from_secs(20), || {
-            assert!(!process.has_ended(), "{library:?} ended at once\n{}", process.describe());
+            assert!(!process.has_ended(), "{name} ended at once\n{}", process.describe());
             let line = process.stdout().lines().next().map(str::to_owned)?;
             Some(serde_json::from_str::<Value>(&line).ok()?["port"].as_u64()? as u16)
         });
-        let port = port.unwrap_or_else(|| panic!("{library:?} has not said its port\n{}", process.describe()));
+        let port = port.unwrap_or_else(|| panic!("{name} has not said its port\n{}", process.describe()));
         Self { process, port }
+    }
+
+    /// `tests/servers/values_target.py`.
+    pub(crate) fn values() -> Self {
+        require(&python());
+        let mut command = Command::new(python());
+        command.arg(repository().join("tests/servers/values_target.py"));
+        Self::serve("values_target.py", command)
+    }
+
+    /// `127.0.0.1:PORT`
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Its address.
@@ -69,13 +91,18 @@ impl Target {
         format!("wss://localhost:{}/ws", self.port)
     }
 
-    /// Ends it and reads its counters.
-    pub(crate) fn stop(self) -> Counters {
+    /// Ends it and reads what it printed.
+    pub(crate) fn stop_with_counters(self) -> Value {
         self.process.signal(Signal::SIGTERM);
         let ended = self.process.wait(Duration::from_secs(10));
         let line = ended.stdout.lines().nth(1).unwrap_or_else(|| panic!("no counters\n{}", ended.describe()));
-        let counters: Value = serde_json::from_str(line).expect("counters are JSON");
-        let number = |key: &str| counters[key].as_u64().unwrap_or_else(|| panic!("no {key} in {line}"));
+        serde_json::from_str(line).expect("counters are JSON")
+    }
+
+    /// Ends it and reads its counters.
+    pub(crate) fn stop(self) -> Counters {
+        let counters = self.stop_with_counters();
+        let number = |key: &str| counters[key].as_u64().unwrap_or_else(|| panic!("no {key} in {counters}"));
         Counters {
             opened: number("opened"),
             rejected: number("rejected"),
