@@ -7,6 +7,7 @@ pub mod error;
 pub mod facts;
 pub mod health;
 pub mod live;
+pub mod observe;
 pub mod options;
 pub mod run;
 pub mod scrapers;

@@ -88,9 +88,14 @@ families! {
     WsMsgsLost = Counter "ws_msg_replies_lost_total" [] "Awaited replies lost because the connection ended.";
     WsMsgsInFlight = Gauge "ws_msg_replies_in_flight" [] "Awaited replies that may still come.";
     WsMsgsLate = Counter "ws_msgs_late_total" [] "Replies that came after timeouts.reply; not in ws_msg_rtt.";
+    WsMsgsDuplicate = Counter "ws_msgs_duplicate_total" [] "Further replies with an id that is answered already.";
+    WsMsgsUnknownId = Counter "ws_msgs_unknown_id_total" [] "Received messages with an id that no message had.";
     WsMsgsUnsolicited = Counter "ws_msgs_unsolicited_total" [] "Received messages that answer nothing.";
     WsMsgService = Trend "ws_msg_service_seconds" [] "Time from the moment the kernel accepted a message to its matching reply.";
     WsPing = Trend "ws_ping_seconds" [] "Time from a ping to its pong (k6: ws_ping).";
+    WsPings = Counter "ws_pings_total" ["result"] "Pings of steps and of keepAlive by what became of them.";
+    WsReconnects = Counter "ws_reconnects_total" ["result"] "Attempts of reconnect to replace a connection that ended early, by result.";
+    WsReconnecting = Trend "ws_reconnecting_seconds" [] "Time from the end of a connection to its replacement, pauses and failed attempts included.";
     HttpReqs = Counter "http_reqs_total" ["method", "status", "name"] "HTTP requests by status of the response, 0 without a complete one; each redirect counts (k6: http_reqs).";
     HttpReqFailures = Counter "http_req_failures_total" ["reason"] "HTTP requests without a complete response, or with a status that was not expected, by reason.";
     HttpReqDuration = Trend "http_req_duration_seconds" ["expected_response"] "Sending, waiting and receiving of HTTP requests, without connecting; those that never got a connection are left out (k6: http_req_duration).";
@@ -312,9 +317,11 @@ pub const METRICS: &[Metric] = &[
     ),
     metric("ws_msg_rtt", MetricKind::Trend, Contains::Time, Family::WsMsgRtt, Section::WebSocket),
     metric("ws_msg_service", MetricKind::Trend, Contains::Time, Family::WsMsgService, Section::WebSocket),
+    metric("ws_msgs_duplicate", MetricKind::Counter, Contains::Default, Family::WsMsgsDuplicate, Section::WebSocket),
     metric("ws_msgs_late", MetricKind::Counter, Contains::Default, Family::WsMsgsLate, Section::WebSocket),
     metric("ws_msgs_received", MetricKind::Counter, Contains::Default, Family::WsMsgsReceived, Section::WebSocket),
     metric("ws_msgs_sent", MetricKind::Counter, Contains::Default, Family::WsMsgsSent, Section::WebSocket),
+    metric("ws_msgs_unknown_id", MetricKind::Counter, Contains::Default, Family::WsMsgsUnknownId, Section::WebSocket),
     metric(
         "ws_msgs_unsolicited",
         MetricKind::Counter,
@@ -324,6 +331,9 @@ pub const METRICS: &[Metric] = &[
     ),
     metric("ws_open", MetricKind::Gauge, Contains::Default, Family::WsOpen, Section::WebSocket),
     metric("ws_ping", MetricKind::Trend, Contains::Time, Family::WsPing, Section::WebSocket),
+    metric("ws_pings", MetricKind::Counter, Contains::Default, Family::WsPings, Section::WebSocket),
+    metric("ws_reconnecting", MetricKind::Trend, Contains::Time, Family::WsReconnecting, Section::WebSocket),
+    metric("ws_reconnects", MetricKind::Counter, Contains::Default, Family::WsReconnects, Section::WebSocket),
     metric("ws_session_duration", MetricKind::Trend, Contains::Time, Family::WsSessionDuration, Section::WebSocket),
     metric("ws_sessions", MetricKind::Counter, Contains::Default, Family::WsSessions, Section::WebSocket),
     metric("rampd_loop_lag", MetricKind::Trend, Contains::Time, Family::LoopLag, Section::Generator),

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod echo;
 pub mod profile;
 pub mod run;
+pub mod schema;
 
 /// A load agent for WebSocket and HTTP services that Prometheus can read.
 ///
@@ -59,6 +60,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Be a WebSocket target that echoes, with faults on request
     Echo(echo::Args),
+    /// Print the JSON Schema of a profile, for editors that complete and check as you type
+    Schema,
 }
 
 /// Does what was typed.
@@ -69,5 +72,6 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args, cli),
         Command::Echo(args) => echo::run(args, cli),
+        Command::Schema => schema::run(),
     }
 }

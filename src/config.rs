@@ -14,6 +14,7 @@ mod proxies;
 mod raw;
 mod scenario_env;
 mod scope;
+mod sockets;
 mod tree;
 mod validate;
 
@@ -27,6 +28,8 @@ pub mod problem;
 pub mod profile;
 pub mod redirect;
 pub mod rescale;
+pub mod schema;
+pub mod series;
 pub mod source;
 pub mod template;
 pub mod threshold;

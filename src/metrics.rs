@@ -8,6 +8,7 @@
 
 pub mod exposition;
 pub mod ladder;
+pub mod observed;
 pub mod process;
 pub mod rank;
 pub mod recorder;

@@ -164,17 +164,17 @@ impl Plan {
         u32::try_from(self.peak(|_| 1)).unwrap_or(u32::MAX)
     }
 
-    /// Most sockets open at one time: a VU has at most one WebSocket, and keeps one connection to
+    /// Most sockets open at one time: a VU has the WebSockets that are in one another, and keeps one connection to
     /// each origin that it has sent a request to.
     #[must_use]
     pub fn peak_sockets(&self) -> u64 {
-        self.peak(|scenario| scenario.program.origins().len() as u64 + u64::from(!scenario.program.sites.is_empty()))
+        self.peak(|scenario| scenario.program.origins().len() as u64 + scenario.program.most_sockets(|_| ()).0)
     }
 
     /// Most WebSockets among them.
     #[must_use]
     pub fn peak_websockets(&self) -> u64 {
-        self.peak(|scenario| u64::from(!scenario.program.sites.is_empty()))
+        self.peak(|scenario| scenario.program.most_sockets(|_| ()).0)
     }
 
     /// Scenarios whose windows overlap add up; within its window a scenario counts with its highest

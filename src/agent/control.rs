@@ -12,6 +12,7 @@ use crate::{
         facts,
         health::{Health, pulse::SNAPSHOT_PATIENCE, window::Counts},
         live::Live,
+        observe::Observer,
         options::{OnInvalid, Options},
         signals::Signals,
         steering::Orders,
@@ -43,6 +44,8 @@ use crate::{
     units::tags::Tags,
 };
 
+mod settle;
+
 /// From the preparation to the first VU: time for every worker's thread to be there.
 const HEAD_START: Duration = Duration::from_millis(20);
 
@@ -61,6 +64,7 @@ pub struct Control {
     json: Vec<NdjsonOutput>,
     publisher: Publisher,
     generation: u64,
+    observer: Option<Observer>,
 }
 
 /// How the load came to its end, with what people should know about it.
@@ -71,14 +75,21 @@ impl Control {
     ///
     /// # Errors
     /// An output cannot be written.
-    pub fn prepare(profile: &Profile, plan: Arc<Plan>, options: &Options, publisher: Publisher) -> Result<Self, Error> {
+    pub fn prepare(
+        profile: &Profile,
+        plan: Arc<Plan>,
+        options: &Options,
+        publisher: Publisher,
+        observer: Option<Observer>,
+    ) -> Result<Self, Error> {
         let limits: Vec<_> = profile.thresholds.iter().filter_map(limit_nanos).collect();
         let mut run_tags = Tags::from([("testid".to_owned(), options.testid.clone())]);
         run_tags.extend(profile.tags.clone());
         let instruments = Arc::new(Instruments::new(&plan, run_tags, &limits));
         let wall = WallClock::now();
         let start = Instant::now() + HEAD_START;
-        let live = Live::new(instruments.table.clone(), profile.thresholds.clone(), start);
+        let mut live = Live::new(instruments.table.clone(), profile.thresholds.clone(), start);
+        live.observed = observer.as_ref().map(Observer::values).unwrap_or_default();
         let json = options
             .json
             .iter()
@@ -98,6 +109,7 @@ impl Control {
             json,
             publisher,
             generation: 0,
+            observer,
         })
     }
 
@@ -147,7 +159,7 @@ impl Control {
     pub async fn watch(
         &mut self,
         mut crew: Crew,
-        mut requests: Requests,
+        requests: &mut Requests,
         orders: &mut Orders,
         signals: &mut Signals,
         progress: &mut Progress,
@@ -188,6 +200,7 @@ impl Control {
                 Some(request) = requests.recv() => {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
                     self.live.snapshot = snapshot;
+                    self.look();
                     let page = self.page(false)?;
                     request.respond(page);
                 }
@@ -199,6 +212,7 @@ impl Control {
                 }
                 _ = ticks.tick() => {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
+                    self.look();
                     let now = Instant::now();
                     if let Some(verdict) = self.live.tick(snapshot, now) {
                         tracing::error!("{}", verdict.message().unwrap_or_default());
@@ -221,11 +235,19 @@ impl Control {
             }
         }
         let snapshot = crew.last();
+        self.look();
         let now = Instant::now();
         self.live.end(snapshot, now);
         self.health.end(&self.live.snapshot, self.counts(now), now);
         progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
         Ok((stopping.ended, notes))
+    }
+
+    /// Takes what observed targets have said.
+    fn look(&mut self) {
+        if let Some(observer) = &self.observer {
+            self.live.observed = observer.values();
+        }
     }
 
     /// Closes the outputs and judges the final counts. A file that could not be written spoils a passed run.
@@ -272,6 +294,7 @@ impl Control {
             snapshot: self.live.snapshot.clone(),
             extremes: self.live.extremes.clone(),
             elapsed: Duration::from_nanos(at),
+            observed: self.live.observed.clone(),
             thresholds: self.live.thresholds.clone(),
             evaluations: self.live.evaluations.clone(),
             verdict,

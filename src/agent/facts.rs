@@ -61,6 +61,7 @@ pub fn present(
         planned_vus: planned(plan, ordered, if live.state == RunState::Running { Some(elapsed) } else { None }),
         thresholds: thresholds.map(|(index, threshold)| fact(threshold, live.evaluations.get(index))).collect(),
         validity: health.facts(),
+        observed: live.observed.clone(),
         process: ProcessStats::read(),
         ..base.clone()
     }
@@ -94,7 +95,7 @@ fn fact(threshold: &Threshold, evaluation: Option<&Evaluation>) -> ThresholdFact
     ThresholdFact {
         metric: threshold.name.clone(),
         expression: threshold.source.clone(),
-        contains: threshold.metric.contains,
+        contains: threshold.metric.contains(),
         limit: threshold.expression.limit,
         value: evaluation.and_then(|evaluation| evaluation.value),
         passed: evaluation.map(|evaluation| evaluation.passed),

@@ -9,6 +9,7 @@ use crate::{
     config::threshold::{Method, Operator, Threshold},
     metrics::{
         exposition::run::RunState,
+        observed::TargetValues,
         series::SeriesTable,
         snapshot::Snapshot,
         view::{Extremes, View},
@@ -39,6 +40,8 @@ pub struct Live {
     pub extremes: BTreeMap<Family, Extremes>,
     /// The latest counts.
     pub snapshot: Snapshot,
+    /// What observed targets have said of themselves.
+    pub observed: Vec<TargetValues>,
     table: Arc<SeriesTable>,
     next_evaluation: Duration,
 }
@@ -55,6 +58,7 @@ impl Live {
             evaluations: Vec::new(),
             extremes: BTreeMap::new(),
             snapshot: Snapshot::empty(&table),
+            observed: Vec::new(),
             table,
             next_evaluation: EVALUATION_INTERVAL,
         }
@@ -68,6 +72,7 @@ impl Live {
             snapshot: &self.snapshot,
             extremes: &self.extremes,
             elapsed: self.ended.unwrap_or(now).since(self.start).as_secs_f64(),
+            observed: &self.observed,
         }
     }
 
@@ -89,8 +94,21 @@ impl Live {
         self.ended = Some(now);
         self.snapshot = snapshot;
         self.note_extremes(now);
+        self.judge(now)
+    }
+
+    /// Judges what is known, after the end of the load.
+    pub fn judge(&mut self, now: Instant) -> Verdict {
         self.evaluations = evaluate_all(&self.thresholds, &self.view(now));
         Verdict::at_end(&self.thresholds, &self.evaluations)
+    }
+
+    /// Whether a threshold on what targets say after the load does not hold (yet).
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        let judged = self.thresholds.iter().zip(&self.evaluations);
+        let after = |threshold: &Threshold| matches!(threshold.expression.method, Method::After | Method::Ratio);
+        judged.filter(|(threshold, _)| after(threshold)).any(|(_, evaluation)| !evaluation.passed)
     }
 
     /// Metrics whose thresholds are crossed at present. A sum that is still to grow above its limit is not.

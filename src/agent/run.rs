@@ -3,7 +3,10 @@
 use std::{io::Write as _, sync::Arc};
 
 use crate::{
-    agent::{admin::AdminServer, control::Control, error::Error, options::Options, signals::Signals, steering::Orders},
+    agent::{
+        admin::AdminServer, control::Control, error::Error, observe::Observer, options::Options, signals::Signals,
+        steering::Orders,
+    },
     config::profile::Profile,
     engine::limits::{Needs, Offer},
     exit::Exit,
@@ -29,14 +32,19 @@ pub async fn run(
         std::fs::File::create(path).map_err(|source| Error::Export { path: path.clone(), source })?;
     }
     let mut signals = Signals::new()?;
-    let (server, publisher, requests) = AdminServer::bind(options.listen)?;
+    let (server, publisher, mut requests) = AdminServer::bind(options.listen)?;
     tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), testid = options.testid, "Listening.");
 
-    let mut control = Control::prepare(&profile, plan, &options, publisher)?;
+    let mut observer = Observer::start(&profile)?;
+    if let Some(observer) = &mut observer {
+        observer.baseline().await;
+    }
+    let mut control = Control::prepare(&profile, plan, &options, publisher, observer)?;
     control.publish(false)?;
     let started = control.start(&profile, &options)?;
-    let (ended, notes) = control.watch(started, requests, &mut orders, &mut signals, &mut progress).await?;
+    let end = control.watch(started, &mut requests, &mut orders, &mut signals, &mut progress).await?;
     progress.finish();
+    let (ended, notes) = control.settle(end, &mut requests, &mut signals).await?;
     let (report, exit) = control.finish(&profile, &options, ended, notes);
     tell(&report, &options)?;
 

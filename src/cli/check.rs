@@ -96,6 +96,9 @@ pub fn describe(profile: &Profile, plan: &Plan, needs: &Needs, offer: Offer) -> 
     for scenario in plan.scenarios.iter().filter(|scenario| scenario.program.requests_each() > 0) {
         line("requests", total(scenario, scenario.program.requests_each()));
     }
+    for target in &profile.observe {
+        line("observes", format!("{}: {} every {}", target.name, target.url.display, display(target.interval)));
+    }
     for threshold in &profile.thresholds {
         let aborts = if threshold.abort_on_fail { ", ends the run when crossed" } else { "" };
         line("threshold", format!("{} {}{aborts}", threshold.name, threshold.source));

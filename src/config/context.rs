@@ -6,12 +6,15 @@ use std::{
 };
 
 use crate::catalogue::Metric;
+#[cfg(test)]
+use crate::config::at::Path;
 use crate::config::{
     at::Place,
     data::Data,
     locate,
     problem::{Problem, Report},
     scope::Scope,
+    sockets::Sockets,
     source::Source,
 };
 
@@ -26,18 +29,27 @@ struct Found {
     hint: Option<String>,
 }
 
+/// A map that was read: where, the keys that are known there, and those that must be there.
+#[cfg(test)]
+pub(crate) type ReadMap = (Path, Vec<&'static str>, Vec<&'static str>);
+
 /// A load's source and what is wrong with it so far.
 pub(crate) struct Context<'s> {
     source: &'s Source,
     found: RefCell<(Vec<Found>, usize)>,
     /// The names of the flow that is being read.
     pub(crate) scope: RefCell<Scope>,
+    /// The connections around the step that is being read.
+    pub(crate) sockets: RefCell<Sockets>,
     /// The data files; none if they could not be read.
     pub(crate) data: RefCell<Option<Vec<Data>>>,
     /// The profile's own metrics.
     pub(crate) metrics: RefCell<Vec<&'static Metric>>,
     /// Whether something is wrong with them.
     pub(crate) metrics_unsound: Cell<bool>,
+    /// For the schema's tests.
+    #[cfg(test)]
+    pub(crate) maps: RefCell<Vec<ReadMap>>,
 }
 
 impl<'s> Context<'s> {
@@ -46,9 +58,12 @@ impl<'s> Context<'s> {
             source,
             found: RefCell::default(),
             scope: RefCell::default(),
+            sockets: RefCell::default(),
             data: RefCell::new(Some(Vec::new())),
             metrics: RefCell::default(),
             metrics_unsound: Cell::new(false),
+            #[cfg(test)]
+            maps: RefCell::default(),
         }
     }
 
@@ -69,6 +84,12 @@ impl<'s> Context<'s> {
         } else {
             *omitted += 1;
         }
+    }
+
+    /// Whether there is anything to report; reporting it takes longer.
+    #[cfg(test)]
+    pub(crate) fn has_problems(&self) -> bool {
+        !self.found.borrow().0.is_empty()
     }
 
     pub(crate) fn into_report(self) -> Report {

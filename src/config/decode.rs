@@ -16,10 +16,13 @@ mod matching;
 mod message;
 mod metrics;
 mod network;
+mod observe;
 mod scenarios;
+mod send;
 mod socket;
 mod thresholds;
 mod tls;
+mod watch;
 
 pub(crate) use network::each;
 
@@ -41,7 +44,7 @@ use crate::{
     units::tags::Tags,
 };
 
-const LATER: Later = &["observe", "fleet"];
+const LATER: Later = &["fleet"];
 
 /// Reads the whole profile.
 pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
@@ -70,7 +73,8 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     };
     let scenarios = fields.take("scenarios").map(|node| scenarios::scenarios(&node));
     let flow = fields.take("flow").map(|node| flow(&node));
-    let thresholds = fields.take("thresholds").map(|node| thresholds::thresholds(&node)).unwrap_or_default();
+    let observe = fields.take("observe").map(|node| observe::observe(&node));
+    let thresholds = fields.take("thresholds").map(|node| thresholds::thresholds(&node, observe.as_ref()));
     let mut tls = fields.take("tls").map(|node| tls::tls(&node)).unwrap_or_default();
     tls.insecure_skip_verify |= fields.take("insecureSkipTLSVerify").and_then(|node| node.flag()).unwrap_or_default();
     if let Some(node) = fields.take("tlsVersion") {
@@ -105,7 +109,8 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         load,
         scenarios,
         flow,
-        thresholds,
+        thresholds: thresholds.unwrap_or_default(),
+        observe: observe.flatten().unwrap_or_default(),
         metrics: context.metrics.take(),
         data: context.data.take().unwrap_or_default().into(),
         tls,
@@ -201,7 +206,7 @@ fn all<T>(read: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
 }
 
 /// A step: a map with one key, its kind.
-fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str], later: Later) -> Option<(&'t str, Node<'t>)> {
+fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str]) -> Option<(&'t str, Node<'t>)> {
     let hint = format!("a step is a map with one key: {}", quoted(kinds));
     let entries = match node.tree {
         Tree::Text(text) if kinds.contains(&text.value.as_str()) => {
@@ -221,16 +226,13 @@ fn step<'t>(node: &Node<'t>, kinds: &'static [&'static str], later: Later) -> Op
         return None;
     };
     if kinds.contains(kind) {
+        #[cfg(test)]
+        node.context.maps.borrow_mut().push((node.path.clone(), kinds.to_vec(), Vec::new()));
         return Some((kind, value.clone()));
     }
     let place = Place::Key(value.path.clone());
-    if later.contains(kind) {
-        let hint = format!("this version knows {}", quoted(kinds));
-        node.context.problem(&place, format!("the step `{kind}` is not supported yet"), Some(hint));
-    } else {
-        let hint = did_you_mean(kind, kinds.iter().copied()).unwrap_or(hint);
-        node.context.problem(&place, format!("unknown step `{}`", shown(kind)), Some(hint));
-    }
+    let hint = did_you_mean(kind, kinds.iter().copied()).unwrap_or(hint);
+    node.context.problem(&place, format!("unknown step `{}`", shown(kind)), Some(hint));
     None
 }
 

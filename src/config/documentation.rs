@@ -44,27 +44,40 @@ fn completed(block: &str) -> String {
     text
 }
 
-#[test]
-fn every_profile_on_the_pages_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("ca.pem"), CERTIFICATE).unwrap();
-    fs::write(folder.path().join("token"), "secret\n").unwrap();
-    fs::write(folder.path().join("users.csv"), "name,password\nann,secret\n").unwrap();
-    fs::write(folder.path().join("words.json"), r#"[{ "text": "hello" }]"#).unwrap();
+/// Every profile on the pages, written into `folder` with the files that they name, by where it stands.
+pub(super) fn shown_profiles(folder: &Path) -> Vec<(String, PathBuf)> {
+    fs::write(folder.join("ca.pem"), CERTIFICATE).unwrap();
+    fs::write(folder.join("token"), "secret\n").unwrap();
+    fs::write(folder.join("users.csv"), "name,password\nann,secret\n").unwrap();
+    fs::write(folder.join("words.json"), r#"[{ "text": "hello" }]"#).unwrap();
     for name in ["client.pem", "client.key"] {
-        fs::copy(Path::new("tests/config_errors").join(name), folder.path().join(name)).unwrap();
+        fs::copy(Path::new("tests/config_errors").join(name), folder.join(name)).unwrap();
     }
-    let environment: Environment = [("TOKEN", "secret")].into_iter().collect();
+    let mut profiles = Vec::new();
     for page in PAGES {
         let found = blocks(&fs::read_to_string(page).unwrap(), "yaml");
         assert!(!found.is_empty(), "{page} shows a profile");
         for (line, block) in found {
-            let path = folder.path().join("profile.yaml");
+            let path = folder.join(format!("profile-{}.yaml", profiles.len()));
             fs::write(&path, completed(&block)).unwrap();
-            let loaded = Source::read(&path).and_then(|source| load(&source, &environment, &Overrides::default()));
-            if let Err(report) = loaded {
-                panic!("the block at {page}:{line}\n{report}");
-            }
+            profiles.push((format!("the block at {page}:{line}"), path));
+        }
+    }
+    profiles
+}
+
+/// What the profiles on the pages ask for.
+pub(super) fn environment() -> Environment {
+    [("TOKEN", "secret")].into_iter().collect()
+}
+
+#[test]
+fn every_profile_on_the_pages_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for (place, path) in shown_profiles(folder.path()) {
+        let loaded = Source::read(&path).and_then(|source| load(&source, &environment(), &Overrides::default()));
+        if let Err(report) = loaded {
+            panic!("{place}\n{report}");
         }
     }
 }
@@ -84,7 +97,7 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// The names that the decoder takes from maps.
-fn keys() -> Vec<String> {
+pub(super) fn keys() -> Vec<String> {
     let mut files = vec![PathBuf::from("src/config/decode.rs")];
     rust_files(Path::new("src/config/decode"), &mut files);
     let mut keys = Vec::new();

@@ -70,7 +70,14 @@ impl<'t> Node<'t> {
     /// A map with known keys.
     pub(crate) fn fields(&self, hint: &str) -> Option<Fields<'t>> {
         match self.tree {
-            Tree::Map(entries) => Some(Fields { node: self.clone(), entries, known: Vec::new(), missing: Vec::new() }),
+            Tree::Map(entries) => Some(Fields {
+                node: self.clone(),
+                entries,
+                known: Vec::new(),
+                missing: Vec::new(),
+                #[cfg(test)]
+                required: Vec::new(),
+            }),
             _ => self.expected("a map", hint),
         }
     }
@@ -231,6 +238,8 @@ pub(crate) struct Fields<'t> {
     entries: &'t [(String, Tree)],
     known: Vec<&'static str>,
     missing: Vec<(&'static [&'static str], &'static str)>,
+    #[cfg(test)]
+    required: Vec<&'static str>,
 }
 
 impl<'t> Fields<'t> {
@@ -265,6 +274,8 @@ impl<'t> Fields<'t> {
     /// The value of a key that must be there.
     pub(crate) fn require(&mut self, key: &'static [&'static str; 1], example: &'static str) -> Option<Node<'t>> {
         let node = self.take(key[0]);
+        #[cfg(test)]
+        self.required.push(key[0]);
         if node.is_none() {
             self.missing(key, example);
         }
@@ -274,6 +285,8 @@ impl<'t> Fields<'t> {
     /// Reports every key that was not read, and every missing one that none of those was meant to be.
     /// `later` are names of later versions, `hints` explain some keys. Returns what was meant.
     pub(crate) fn finish(self, later: Later, hints: &BTreeMap<&str, &str>) -> Vec<&'static str> {
+        #[cfg(test)]
+        self.node.context.maps.borrow_mut().push((self.node.path.clone(), self.known.clone(), self.required.clone()));
         let mut meant = Vec::new();
         let unknown = |key: &str| key != COPIED_FLOW && !self.known.contains(&key);
         for (key, _) in self.entries.iter().filter(|(key, _)| unknown(key)) {

@@ -153,7 +153,8 @@ impl Walk<'_, '_, '_> {
     }
 }
 
-fn tokens(pointer: &str) -> Result<Vec<String>, Error> {
+/// The tokens of a pointer.
+pub(crate) fn tokens(pointer: &str) -> Result<Vec<String>, Error> {
     if pointer.is_empty() {
         return Ok(Vec::new());
     }

@@ -9,7 +9,13 @@ use crate::{
         capture::Captures,
         data::Data,
         matcher::Matchers,
-        profile::{action::Action, http::Http, network::Network},
+        profile::{
+            action::Action,
+            http::Http,
+            network::Network,
+            observe::Observed,
+            socket::{KeepAlive, Message, Reconnect, ReplyIds},
+        },
         template::Template,
         threshold::Threshold,
     },
@@ -21,7 +27,9 @@ pub mod executor;
 pub mod hosts;
 pub mod http;
 pub mod network;
+pub mod observe;
 pub mod proxy;
+pub mod socket;
 
 pub use executor::{Executor, RateStage, Stage, VuPool};
 
@@ -40,6 +48,8 @@ pub struct Profile {
     pub metrics: Vec<&'static Metric>,
     /// Data files, in the order typed.
     pub data: Arc<[Data]>,
+    /// Targets whose own metrics are read, in the order typed.
+    pub observe: Vec<Observed>,
     /// TLS of every connection.
     pub tls: Tls,
     /// How connections find and reach their servers.
@@ -163,6 +173,16 @@ pub struct WebSocket {
     pub timeouts: Timeouts,
     /// Largest message accepted, in bytes. 1 MiB by default.
     pub max_message_size: usize,
+    /// How many connections are around it.
+    pub depth: usize,
+    /// How replies find their messages, if by ids.
+    pub reply_ids: Option<ReplyIds>,
+    /// Pings while nothing comes.
+    pub keep_alive: Option<KeepAlive>,
+    /// Time without anything from the server after which the connection is given up.
+    pub idle_timeout: Option<Duration>,
+    /// What follows when it ends early; the iteration fails if not given.
+    pub reconnect: Option<Reconnect>,
     /// How it ends.
     pub close_mode: CloseMode,
     /// What happens on the connection; may be empty.
@@ -173,14 +193,17 @@ impl WebSocket {
     /// Whether one of its steps looks into messages.
     #[must_use]
     pub fn looks_into_messages(&self) -> bool {
-        fn any(steps: &[SocketStep]) -> bool {
+        /// Steps for the connection `current`; those for `wanted` count.
+        fn any(steps: &[SocketStep], current: usize, wanted: usize) -> bool {
             steps.iter().any(|step| match step {
-                SocketStep::Expect(expect) => !expect.only_counts(),
-                SocketStep::Repeat { steps, .. } | SocketStep::Every { steps, .. } => any(steps),
+                SocketStep::Expect(expect) => current == wanted && !expect.only_counts(),
+                SocketStep::Repeat { steps, .. } | SocketStep::Every { steps, .. } => any(steps, current, wanted),
+                SocketStep::On { depth, steps } => any(steps, *depth, wanted),
+                SocketStep::WebSocket(socket) => any(&socket.steps, socket.depth, wanted),
                 _ => false,
             })
         }
-        any(&self.steps)
+        any(&self.steps, self.depth, self.depth)
     }
 }
 
@@ -264,8 +287,10 @@ pub enum CloseMode {
 /// One step on an open connection.
 #[derive(Debug, Clone)]
 pub enum SocketStep {
-    /// Sends a text message.
+    /// Sends a message.
     Send(Send),
+    /// Sends a ping; its pong is measured.
+    Ping,
     /// Waits for messages.
     Expect(Expect),
     /// Waits; messages that come are counted.
@@ -290,6 +315,17 @@ pub enum SocketStep {
     Hold {
         /// Ends the hold earlier.
         duration: Option<Duration>,
+    },
+    /// Sends a request and reads its response; connections are served meanwhile.
+    Http(Box<Http>),
+    /// Opens a further connection, does its steps, closes it.
+    WebSocket(Box<WebSocket>),
+    /// Steps for one of the connections around this place.
+    On {
+        /// How many connections are around that one.
+        depth: usize,
+        /// Not empty.
+        steps: Vec<SocketStep>,
     },
     /// Closes the connection; the remaining steps are left out.
     Close {
@@ -321,11 +357,11 @@ pub enum Arrivals {
     Poisson,
 }
 
-/// A text message to send.
+/// A message to send.
 #[derive(Debug, Clone)]
 pub struct Send {
-    /// The message; JSON is compiled to a template too.
-    pub message: Template,
+    /// The message.
+    pub message: Message,
     /// Whether a reply is to come, and how it is found.
     pub reply: Option<Reply>,
 }
@@ -335,6 +371,11 @@ pub struct Send {
 pub enum Reply {
     /// Replies come in the order of the messages, one each.
     Fifo,
+    /// Replies have the id of their message.
+    Id {
+        /// Where it is in the sent one: place in [`ReplyIds::sent`].
+        sent: usize,
+    },
 }
 
 /// Waits until `count` messages have come since the last `expect` (or since the connection opened).

@@ -8,7 +8,7 @@ use crate::{
     config::{
         at::{Place, Typed},
         data::Data,
-        profile::{RateStage, Stage, Step, Timing, Tls, TrendStat, network::Network},
+        profile::{RateStage, Stage, Step, Timing, Tls, TrendStat, network::Network, observe::Observed},
         threshold::Threshold,
     },
     units::{rate::Rate, tags::Tags},
@@ -24,6 +24,7 @@ pub(crate) struct Raw {
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) metrics: Vec<&'static Metric>,
     pub(crate) data: Arc<[Data]>,
+    pub(crate) observe: Vec<Observed>,
     pub(crate) tls: Tls,
     pub(crate) network: Network,
     /// `proxy:` says who goes through what; otherwise the environment does.

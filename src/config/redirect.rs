@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
-use crate::config::profile::{Profile, Step, Target, proxy::Except};
+use crate::config::profile::{Profile, SocketStep, Step, Target, WebSocket, proxy::Except};
 
 impl Profile {
     /// The profile with every WebSocket going to `address` over plain TCP; paths and queries stay.
@@ -35,7 +35,23 @@ fn collect<'p>(flow: &'p [Step], targets: &mut BTreeSet<&'p str>) {
                 targets.insert(&request.url.display);
             }
             Step::Repeat { steps, .. } => collect(steps, targets),
-            Step::WebSocket(_) | Step::Sleep(_) | Step::Do(_) => {}
+            Step::WebSocket(socket) => collect_inside(&socket.steps, targets),
+            Step::Sleep(_) | Step::Do(_) => {}
+        }
+    }
+}
+
+fn collect_inside<'p>(steps: &'p [SocketStep], targets: &mut BTreeSet<&'p str>) {
+    for step in steps {
+        match step {
+            SocketStep::Http(request) => {
+                targets.insert(&request.url.display);
+            }
+            SocketStep::WebSocket(socket) => collect_inside(&socket.steps, targets),
+            SocketStep::Repeat { steps, .. } | SocketStep::Every { steps, .. } | SocketStep::On { steps, .. } => {
+                collect_inside(steps, targets);
+            }
+            _ => {}
         }
     }
 }
@@ -43,23 +59,38 @@ fn collect<'p>(flow: &'p [Step], targets: &mut BTreeSet<&'p str>) {
 fn steps(flow: &mut [Step], address: SocketAddr) {
     for step in flow {
         match step {
-            Step::WebSocket(socket) => {
-                let default_name = socket.name == socket.url.display;
-                let path = socket.url.path_and_query.source();
-                let path = path.split('?').next().unwrap_or("/");
-                socket.url = Target {
-                    secure: false,
-                    host: address.ip().to_string(),
-                    port: address.port(),
-                    path_and_query: socket.url.path_and_query.clone(),
-                    display: format!("ws://{address}{path}"),
-                };
-                if default_name {
-                    socket.name.clone_from(&socket.url.display);
-                }
-            }
+            Step::WebSocket(socket) => redirect(socket, address),
             Step::Repeat { steps: inner, .. } => steps(inner, address),
             Step::Http(_) | Step::Sleep(_) | Step::Do(_) => {}
         }
     }
+}
+
+fn inside(steps: &mut [SocketStep], address: SocketAddr) {
+    for step in steps {
+        match step {
+            SocketStep::WebSocket(socket) => redirect(socket, address),
+            SocketStep::Repeat { steps, .. } | SocketStep::Every { steps, .. } | SocketStep::On { steps, .. } => {
+                inside(steps, address);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn redirect(socket: &mut WebSocket, address: SocketAddr) {
+    let default_name = socket.name == socket.url.display;
+    let path = socket.url.path_and_query.source();
+    let path = path.split('?').next().unwrap_or("/");
+    socket.url = Target {
+        secure: false,
+        host: address.ip().to_string(),
+        port: address.port(),
+        path_and_query: socket.url.path_and_query.clone(),
+        display: format!("ws://{address}{path}"),
+    };
+    if default_name {
+        socket.name.clone_from(&socket.url.display);
+    }
+    inside(&mut socket.steps, address);
 }

@@ -166,7 +166,14 @@ impl Speed {
                 self.socket_steps(steps)
             }
             SocketStep::Hold { duration } => duration.iter_mut().try_for_each(|duration| self.divide(duration)),
-            SocketStep::Send(_) | SocketStep::Expect(_) | SocketStep::Do(_) | SocketStep::Close { .. } => Ok(()),
+            SocketStep::On { steps, .. } => self.socket_steps(steps),
+            SocketStep::WebSocket(socket) => self.socket_steps(&mut socket.steps),
+            SocketStep::Send(_)
+            | SocketStep::Expect(_)
+            | SocketStep::Ping
+            | SocketStep::Do(_)
+            | SocketStep::Http(_)
+            | SocketStep::Close { .. } => Ok(()),
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::config::{
     load,
     overrides::Overrides,
     problem::Report,
-    profile::{Executor, Profile, Sleep, SocketStep, Stage, Step, Timeouts, WebSocket},
+    profile::{Executor, Profile, Sleep, SocketStep, Stage, Step, Timeouts, WebSocket, socket::Message},
     source::Source,
     template::Values,
 };
@@ -24,6 +24,7 @@ fn load_text(text: &str, overrides: &Overrides) -> Result<Profile, Report> {
 }
 
 fn good(text: &str) -> Profile {
+    super::schema::tests::assert_valid("a profile of a test", text);
     load_text(text, &Overrides::default()).unwrap_or_else(|report| panic!("{report}"))
 }
 
@@ -52,7 +53,8 @@ fn messages(steps: &[SocketStep]) -> Vec<String> {
         match step {
             SocketStep::Send(send) => {
                 let mut out = String::new();
-                send.message.render(&Values { vu: 1, index: 5, ..Values::default() }, &mut out).unwrap();
+                let Message::Text(template) = &send.message else { continue };
+                template.render(&Values { vu: 1, index: 5, ..Values::default() }, &mut out).unwrap();
                 all.push(out);
             }
             SocketStep::Repeat { steps, .. } => all.extend(messages(steps)),

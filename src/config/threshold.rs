@@ -4,20 +4,25 @@
 //! metric   := name [ "{" tag ":" value { "," tag ":" value } "}" ]
 //! expr     := method op number
 //! method   := counter: count | rate    gauge: value    rate: rate    trend: avg | min | max | med | p(F)
+//!             gauge of an observed target: value | min | max | before | after | ratio
 //! op       := "<" | "<=" | ">" | ">=" | "==" | "===" | "!="
 //! ```
 //!
 //! Time limits are milliseconds. Bare `p<6`, which k6 reads as `p(0)`, is an error here.
 
+mod subject;
+
 use std::time::Duration;
 
 use crate::catalogue::{Metric, MetricKind};
+
+pub use subject::{Subject, TARGET_PREFIX, TargetMetric};
 
 /// One threshold of a profile.
 #[derive(Debug, Clone)]
 pub struct Threshold {
     /// What is judged.
-    pub metric: &'static Metric,
+    pub metric: Subject,
     /// Tags that samples must have, all of them.
     pub selector: Vec<(String, String)>,
     /// `metric{tag:value}` as typed, trimmed.
@@ -54,6 +59,12 @@ pub enum Method {
     Rate,
     /// Last value of a gauge.
     Value,
+    /// A target's gauge before the load.
+    Before,
+    /// A target's gauge after the load.
+    After,
+    /// `after` divided by `before`.
+    Ratio,
     /// Mean of a trend.
     Avg,
     /// Shortest of a trend.
@@ -111,7 +122,7 @@ pub enum Error {
         /// As typed.
         method: String,
         /// The metric's name.
-        metric: &'static str,
+        metric: String,
         /// The metric's type.
         kind: &'static str,
         /// What would fit.
@@ -173,11 +184,42 @@ pub fn parse_name(text: &str) -> Result<NameAndSelector<'_>, Error> {
 /// # Errors
 /// Says what is wrong with the expression; see [`enum@Error`].
 pub fn parse_expression(text: &str, metric: &Metric) -> Result<Expression, Error> {
+    parse(text, |method| parse_method(method, metric))
+}
+
+/// Reads `ratio<1.1` for a metric of an observed target.
+///
+/// # Errors
+/// Says what is wrong with the expression; see [`enum@Error`].
+pub fn parse_target_expression(text: &str, metric: &TargetMetric) -> Result<Expression, Error> {
+    parse(text, |method| match (metric.kind, method) {
+        (MetricKind::Counter, "count") => Ok(Method::Count),
+        (MetricKind::Counter, "rate") => Ok(Method::Rate),
+        (MetricKind::Gauge, "value") => Ok(Method::Value),
+        (MetricKind::Gauge, "min") => Ok(Method::Min),
+        (MetricKind::Gauge, "max") => Ok(Method::Max),
+        (MetricKind::Gauge, "before") => Ok(Method::Before),
+        (MetricKind::Gauge, "after") => Ok(Method::After),
+        (MetricKind::Gauge, "ratio") => Ok(Method::Ratio),
+        (kind, _) => Err(Error::Method {
+            method: method.to_owned(),
+            metric: metric.name.clone(),
+            kind: if kind == MetricKind::Counter { "counter" } else { "gauge" },
+            supported: if kind == MetricKind::Counter {
+                "count, rate"
+            } else {
+                "value, min, max, before, after, ratio"
+            },
+        }),
+    })
+}
+
+fn parse(text: &str, parse_method: impl Fn(&str) -> Result<Method, Error>) -> Result<Expression, Error> {
     let found = OPERATORS.iter().find_map(|(symbol, operator)| {
         text.find(symbol).map(|at| (text[..at].trim(), *operator, text[at + symbol.len()..].trim()))
     });
     let (method, operator, limit) = found.ok_or_else(|| Error::NoOperator(text.trim().to_owned()))?;
-    let method = parse_method(method, metric)?;
+    let method = parse_method(method)?;
     let limit =
         limit.parse::<f64>().ok().filter(|limit| !limit.is_nan()).ok_or_else(|| Error::Limit(limit.to_owned()))?;
     Ok(Expression { method, operator, limit })
@@ -204,7 +246,7 @@ fn parse_method(text: &str, metric: &Metric) -> Result<Method, Error> {
             let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
             Method::Percentile(percent.ok_or_else(|| Error::Percentile(text.to_owned()))?)
         }
-        _ => return Err(Error::Method { method: text.to_owned(), metric: metric.name, kind, supported }),
+        _ => return Err(Error::Method { method: text.to_owned(), metric: metric.name.to_owned(), kind, supported }),
     };
     Ok(method)
 }

@@ -42,6 +42,7 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
         thresholds: raw.thresholds,
         metrics: raw.metrics,
         data: raw.data,
+        observe: raw.observe,
         tls: raw.tls,
         network: raw.network,
         timing: raw.timing,

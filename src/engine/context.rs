@@ -45,6 +45,8 @@ pub struct WorkerContext {
     pub pacer: Rc<Pacer>,
     /// Of pauses and arrivals.
     pub seed: u64,
+    /// How many workers share the run.
+    pub workers: u32,
     /// Converts the kernel's time stamps; none with `latencyClock: user`.
     pub stamps: Option<Rc<StampClock>>,
 }

@@ -51,6 +51,15 @@ impl FailureLog {
     }
 }
 
+impl FailureLog {
+    /// Logs the first message whose reply should have its id and that has none.
+    pub fn log_missing_id(&self) {
+        if is_first(&self.values, 1) {
+            tracing::warn!("A message has no id where `reply` looks for it; later ones are only counted.");
+        }
+    }
+}
+
 fn is_first(said: &AtomicU64, reason: usize) -> bool {
     let bit = 1 << reason;
     said.fetch_or(bit, Ordering::Relaxed) & bit == 0

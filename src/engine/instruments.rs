@@ -55,7 +55,26 @@ pub enum IterationFailure {
     ExpectTimeout,
     /// A placeholder had no value.
     MissingValue,
+    /// A message whose reply has its id has none.
+    MissingId,
 }
+
+const ITERATION_FAILURES: [&str; 5] = ["connect", "connection_lost", "expect_timeout", "missing_value", "missing_id"];
+
+/// What became of a ping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PingResult {
+    /// Its pong came.
+    Answered,
+    /// The pong of a later one came, or too many later ones were sent.
+    Skipped,
+    /// No pong came in time.
+    TimedOut,
+    /// The connection ended before.
+    Lost,
+}
+
+const PING_RESULTS: [&str; 4] = ["answered", "skipped", "timed_out", "lost"];
 
 /// Why an iteration was not started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +90,6 @@ pub enum Dropped {
 /// Label value of [`Dropped::Late`].
 pub const DROPPED_LATE: &str = "late";
 const DROPPED: [&str; 3] = ["no_vu", DROPPED_LATE, "max_duration"];
-
-const ITERATION_FAILURES: [&str; 4] = ["connect", "connection_lost", "expect_timeout", "missing_value"];
 
 /// Slots of a whole run.
 #[derive(Debug)]
@@ -163,8 +180,18 @@ pub struct SiteSlots {
     pub in_flight: GaugeSlot,
     /// Replies after they were given up.
     pub late: CounterSlot,
+    /// Further replies with the id of one that came.
+    pub duplicate: CounterSlot,
+    /// Replies with an id that no message had.
+    pub unknown_id: CounterSlot,
     /// Messages that answer nothing.
     pub unsolicited: CounterSlot,
+    pings: CounterSlot,
+    /// Ping to pong.
+    pub ping_rtt: TrendSlot,
+    reconnects: CounterSlot,
+    /// End of a connection to its replacement.
+    pub reconnecting: TrendSlot,
     check_passed: CounterSlot,
 }
 
@@ -227,6 +254,18 @@ impl SiteSlots {
         self.disconnects.offset(reason.index())
     }
 
+    /// Slot of a ping by what became of it.
+    #[must_use]
+    pub fn ping(&self, result: PingResult) -> CounterSlot {
+        self.pings.offset(result as usize)
+    }
+
+    /// Slot of an attempt to replace a connection.
+    #[must_use]
+    pub fn reconnect(&self, opened: bool) -> CounterSlot {
+        self.reconnects.offset(usize::from(!opened))
+    }
+
     /// Slot of the check `status is 101`.
     #[must_use]
     pub fn check(&self, passed: bool) -> CounterSlot {
@@ -248,17 +287,24 @@ impl Instruments {
             start_lag: plan.has_arrivals().then(|| table.trend(own(Family::StartLag))),
             loop_lag: table.trend(own(Family::LoopLag)),
         };
-        let network = NetworkSlots {
-            lookup: table.trend(own(Family::DnsLookup)),
-            lookups: table.counter_block(
-                &own(Family::DnsLookups),
-                "result",
-                LookedUp::ALL.iter().map(|outcome| outcome.label()),
-                |_| true,
-            ),
-            fallbacks: table.counter(own(Family::ConnectFallbacks)),
-        };
+        let network = network_slots(&mut table);
         Self { table: Arc::new(table), scenarios, generator, network }
+    }
+}
+
+/// Makes the slots of name look-ups and of addresses that did not answer.
+#[must_use]
+pub fn network_slots(table: &mut SeriesTable) -> NetworkSlots {
+    let own = |family| Series { family, labels: Tags::new(), hidden: Tags::new(), always: true };
+    NetworkSlots {
+        lookup: table.trend(own(Family::DnsLookup)),
+        lookups: table.counter_block(
+            &own(Family::DnsLookups),
+            "result",
+            LookedUp::ALL.iter().map(|outcome| outcome.label()),
+            |_| true,
+        ),
+        fallbacks: table.counter(own(Family::ConnectFallbacks)),
     }
 }
 
@@ -357,7 +403,13 @@ fn site_slots(table: &mut SeriesTable, scenario: &Tags, site: &WebSocket) -> Sit
         lost: table.counter(opened(Family::WsMsgsLost)),
         in_flight: table.gauge(opened(Family::WsMsgsInFlight)),
         late: table.counter(opened(Family::WsMsgsLate)),
+        duplicate: table.counter(opened(Family::WsMsgsDuplicate)),
+        unknown_id: table.counter(opened(Family::WsMsgsUnknownId)),
         unsolicited: table.counter(opened(Family::WsMsgsUnsolicited)),
+        pings: table.counter_block(&opened(Family::WsPings), "result", PING_RESULTS, |_| true),
+        ping_rtt: table.trend(opened(Family::WsPing)),
+        reconnects: table.counter_block(&series(Family::WsReconnects), "result", ["opened", "failed"], |_| true),
+        reconnecting: table.trend(opened(Family::WsReconnecting)),
         check_passed: table.counter_block(&check, "result", ["pass", "fail"], |_| true),
     }
 }
@@ -365,12 +417,23 @@ fn site_slots(table: &mut SeriesTable, scenario: &Tags, site: &WebSocket) -> Sit
 /// Slots of a scenario that captures one value, with a recorder of them.
 #[cfg(test)]
 pub(crate) fn test_slots() -> (crate::metrics::recorder::Recorder, ScenarioSlots) {
+    test_scenario("{ duration: 1s, flow: [{ http: { url: \"http://h/\", capture: { all: { regex: a } } } }] }")
+}
+
+/// Slots of a connection, with a recorder of them.
+#[cfg(test)]
+pub(crate) fn test_site() -> (crate::metrics::recorder::Recorder, SiteSlots) {
+    let (recorder, slots) = test_scenario("{ duration: 1s, flow: [{ websocket: { url: \"ws://h/\" } }] }");
+    (recorder, slots.sites[0].clone())
+}
+
+#[cfg(test)]
+fn test_scenario(profile: &str) -> (crate::metrics::recorder::Recorder, ScenarioSlots) {
     use crate::{
         clock::Instant,
         config::{self, environment::Environment, overrides::Overrides, source::Source},
     };
-    let text = "{ duration: 1s, flow: [{ http: { url: \"http://h/\", capture: { all: { regex: a } } } }] }";
-    let source = Source::from_bytes("p.yaml", text.as_bytes().to_vec()).unwrap();
+    let source = Source::from_bytes("p.yaml", profile.as_bytes().to_vec()).unwrap();
     let profile = config::load(&source, &Environment::default(), &Overrides::default()).unwrap();
     let instruments = Instruments::new(&Plan::new(&profile), Tags::new(), &[]);
     let recorder = crate::metrics::recorder::Recorder::new(&instruments.table, Instant::now(), None);

@@ -1,14 +1,16 @@
 //! One iteration: walks the program of a scenario.
 
-use std::time::Duration;
+mod recovery;
+
+use std::{pin::pin, time::Duration};
 
 use rand::RngExt;
 
 use crate::{
     clock::Instant,
     config::{
-        profile::{Expect, Reply, Sleep},
-        template::{Template, Values},
+        profile::{Expect, Reply, Sleep, socket::Message},
+        template::Values,
     },
     engine::{
         action,
@@ -17,11 +19,15 @@ use crate::{
         instruments::IterationFailure,
         mailbox::Hearing,
         request::{Ended, Requests},
-        session::{Goal, Session, Wait},
+        session::{Goal, Session, Unqueued, Wait},
+        sockets::{Socket, Sockets},
         vu::Vu,
     },
     plan::{pace::Slots, program::Op},
-    protocol::failure::{ConnectError, ConnectFailure},
+    protocol::{
+        failure::{ConnectError, ConnectFailure},
+        frame::Opcode,
+    },
 };
 
 /// How an iteration ended.
@@ -42,6 +48,8 @@ pub enum Outcome {
 enum Stop {
     Failed(IterationFailure),
     Interrupted,
+    /// A connection ended early. It may be replaced; if not, this is a failure.
+    Lost,
 }
 
 /// Runs one iteration of `vu`. If it was intended for a `slot`, its first step counts from there, and not from where the
@@ -55,18 +63,17 @@ pub async fn run(
 ) -> Outcome {
     requests.begin_iteration(worker.keep_cookies);
     vu.begin_iteration(values);
-    let mut walk = Walk { worker, vu, requests, session: None, values, rounds: Vec::new(), slot };
+    let mut walk = Walk { worker, vu, requests, sockets: Sockets::default(), values, rounds: Vec::new(), slot };
     let stopped = walk.steps().await;
-    let session = walk.session.take();
-    match (stopped, session) {
-        (Ok(()), _) if walk.requests.unanswered() > 0 => Outcome::Unanswered,
-        (Ok(()), _) => Outcome::Completed,
-        (Err(stop), session) => {
-            if let Some(session) = session {
-                session.cut().await;
-            }
+    let sockets = std::mem::take(&mut walk.sockets);
+    match stopped {
+        Ok(()) if walk.requests.unanswered() > 0 => Outcome::Unanswered,
+        Ok(()) => Outcome::Completed,
+        Err(stop) => {
+            sockets.cut().await;
             match stop {
                 Stop::Failed(failure) => Outcome::Failed(failure),
+                Stop::Lost => Outcome::Failed(IterationFailure::ConnectionLost),
                 Stop::Interrupted => Outcome::Interrupted,
             }
         }
@@ -77,7 +84,7 @@ struct Walk<'w> {
     worker: &'w WorkerContext,
     vu: &'w Vu,
     requests: &'w mut Requests,
-    session: Option<Box<Session>>,
+    sockets: Sockets,
     values: &'w mut Values,
     /// The loops around the current step, the innermost last.
     rounds: Vec<Round>,
@@ -99,27 +106,30 @@ impl Walk<'_> {
         let mut next = 0;
         while let Some(op) = program.ops.get(next) {
             next += 1;
-            match op {
+            let done = match op {
                 Op::Repeat => {
                     self.rounds.push(Round { finished: 0, pace: None });
                     self.values.index = 0;
+                    Ok(())
                 }
                 Op::Pace(pace) => {
                     let slots = Slots::new(pace, self.vu.number(), self.worker.seed);
                     self.rounds.push(Round { finished: 0, pace: Some((Instant::now(), slots)) });
+                    Ok(())
                 }
-                Op::Slot { after } => {
-                    if !self.slot().await? {
+                Op::Slot { after } => self.slot().await.map(|more| {
+                    if !more {
                         self.rounds.pop();
                         self.values.index = self.index();
                         next = *after;
                     }
-                }
+                }),
                 Op::Jump { to } => {
                     if let Some(round) = self.rounds.last_mut() {
                         round.finished += 1;
                     }
                     next = *to;
+                    Ok(())
                 }
                 Op::Next { body, times } => {
                     let more = self.rounds.last_mut().is_some_and(|round| {
@@ -132,26 +142,38 @@ impl Walk<'_> {
                         self.rounds.pop();
                     }
                     self.values.index = self.index();
+                    Ok(())
                 }
                 Op::Do { action, first_check } => {
                     let slots = &self.vu.scenario.slots;
-                    if let Err(error) = action::run(self.worker, slots, self.values, action, *first_check) {
+                    action::run(self.worker, slots, self.values, action, *first_check).map_err(|error| {
                         self.worker.failures.log_value(&error);
-                        return Err(Stop::Failed(IterationFailure::MissingValue));
-                    }
+                        Stop::Failed(IterationFailure::MissingValue)
+                    })
                 }
-                Op::Sleep(sleep) => self.sleep(*sleep).await?,
-                Op::Http { request } => self.request(*request).await?,
-                Op::Open { site } => self.open(*site).await?,
-                Op::Send { message, reply } => self.send(message, *reply).await?,
-                Op::Expect(expect) => self.expect(expect).await?,
-                Op::Hold { duration } => self.hold(*duration).await?,
-                Op::Close { code, reason, loops, after } => {
+                Op::Sleep(sleep) => self.sleep(*sleep).await,
+                Op::Http { request } => self.request(*request).await,
+                Op::Open { site } => self.open(*site, next).await,
+                Op::On { depth } => {
+                    self.sockets.turn_to(*depth);
+                    Ok(())
+                }
+                Op::Send { message, reply } => self.send(message, *reply).await,
+                Op::Ping => self.ping().await,
+                Op::Expect(expect) => self.expect(expect).await,
+                Op::Hold { duration } => self.hold(*duration).await,
+                Op::Close { depth, code, reason, loops, after } => {
                     self.rounds.truncate(self.rounds.len().saturating_sub(*loops));
                     self.values.index = self.index();
-                    self.close(*code, reason).await?;
                     next = *after;
+                    self.close(*depth, *code, reason).await
                 }
+            };
+            match done {
+                Ok(()) => {}
+                // Boxed: rare, and no room in every iteration's task.
+                Err(Stop::Lost) => next = Box::pin(self.recover()).await?,
+                Err(stop) => return Err(stop),
             }
         }
         Ok(())
@@ -168,16 +190,23 @@ impl Walk<'_> {
         };
         let Some(offset) = slots.next() else { return Ok(false) };
         let slot = *begun + offset;
-        let Some(session) = self.session.as_mut() else { return Ok(false) };
-        let wait = session.wait_for_slot(&self.vu.control, slot).await;
+        let wait = self.sockets.wait_for_slot(&self.vu.control, slot).await;
         self.values.index = self.index();
-        if wait == Wait::TimedOut { Ok(true) } else { self.after(wait).await.map(|()| false) }
+        if wait == Wait::TimedOut { Ok(true) } else { after(wait).map(|()| false) }
     }
 
-    async fn open(&mut self, site: usize) -> Result<(), Stop> {
+    async fn open(&mut self, site: usize, body: usize) -> Result<(), Stop> {
+        let session = self.dial(site).await?;
+        let rounds = self.rounds.len();
+        self.sockets.push(Socket { session, site, body, rounds, opened_at: Instant::now(), attempts: 0 });
+        Ok(())
+    }
+
+    /// Opens a connection; those that are open are served meanwhile.
+    async fn dial(&mut self, site: usize) -> Result<Box<Session>, Stop> {
         let scenario = &self.vu.scenario;
         let (Some(target), Some(context)) = (scenario.program.sites.get(site), scenario.sites.get(site)) else {
-            return Ok(());
+            return Err(Stop::Failed(IterationFailure::Connect));
         };
         let slots = &context.slots;
         let recorder = &self.worker.recorder;
@@ -187,13 +216,16 @@ impl Walk<'_> {
         self.values.now_ms = (self.worker.wall.unix_nanos(dialled) / 1_000_000) as u64;
         // Boxed: its several KiB of handshake state go when the connection is open.
         let opening = Box::pin(self.worker.connector.open(target, self.values, probe));
-        let opened = tokio::select! {
-            biased;
-            () = self.vu.control.reached(Phase::Cut) => {
-                Err(ConnectError::new(ConnectFailure::Interrupted, "the iteration was cut"))
+        let opening = pin!(async {
+            tokio::select! {
+                biased;
+                () = self.vu.control.reached(Phase::Cut) => {
+                    Err(ConnectError::new(ConnectFailure::Interrupted, "the iteration was cut"))
+                }
+                opened = opening => opened,
             }
-            opened = opening => opened,
-        };
+        });
+        let opened = self.sockets.serve(&self.vu.control, opening).await;
         recorder.gauge_add(slots.connecting_now, -1);
         match opened {
             Ok(connection) => {
@@ -201,8 +233,7 @@ impl Walk<'_> {
                 recorder.add(slots.session(Some(101)), 1);
                 recorder.record(slots.connecting, opened_at.nanos_since(dialled), opened_at);
                 recorder.add(slots.check(true), 1);
-                self.session = Some(Box::new(Session::new(connection, context.clone(), dialled)));
-                Ok(())
+                Ok(Box::new(Session::new(connection, context.clone(), dialled)))
             }
             Err(error) => {
                 recorder.add(slots.session(error.status), 1);
@@ -227,44 +258,66 @@ impl Walk<'_> {
         let now = Instant::now();
         let intended = self.slot.take().unwrap_or(now);
         self.values.now_ms = self.worker.now_ms(intended);
-        match self.requests.run(self.worker, self.vu, profile, context, self.values, (intended, now)).await {
+        let running = pin!(self.requests.run(self.worker, self.vu, profile, context, self.values, (intended, now)));
+        match self.sockets.serve(&self.vu.control, running).await {
+            Ended::Counted if self.sockets.lost().is_some() => Err(Stop::Lost),
             Ended::Counted => Ok(()),
             Ended::Cut => Err(Stop::Interrupted),
         }
     }
 
-    async fn send(&mut self, message: &Template, reply: Option<Reply>) -> Result<(), Stop> {
-        let Some(session) = self.session.as_mut() else { return Ok(()) };
+    async fn send(&mut self, message: &Message, reply: Option<Reply>) -> Result<(), Stop> {
+        let Some(session) = self.sockets.current() else { return Ok(()) };
         let seq = self.vu.next_seq();
-        let queued = match message.constant() {
-            Some(constant) => session.queue(constant, reply),
-            None => {
-                self.values.seq = seq;
-                self.values.now_ms = self.worker.now_ms(session.intended());
-                let mut text = self.worker.text.borrow_mut();
-                text.clear();
-                if let Err(error) = message.render(self.values, &mut *text) {
-                    self.worker.failures.log_value(&error);
-                    return Err(Stop::Failed(IterationFailure::MissingValue));
+        let queued = match message {
+            Message::Text(template) => match template.constant() {
+                Some(constant) => session.queue(Opcode::Text, constant.as_bytes(), reply),
+                None => {
+                    self.values.seq = seq;
+                    self.values.now_ms = self.worker.now_ms(session.intended());
+                    let mut text = self.worker.text.borrow_mut();
+                    text.clear();
+                    if let Err(error) = template.render(self.values, &mut *text) {
+                        self.worker.failures.log_value(&error);
+                        return Err(Stop::Failed(IterationFailure::MissingValue));
+                    }
+                    session.queue(Opcode::Text, text.as_bytes(), reply)
                 }
-                session.queue(&text, reply)
-            }
+            },
+            Message::Bytes { is_text: true, bytes } => session.queue(Opcode::Text, bytes, reply),
+            Message::Bytes { is_text: false, bytes } => session.queue(Opcode::Binary, bytes, reply),
         };
+        self.queued(queued).await
+    }
+
+    async fn ping(&mut self) -> Result<(), Stop> {
+        let Some(session) = self.sockets.current() else { return Ok(()) };
+        let queued = session.ping();
+        self.queued(queued).await
+    }
+
+    /// Waits if so much is queued that more has to wait.
+    async fn queued(&mut self, queued: Result<bool, Unqueued>) -> Result<(), Stop> {
         match queued {
             Ok(true) => Ok(()),
-            Ok(false) => {
-                let wait = session.wait(&self.vu.control, Goal { writable: true, ..Goal::default() }).await;
-                self.after(wait).await
+            Ok(false) => self.wait(Goal { writable: true, ..Goal::default() }).await,
+            Err(Unqueued::Lost) => Err(Stop::Lost),
+            Err(Unqueued::NoId) => {
+                self.worker.failures.log_missing_id();
+                Err(Stop::Failed(IterationFailure::MissingId))
             }
-            Err(wait) => self.after(wait).await,
         }
     }
 
+    async fn wait(&mut self, goal: Goal) -> Result<(), Stop> {
+        after(self.sockets.wait(&self.vu.control, goal).await)
+    }
+
     async fn expect(&mut self, expect: &Expect) -> Result<(), Stop> {
-        let Some(session) = self.session.as_mut() else { return Ok(()) };
-        let until = Some(Instant::now() + expect.timeout);
+        let until = Instant::now() + expect.timeout;
         let wait = if expect.only_counts() {
-            session.wait(&self.vu.control, Goal { messages: Some(expect.count), until, ..Goal::default() }).await
+            let goal = Goal { messages: Some(expect.count), until: Some(until), ..Goal::default() };
+            self.sockets.wait(&self.vu.control, goal).await
         } else {
             if let Err(error) = expect.matchers.is_complete(self.values) {
                 self.worker.failures.log_value(&error);
@@ -272,19 +325,17 @@ impl Walk<'_> {
             }
             let (worker, slots) = (self.worker, &self.vu.scenario.slots);
             let mut hearing = Hearing::new(expect, self.values, &worker.text, &worker.recorder, slots);
-            session.hear(&self.vu.control, &mut hearing, until).await
+            self.sockets.hear(&self.vu.control, &mut hearing, until).await
         };
         match wait {
             Wait::TimedOut => Err(Stop::Failed(IterationFailure::ExpectTimeout)),
-            other => self.after(other).await,
+            other => after(other),
         }
     }
 
     async fn hold(&mut self, duration: Option<Duration>) -> Result<(), Stop> {
         let until = duration.map(|duration| Instant::now() + duration);
-        let Some(session) = self.session.as_mut() else { return Ok(()) };
-        let wait = session.wait(&self.vu.control, Goal { stopped: true, until, ..Goal::default() }).await;
-        self.after(wait).await
+        self.wait(Goal { stopped: true, until, ..Goal::default() }).await
     }
 
     async fn sleep(&mut self, sleep: Sleep) -> Result<(), Stop> {
@@ -294,32 +345,27 @@ impl Walk<'_> {
             self.worker.random.borrow_mut().random_range(sleep.min..=sleep.max)
         };
         let until = self.slot.take().unwrap_or_else(Instant::now) + pause;
-        match self.session.as_mut() {
-            Some(session) => {
-                let wait = session.wait(&self.vu.control, Goal { until: Some(until), ..Goal::default() }).await;
-                self.after(wait).await
-            }
+        match self.sockets.current() {
+            Some(_) => self.wait(Goal { until: Some(until), ..Goal::default() }).await,
             None if self.vu.control.pause_until(until, Phase::Cut).await => Ok(()),
             None => Err(Stop::Interrupted),
         }
     }
 
-    async fn close(&mut self, code: u16, reason: &str) -> Result<(), Stop> {
-        let Some(session) = self.session.take() else { return Ok(()) };
-        let wait = session.close(&self.vu.control, code, reason).await;
-        self.after(wait).await
-    }
-
-    /// Turns the end of a wait into what the iteration does next.
-    async fn after(&mut self, wait: Wait) -> Result<(), Stop> {
-        match wait {
-            Wait::Reached | Wait::TimedOut => Ok(()),
-            Wait::Cut => Err(Stop::Interrupted),
-            Wait::Lost => {
-                // Counted already; nothing is left to say goodbye to.
-                self.session = None;
-                Err(Stop::Failed(IterationFailure::ConnectionLost))
-            }
+    async fn close(&mut self, depth: usize, code: u16, reason: &str) -> Result<(), Stop> {
+        match self.sockets.close(&self.vu.control, depth, code, reason).await {
+            // No step is left that a new connection would be for.
+            Wait::Lost => Err(Stop::Failed(IterationFailure::ConnectionLost)),
+            wait => after(wait),
         }
+    }
+}
+
+/// Turns the end of a wait into what the iteration does next.
+fn after(wait: Wait) -> Result<(), Stop> {
+    match wait {
+        Wait::Reached | Wait::TimedOut => Ok(()),
+        Wait::Cut => Err(Stop::Interrupted),
+        Wait::Lost => Err(Stop::Lost),
     }
 }

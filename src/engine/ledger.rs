@@ -1,14 +1,17 @@
 //! The books of one connection: what was queued, sent, answered, given up and lost. Exact at any
 //! snapshot: `expected = matched + timed out + lost + in flight`.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use crate::{
     clock::Instant,
-    config::profile::{CloseMode, Timeouts},
+    config::profile::{CloseMode, Timeouts, socket::KeepAlive},
     engine::{
+        ids::{IdReaders, Ids},
         instruments::{ClosedBy, GeneratorSlots, SiteSlots},
+        matching::{Awaited, Matching},
         pacer::Pacer,
+        reconnects::Reconnects,
         replies::{Arrival, Replies},
     },
     metrics::recorder::Recorder,
@@ -33,6 +36,14 @@ pub struct SiteContext {
     pub timeouts: Timeouts,
     /// Whether one of its steps looks into messages.
     pub looks_into_messages: bool,
+    /// Reads the ids by which replies find their messages, if they do.
+    pub ids: Option<IdReaders>,
+    /// Pings while nothing comes.
+    pub keep_alive: Option<KeepAlive>,
+    /// How long nothing may come.
+    pub idle_timeout: Option<Duration>,
+    /// What follows an early end.
+    pub reconnect: Option<Reconnects>,
     /// How connections end.
     pub close_mode: CloseMode,
 }
@@ -57,7 +68,7 @@ struct Run {
 pub struct Ledger {
     site: Rc<SiteContext>,
     dialled: Instant,
-    replies: Replies,
+    replies: Matching,
     /// Queued and not accepted yet.
     frames: Vec<Frame>,
     /// Bytes of frames that have been counted as sent.
@@ -74,10 +85,14 @@ impl Ledger {
     #[must_use]
     pub fn open(site: Rc<SiteContext>, dialled: Instant) -> Self {
         site.recorder.gauge_add(site.slots.open, 1);
+        let replies = match site.ids {
+            None => Matching::InOrder(Replies::default()),
+            Some(_) => Matching::ById(Box::<Ids>::default()),
+        };
         Self {
             site,
             dialled,
-            replies: Replies::default(),
+            replies,
             frames: Vec::new(),
             credited: 0,
             unclaimed: 0,
@@ -87,9 +102,10 @@ impl Ledger {
     }
 
     /// A message of `length` bytes on the wire is queued.
-    pub fn queue(&mut self, intended: Instant, length: u64, awaits_reply: bool) {
+    pub fn queue(&mut self, intended: Instant, length: u64, reply: Awaited) {
+        let awaits_reply = reply != Awaited::No;
         if awaits_reply {
-            self.replies.expect(intended);
+            self.replies.expect(reply, intended);
         }
         self.frames.push(Frame { intended, length: length as u32, awaits_reply });
     }
@@ -126,10 +142,11 @@ impl Ledger {
     }
 
     /// A message arrived at `arrived`.
-    pub fn arrive(&mut self, arrived: Instant) {
+    pub fn arrive(&mut self, message: &[u8], arrived: Instant) {
         self.unclaimed += 1;
-        self.site.recorder.add(self.site.slots.received, 1);
-        match self.replies.arrive() {
+        let Self { site, replies, .. } = self;
+        site.recorder.add(site.slots.received, 1);
+        match replies.arrive(|| site.ids.as_ref()?.of_received(message)) {
             Arrival::Matched { intended, sent } => {
                 let times = Some((intended, sent, arrived));
                 if self.run.times != times {
@@ -139,6 +156,8 @@ impl Ledger {
                 self.run.count += 1;
             }
             Arrival::Late => self.site.recorder.add(self.site.slots.late, 1),
+            Arrival::Duplicate => self.site.recorder.add(self.site.slots.duplicate, 1),
+            Arrival::UnknownId => self.site.recorder.add(self.site.slots.unknown_id, 1),
             Arrival::Unsolicited => self.site.recorder.add(self.site.slots.unsolicited, 1),
         }
     }
@@ -176,6 +195,18 @@ impl Ledger {
     #[must_use]
     pub fn awaited(&self) -> u64 {
         self.replies.awaited()
+    }
+
+    /// Whether one more reply can be awaited.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.replies.has_room()
+    }
+
+    /// Whether the connection is over.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// When the next reply is given up.
@@ -218,7 +249,13 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::{
-        config::{self, environment::Environment, overrides::Overrides, profile::Precision, source::Source},
+        config::{
+            self,
+            environment::Environment,
+            overrides::Overrides,
+            profile::{Precision, Step},
+            source::Source,
+        },
         engine::instruments::Instruments,
         plan::Plan,
     };
@@ -229,14 +266,17 @@ mod tests {
 vus: 1
 duration: 1s
 flow:
-  - websocket: { url: \"ws://localhost/\", timeouts: { reply: 50ms } }
+  - websocket:
+      url: ws://localhost/
+      timeouts: { reply: 50ms }
+      steps: [send: { json: { id: \"{{ seq }}\" }, reply: REPLY }]
 ";
 
     #[derive(Debug, Clone)]
     enum Event {
-        Queue { awaits_reply: bool },
+        Queue { id: Option<u8> },
         Accept { bytes: u64 },
-        Arrive,
+        Arrive { id: Option<u8> },
         Wait { millis: u64 },
         Expire,
         Close,
@@ -244,16 +284,16 @@ flow:
 
     fn event() -> impl Strategy<Value = Event> {
         prop_oneof![
-            4 => any::<bool>().prop_map(|awaits_reply| Event::Queue { awaits_reply }),
+            4 => prop::option::of(0u8..6).prop_map(|id| Event::Queue { id }),
             4 => (0u64..80).prop_map(|bytes| Event::Accept { bytes }),
-            6 => Just(Event::Arrive),
+            6 => prop::option::weighted(0.9, 0u8..8).prop_map(|id| Event::Arrive { id }),
             2 => (1u64..40).prop_map(|millis| Event::Wait { millis }),
             1 => Just(Event::Expire),
             1 => Just(Event::Close),
         ]
     }
 
-    fn site(instruments: &Instruments) -> Rc<SiteContext> {
+    fn site(instruments: &Instruments, ids: Option<IdReaders>) -> Rc<SiteContext> {
         let recorder = Rc::new(Recorder::new(&instruments.table, Instant::now(), None));
         Rc::new(SiteContext {
             recorder,
@@ -262,27 +302,42 @@ flow:
             pacer: Rc::new(Pacer::new(Precision::Timer).unwrap()),
             timeouts: Timeouts { reply: Duration::from_millis(50), ..Timeouts::default() },
             looks_into_messages: false,
+            ids,
+            keep_alive: None,
+            idle_timeout: None,
+            reconnect: None,
             close_mode: CloseMode::default(),
         })
     }
 
     proptest! {
         #[test]
-        fn the_books_add_up_after_every_event(events in prop::collection::vec(event(), 1..120)) {
+        fn the_books_add_up_after_every_event(events in prop::collection::vec(event(), 1..120), by_id in any::<bool>()) {
             const LENGTH: u64 = 20;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let _context = runtime.enter();
-            let source = Source::from_bytes("test.yaml", PROFILE.into()).unwrap();
+            let source = Source::from_bytes(
+                "test.yaml",
+                PROFILE.replace("REPLY", if by_id { "{ id: /id }" } else { "fifo" }).into_bytes(),
+            )
+            .unwrap();
             let profile = config::load(&source, &Environment::default(), &Overrides::default()).unwrap();
             let instruments = Instruments::new(&Plan::new(&profile), Default::default(), &[]);
-            let site = site(&instruments);
+            let Step::WebSocket(socket) = &profile.scenarios[0].flow[0] else { panic!() };
+            let site = site(&instruments, socket.reply_ids.as_ref().map(IdReaders::new));
+            let message = |id: Option<u8>| id.map_or_else(|| "{}".to_owned(), |id| format!("{{\"id\":{id}}}"));
             let mut now = Instant::now();
             let mut ledger = Ledger::open(site.clone(), now);
             let (mut queued, mut accepted, mut closed) = (0, 0, false);
             for event in events {
                 match event {
-                    Event::Queue { awaits_reply } if !closed => {
-                        ledger.queue(now, LENGTH, awaits_reply);
+                    Event::Queue { id } if !closed => {
+                        let awaited = match (&site.ids, id) {
+                            (_, None) => Awaited::No,
+                            (None, Some(_)) => Awaited::InOrder,
+                            (Some(ids), Some(_)) => Awaited::ById(ids.of_sent(0, message(id).as_bytes()).unwrap()),
+                        };
+                        ledger.queue(now, LENGTH, awaited);
                         queued += LENGTH;
                     }
                     Event::Accept { bytes } if !closed => {
@@ -290,7 +345,9 @@ flow:
                         ledger.credit(accepted, now);
                     }
                     // Nobody answers what has not been sent.
-                    Event::Arrive if !closed && accepted == queued => ledger.arrive(now),
+                    Event::Arrive { id } if !closed && accepted == queued => {
+                        ledger.arrive(message(id).as_bytes(), now);
+                    }
                     Event::Wait { millis } => now = now + Duration::from_millis(millis),
                     Event::Expire if !closed && accepted == queued => drop(ledger.expire(now)),
                     Event::Close => {
@@ -312,7 +369,11 @@ flow:
                 prop_assert_eq!(snapshot.counter(slots.sent), accepted / LENGTH);
                 prop_assert_eq!(
                     snapshot.counter(slots.received),
-                    matched + snapshot.counter(slots.late) + snapshot.counter(slots.unsolicited)
+                    matched
+                        + [slots.late, slots.duplicate, slots.unknown_id, slots.unsolicited]
+                            .map(|slot| snapshot.counter(slot))
+                            .iter()
+                            .sum::<u64>()
                 );
                 prop_assert_eq!(snapshot.gauge(slots.open), i64::from(!closed));
                 prop_assert_eq!(snapshot.trend(slots.service).unwrap().count(), matched);

@@ -2,7 +2,7 @@
 //! each target. A run that cannot be is refused before it sends anything.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     net::{IpAddr, SocketAddr, UdpSocket},
 };
@@ -105,14 +105,14 @@ impl Needs {
         let sockets = plan.peak_sockets() + if echo { plan.peak_websockets() } else { 0 };
         let mut ports = BTreeMap::new();
         for scenario in &plan.scenarios {
-            // A VU has one WebSocket at a time, but all VUs may be at the same site.
+            // All VUs may be at the same site, and each keeps its requests' connections beside its WebSockets.
             let program = &scenario.program;
-            let targets = program.sites.iter().map(|site| &site.url);
-            let targets = targets.chain(program.requests.iter().map(|request| &request.url));
-            let destinations: BTreeMap<_, _> = targets.map(|target| destination(target, network)).collect();
-            for (name, pairs) in destinations {
+            let (_, sites) = program.most_sockets(|url| destination(url, network));
+            let requests: BTreeSet<_> =
+                program.requests.iter().map(|request| destination(&request.url, network)).collect();
+            for ((name, pairs), each) in sites.into_iter().chain(requests.into_iter().map(|place| (place, 1))) {
                 let ports = ports.entry(name).or_insert(Ports { needed: 0, pairs });
-                ports.needed += u64::from(scenario.max_vus());
+                ports.needed += each * u64::from(scenario.max_vus());
             }
         }
         Self { files: sockets + RESERVED_FILES, ports, sources: network.sources.all().collect() }
@@ -224,8 +224,9 @@ mod tests {
             ("network: { sourceAddresses: [127.0.0.2-127.0.0.5, \"::1\"] }", 4, 1),
             ("hosts: { a.test: [10.0.0.1, 10.0.0.2] }\nnetwork: { sourceAddresses: [127.0.0.2, 127.0.0.3] }", 4, 0),
         ] {
-            let ports = |pairs| Ports { needed: 7, pairs };
-            let expected = [("[::1]:81".to_owned(), ports(second)), ("a.test:80".to_owned(), ports(first))];
+            // A VU has its WebSocket and a kept HTTP connection to the first at the same time.
+            let ports = |needed, pairs| Ports { needed, pairs };
+            let expected = [("[::1]:81".to_owned(), ports(7, second)), ("a.test:80".to_owned(), ports(14, first))];
             assert_eq!(needs(network), BTreeMap::from(expected), "{network}");
         }
     }

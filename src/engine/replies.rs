@@ -31,7 +31,11 @@ pub enum Arrival {
     },
     /// The reply to a message that had timed out.
     Late,
-    /// No reply is awaited.
+    /// A further reply to a message that has had one; for replies with ids.
+    Duplicate,
+    /// A reply with an id that no message had, or one too long ago; for replies with ids.
+    UnknownId,
+    /// No reply is awaited, or it has no id.
     Unsolicited,
 }
 

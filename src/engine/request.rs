@@ -93,7 +93,7 @@ impl Requests {
         let mut intended = Some(intended);
         if self.unanswered > 0 {
             intended = None;
-            let pause = backoff::pause(self.unanswered, &mut *worker.random.borrow_mut());
+            let pause = backoff::pause(&backoff::AFTER_ITERATIONS, self.unanswered, &mut *worker.random.borrow_mut());
             if !vu.control.pause_until(now + pause, Phase::Cut).await {
                 return Ended::Cut;
             }

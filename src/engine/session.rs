@@ -1,22 +1,26 @@
 //! One open connection. Whatever a VU waits for, the session meanwhile writes what is queued and
 //! reads what comes, so that a sleeping flow never lets messages pile up; its ledger counts both.
 
+mod ending;
+
 use std::{
     future::poll_fn,
     rc::Rc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use crate::{
     clock::Instant,
-    config::profile::{CloseMode, Reply},
+    config::profile::Reply,
     engine::{
         control::{Control, Phase},
         instruments::ClosedBy,
         lazy_timer::LazyTimer,
         ledger::{Ledger, SiteContext},
+        liveness::{Due, Liveness},
         mailbox::{Hearing, Mailbox},
+        matching::Awaited,
+        pings::Pings,
     },
     protocol::{
         failure::Disconnect,
@@ -61,6 +65,15 @@ pub enum Wait {
     Lost,
 }
 
+/// Why a message is not queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unqueued {
+    /// The connection is over; it has been counted.
+    Lost,
+    /// Its reply is to have its id, and it has none.
+    NoId,
+}
+
 /// How a connection is ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
@@ -80,6 +93,10 @@ pub struct Session {
     ledger: Ledger,
     /// Of a site whose steps look into messages.
     mailbox: Option<Box<Mailbox>>,
+    /// Once one was sent.
+    pings: Option<Box<Pings>>,
+    /// Of a site that watches.
+    liveness: Option<Box<Liveness>>,
     intended: Instant,
     /// The slot that the pacer has been asked for.
     paced: Option<Instant>,
@@ -95,12 +112,15 @@ impl Session {
     /// Takes over a connection that has just opened.
     #[must_use]
     pub fn new(connection: Connection, site: Rc<SiteContext>, dialled: Instant) -> Self {
+        let now = Instant::now();
         Self {
             connection,
             ledger: Ledger::open(site.clone(), dialled),
             mailbox: site.looks_into_messages.then(Box::default),
+            pings: None,
+            liveness: Liveness::new(site.keep_alive, site.idle_timeout, now).map(Box::new),
             site,
-            intended: Instant::now(),
+            intended: now,
             paced: None,
             unflushed: false,
             write_deadline: None,
@@ -116,27 +136,62 @@ impl Session {
         self.intended
     }
 
-    /// Waits for a slot of a pace. Whenever that ends, what is queued next was intended for the
-    /// slot: lateness is the generator's, and counted.
-    pub async fn wait_for_slot(&mut self, control: &Control, slot: Instant) -> Wait {
-        let wait = self.wait(control, Goal { slot: Some(slot), ..Goal::default() }).await;
-        self.intended = slot;
-        wait
+    /// The flow goes on with this connection, and has waited until `intended`.
+    pub fn resume(&mut self, intended: Instant) {
+        self.intended = intended;
+    }
+
+    /// Whether the connection is over; it has been counted.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.ledger.is_closed()
     }
 
     /// Queues a message. Returns whether more may be queued at once; otherwise wait for `writable`.
     ///
     /// # Errors
-    /// [`Wait::Lost`]: the connection is over.
-    pub fn queue(&mut self, message: &str, reply: Option<Reply>) -> Result<bool, Wait> {
+    /// The message is not queued.
+    pub fn queue(&mut self, opcode: Opcode, payload: &[u8], reply: Option<Reply>) -> Result<bool, Unqueued> {
         if self.ending != Ending::Open {
             self.end(None);
-            return Err(Wait::Lost);
+            return Err(Unqueued::Lost);
         }
-        let length = self.connection.queue(Opcode::Text, message.as_bytes());
-        self.ledger.queue(self.intended, length, reply.is_some());
+        let awaited = match reply {
+            None => Awaited::No,
+            Some(Reply::Fifo) => Awaited::InOrder,
+            Some(Reply::Id { sent }) => {
+                let id = self.site.ids.as_ref().and_then(|ids| ids.of_sent(sent, payload));
+                Awaited::ById(id.ok_or(Unqueued::NoId)?)
+            }
+        };
+        let length = self.connection.queue(opcode, payload);
+        self.ledger.queue(self.intended, length, awaited);
         self.unflushed = true;
-        Ok(self.connection.unsent() < HIGH_WATER)
+        Ok(self.has_room())
+    }
+
+    /// Queues a ping; its pong is measured from the instant that messages count from. Returns as [`Self::queue`] does.
+    ///
+    /// # Errors
+    /// [`Unqueued::Lost`].
+    pub fn ping(&mut self) -> Result<bool, Unqueued> {
+        if self.ending != Ending::Open {
+            self.end(None);
+            return Err(Unqueued::Lost);
+        }
+        self.queue_ping(self.intended, true);
+        Ok(self.has_room())
+    }
+
+    fn queue_ping(&mut self, intended: Instant, by_step: bool) {
+        let SiteContext { recorder, slots, .. } = &*self.site;
+        let number = self.pings.get_or_insert_default().ping(intended, by_step, recorder, slots);
+        self.connection.queue_ping(itoa::Buffer::new().format(number).as_bytes());
+        self.unflushed = true;
+    }
+
+    fn has_room(&self) -> bool {
+        self.connection.backlog() < HIGH_WATER && self.ledger.has_room()
     }
 
     /// Waits for `goal`.
@@ -146,19 +201,25 @@ impl Session {
         wait
     }
 
-    /// Waits until `hearing` has heard enough, those messages first that came before.
-    pub async fn hear(&mut self, control: &Control, hearing: &mut Hearing<'_>, until: Option<Instant>) -> Wait {
+    /// Lets `hearing` have the messages that came before; more of them may come in [`Self::poll_wait`].
+    pub fn begin_hearing(&mut self, hearing: &mut Hearing<'_>) {
         if let Some(mailbox) = &mut self.mailbox {
             mailbox.deliver(hearing);
         }
-        let goal = Goal { until, ..Goal::default() };
-        let wait = poll_fn(|cx| self.poll_wait(cx, control, goal, Some(hearing))).await;
-        self.ledger.claim_all_but(self.mailbox.as_ref().map_or(0, |mailbox| mailbox.len()));
-        self.intended = Instant::now();
-        wait
     }
 
-    fn poll_wait(
+    /// What was heard counts for no other step.
+    pub fn end_hearing(&mut self) {
+        self.ledger.claim_all_but(self.mailbox.as_ref().map_or(0, |mailbox| mailbox.len()));
+    }
+
+    /// Reads and writes as long as the flow has to do with something else.
+    pub fn poll_serve(&mut self, cx: &mut Context<'_>, control: &Control) -> Poll<Wait> {
+        self.poll_wait(cx, control, Goal::default(), None)
+    }
+
+    /// Ready with [`Wait::Reached`] when `goal` is reached, or when `hearing` has heard enough.
+    pub fn poll_wait(
         &mut self,
         cx: &mut Context<'_>,
         control: &Control,
@@ -183,7 +244,7 @@ impl Session {
         if control.poll_reached(cx, Phase::Cut).is_ready() {
             return Poll::Ready(Wait::Cut);
         }
-        if goal.writable && self.connection.unsent() < HIGH_WATER {
+        if goal.writable && self.has_room() {
             return Poll::Ready(Wait::Reached);
         }
         if let Some(slot) = goal.slot {
@@ -198,7 +259,8 @@ impl Session {
                 self.site.pacer.wake_at(slot, cx.waker());
             }
         }
-        let replied = flushed && self.ledger.awaited() == 0;
+        let ponged = self.pings.as_ref().is_none_or(|pings| !pings.are_awaited());
+        let replied = flushed && self.ledger.awaited() == 0 && ponged;
         if goal.replied && replied {
             return Poll::Ready(Wait::Reached);
         }
@@ -212,7 +274,12 @@ impl Session {
     fn poll_deadlines(&mut self, cx: &mut Context<'_>, until: Option<Instant>) -> Poll<Wait> {
         loop {
             let reply = self.ledger.reply_deadline();
-            let Some(next) = [until, reply, self.write_deadline, self.end_deadline].into_iter().flatten().min() else {
+            let ping = self.pings.as_ref().and_then(|pings| pings.deadline(self.site.timeouts.reply));
+            // One that is ending has `close_timeout`.
+            let watched = self.liveness.as_mut().filter(|_| self.ending == Ending::Open);
+            let watch = watched.and_then(|liveness| liveness.deadline());
+            let deadlines = [until, reply, ping, watch, self.write_deadline, self.end_deadline];
+            let Some(next) = deadlines.into_iter().flatten().min() else {
                 return Poll::Pending;
             };
             if self.timer.poll_until(cx, next).is_pending() {
@@ -227,12 +294,31 @@ impl Session {
                 self.end(None);
                 return Poll::Ready(Wait::Lost);
             }
-            if self.ledger.expire(now) {
-                // The goal may be reached by this; the task looks again.
+            if let Some(reason) = self.watch(now) {
+                self.lost(reason);
+                return Poll::Ready(Wait::Lost);
+            }
+            let SiteContext { recorder, slots, timeouts, .. } = &*self.site;
+            let pings = self.pings.as_mut();
+            let unanswered = pings.is_some_and(|pings| pings.expire(now, timeouts.reply, recorder, slots));
+            if self.ledger.expire(now) || unanswered || self.unflushed {
+                // The goal may be reached by this, and a ping is to be written; the task looks again.
                 cx.waker().wake_by_ref();
             }
             if until.is_some_and(|until| until <= now) {
                 return Poll::Ready(Wait::TimedOut);
+            }
+        }
+    }
+
+    /// Does what the watch over a silent connection asks for; returns why it is to be given up, if it is.
+    fn watch(&mut self, now: Instant) -> Option<Disconnect> {
+        let watched = self.liveness.as_mut().filter(|_| self.ending == Ending::Open);
+        match watched.and_then(|liveness| liveness.due(now))? {
+            Due::GiveUp(reason) => Some(reason),
+            Due::Ping => {
+                self.queue_ping(now, false);
+                None
             }
         }
     }
@@ -250,10 +336,10 @@ impl Session {
 
     fn poll_read(&mut self, cx: &mut Context<'_>, mut hearing: Option<&mut Hearing<'_>>) -> Result<(), Wait> {
         for _ in 0..TURN {
-            let Self { connection, ledger, mailbox, ending, end_deadline, site, .. } = self;
+            let Self { connection, ledger, mailbox, pings, ending, end_deadline, site, .. } = self;
             let received = connection.poll_receive(cx, &mut |incoming, arrived| match incoming {
                 Incoming::Text(message) | Incoming::Binary(message) => {
-                    ledger.arrive(arrived);
+                    ledger.arrive(message, arrived);
                     if let Some(mailbox) = mailbox {
                         mailbox.receive(message, hearing.as_deref_mut());
                     }
@@ -266,11 +352,20 @@ impl Session {
                     *ending = Ending::Closed { by, code };
                     *end_deadline = Some(Instant::now() + site.timeouts.close);
                 }
-                Incoming::Ping(_) | Incoming::Pong(_) => {}
+                Incoming::Pong(payload) => {
+                    if let Some(pings) = pings {
+                        pings.pong(payload, arrived, &site.recorder, &site.slots);
+                    }
+                }
+                Incoming::Ping(_) => {}
             });
             match received {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(Received::Some)) => {}
+                Poll::Ready(Ok(Received::Some)) => {
+                    if let Some(liveness) = &mut self.liveness {
+                        liveness.heard(self.connection.arrived_at());
+                    }
+                }
                 Poll::Ready(Ok(Received::End)) => {
                     self.end(None);
                     return Err(Wait::Lost);
@@ -310,86 +405,6 @@ impl Session {
                 Ok(())
             }
         }
-    }
-
-    /// Waits for awaited replies and, if it is to be so, for the server to close first; says goodbye with
-    /// `code`, and waits for the server's goodbye and the end of TCP, each bounded.
-    pub async fn close(mut self, control: &Control, code: u16, reason: &str) -> Wait {
-        let mut wait = self.wait(control, Goal { replied: true, ..Goal::default() }).await;
-        if wait == Wait::Reached && self.site.close_mode == CloseMode::ServerFirst {
-            let until = Some(Instant::now() + self.site.timeouts.close);
-            wait = self.wait(control, Goal { until, ..Goal::default() }).await;
-        }
-        match wait {
-            Wait::Reached | Wait::TimedOut => {
-                self.say_goodbye(code, reason, self.site.timeouts.close).await;
-                Wait::Reached
-            }
-            Wait::Cut => {
-                self.cut().await;
-                Wait::Cut
-            }
-            // Both sides wanted the end.
-            Wait::Lost if matches!(self.ending, Ending::Closed { .. }) => Wait::Reached,
-            Wait::Lost => wait,
-        }
-    }
-
-    /// Ends the connection of an iteration that is cut: a short goodbye (1001), whatever is still awaited is lost.
-    pub async fn cut(mut self) {
-        const GOING_AWAY: u16 = 1001;
-        let patience = self.site.timeouts.close.min(Duration::from_secs(1));
-        self.say_goodbye(GOING_AWAY, "", patience).await;
-    }
-
-    async fn say_goodbye(&mut self, code: u16, reason: &str, patience: Duration) {
-        if self.ending == Ending::Open {
-            if self.site.close_mode == CloseMode::Reset {
-                self.connection.reset_at_end();
-                return self.end(None);
-            }
-            self.ending = Ending::Closing { code };
-            self.unflushed = true;
-            self.connection.queue_close(Some(code), reason);
-        }
-        // A cut must not end this wait: it is bounded, and the goodbye is what a cut does.
-        let never_cut = Control::default();
-        let goal = Goal { until: Some(Instant::now() + patience), ..Goal::default() };
-        if self.wait(&never_cut, goal).await == Wait::TimedOut {
-            match self.ending {
-                // Both sides have said goodbye, but the server keeps TCP open: that is its affair.
-                Ending::Closed { .. } => self.end(None),
-                _ => self.end(Some(Disconnect::CloseTimeout)),
-            }
-        }
-    }
-
-    fn lost(&mut self, reason: Disconnect) {
-        // Frames that the kernel took before the error were sent.
-        self.ledger.credit(self.connection.accepted(), Instant::now());
-        self.end(Some(reason));
-    }
-
-    /// Counts the end, once.
-    fn end(&mut self, disconnect: Option<Disconnect>) {
-        let (by, code) = match (self.ending, disconnect) {
-            (Ending::Closed { by, code }, _) => return self.ledger.close(by, code, None),
-            (_, Some(Disconnect::Reset | Disconnect::Eof | Disconnect::Tls | Disconnect::Other)) => {
-                (ClosedBy::Network, 1006)
-            }
-            (
-                _,
-                Some(
-                    broken @ (Disconnect::Protocol
-                    | Disconnect::BadCloseCode
-                    | Disconnect::BadUtf8
-                    | Disconnect::TooBig),
-                ),
-            ) => (ClosedBy::Client, broken.close_code()),
-            (Ending::Closing { code }, _) => (ClosedBy::Client, code),
-            (Ending::Open, _) => (ClosedBy::Client, 1006),
-        };
-        self.ledger.close(by, code, disconnect);
     }
 }
 

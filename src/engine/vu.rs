@@ -14,9 +14,11 @@ use crate::{
     engine::{
         context::WorkerContext,
         control::{Control, Phase},
+        ids::IdReaders,
         instruments::ScenarioSlots,
         ledger::SiteContext,
         purse::Purse,
+        reconnects::Reconnects,
         request::RequestContext,
         waiting_vus::WaitingVus,
     },
@@ -53,6 +55,10 @@ impl Scenario {
             pacer: worker.pacer.clone(),
             timeouts: site.timeouts,
             looks_into_messages: site.looks_into_messages(),
+            ids: site.reply_ids.as_ref().map(IdReaders::new),
+            keep_alive: site.keep_alive,
+            idle_timeout: site.idle_timeout,
+            reconnect: site.reconnect.map(|policy| Reconnects::new(policy, worker.workers)),
             close_mode: site.close_mode,
         });
         Self {

@@ -54,7 +54,7 @@ async fn run_in_a_row(vu: &Vu, worker: &WorkerContext) {
         match outcome {
             Outcome::Failed(_) | Outcome::Unanswered => {
                 failures += 1;
-                let pause = backoff::pause(failures, &mut *worker.random.borrow_mut());
+                let pause = backoff::pause(&backoff::AFTER_ITERATIONS, failures, &mut *worker.random.borrow_mut());
                 vu.control.pause_until(Instant::now() + pause, Phase::Stopping).await;
             }
             Outcome::Completed | Outcome::Interrupted => {

@@ -179,6 +179,7 @@ impl Worker {
             generator: spec.instruments.generator,
             pacer: Rc::new(pacer),
             seed: spec.seed,
+            workers: spec.workers,
             stamps: (spec.timing.latency_clock == LatencyClock::Kernel).then(Rc::default),
         });
         let planned = spec.plan.scenarios.iter().zip(&spec.instruments.scenarios).enumerate();

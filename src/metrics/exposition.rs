@@ -25,6 +25,7 @@ use crate::{
 mod documentation;
 pub mod families;
 pub mod run;
+mod target;
 pub mod validity;
 
 /// Value of `Content-Type`; Prometheus 3 fails a scrape without a known one.

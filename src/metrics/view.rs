@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     catalogue::{Family, Metric, MetricKind, Source},
     metrics::{
+        observed::TargetValues,
         series::{Series, SeriesTable},
         snapshot::Snapshot,
         trend::Trend,
@@ -34,6 +35,8 @@ pub struct View<'v> {
     pub extremes: &'v BTreeMap<Family, Extremes>,
     /// Seconds since the start of the run, for rates per second.
     pub elapsed: f64,
+    /// What observed targets say of themselves.
+    pub observed: &'v [TargetValues],
 }
 
 /// A metric's value by type.

@@ -37,7 +37,7 @@ pub(crate) fn threshold(metric: &str, expression: &str) -> Threshold {
     let (name, selector) = threshold::parse_name(metric).unwrap();
     let kind = catalogue::find(name).unwrap();
     Threshold {
-        metric: kind,
+        metric: kind.into(),
         selector,
         name: metric.to_owned(),
         source: expression.to_owned(),
@@ -260,7 +260,7 @@ fn finished(
     thresholds: Vec<Threshold>,
     notes: Vec<String>,
 ) -> RunReport {
-    let view = View { table: &table, snapshot: &snapshot, extremes: &extremes, elapsed: 4.0 };
+    let view = View { table: &table, snapshot: &snapshot, extremes: &extremes, elapsed: 4.0, observed: &[] };
     let evaluations = evaluate::evaluate_all(&thresholds, &view);
     let verdict = Verdict::at_end(&thresholds, &evaluations);
     RunReport {
@@ -273,6 +273,7 @@ fn finished(
         table,
         snapshot,
         extremes,
+        observed: Vec::new(),
         elapsed: Duration::from_secs(4),
         thresholds,
         evaluations,

@@ -5,8 +5,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     catalogue::{Family, Metric},
-    config::{profile::TrendStat, threshold::Threshold},
+    config::{
+        profile::TrendStat,
+        threshold::{TARGET_PREFIX, Threshold},
+    },
     metrics::{
+        observed::TargetValues,
         series::SeriesTable,
         snapshot::Snapshot,
         trend::Trend,
@@ -59,6 +63,8 @@ pub struct RunReport {
     pub extremes: BTreeMap<Family, Extremes>,
     /// From the start of the load to its end.
     pub elapsed: Duration,
+    /// What observed targets said of themselves.
+    pub observed: Vec<TargetValues>,
     /// The profile's thresholds.
     pub thresholds: Vec<Threshold>,
     /// One for each threshold, in their order, on the final values.
@@ -101,6 +107,7 @@ impl RunReport {
             snapshot: &self.snapshot,
             extremes: &self.extremes,
             elapsed: self.elapsed.as_secs_f64(),
+            observed: &self.observed,
         }
     }
 
@@ -117,7 +124,7 @@ impl RunReport {
         let mut measured = Vec::new();
         for metric in self.table.metrics() {
             let judged: Vec<_> =
-                self.thresholds.iter().filter(|threshold| threshold.metric.name == metric.name).collect();
+                self.thresholds.iter().filter(|threshold| threshold.metric.name() == metric.name).collect();
             let value = view.value(metric, &[]);
             if view.records(metric) && !value.is_empty() || !judged.is_empty() {
                 measured.push(Measured { name: metric.name.to_owned(), metric, selector: Vec::new(), value });
@@ -138,6 +145,16 @@ impl RunReport {
         }
         measured.sort_by(|left, right| (left.metric.name, &left.name).cmp(&(right.metric.name, &right.name)));
         measured
+    }
+}
+
+/// `target_memory`, or `target_memory{target:server}` if there are several targets.
+#[must_use]
+pub fn target_metric_name(report: &RunReport, target: &TargetValues, metric: &str) -> String {
+    if report.observed.len() > 1 {
+        format!("{TARGET_PREFIX}{metric}{{target:{}}}", target.name)
+    } else {
+        format!("{TARGET_PREFIX}{metric}")
     }
 }
 

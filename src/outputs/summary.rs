@@ -7,6 +7,7 @@
 
 mod results;
 mod table;
+mod target;
 mod thresholds;
 mod validity;
 

@@ -18,18 +18,25 @@ use serde::Serialize as _;
 use serde_json::{Map, Value as Json, json, ser::PrettyFormatter};
 
 mod series;
+mod target;
 mod validity;
 
 use crate::{
     metrics::view::{Check, Value},
-    outputs::report::{self, Measured, RunReport},
+    outputs::report::{self, RunReport},
 };
 
 /// The document.
 #[must_use]
 pub fn document(report: &RunReport) -> Json {
-    let metrics: Map<_, _> =
-        report.measured().iter().map(|measured| (measured.name.clone(), metric(report, measured))).collect();
+    let load = report.measured().into_iter().map(|measured| (measured.name, values(report, &measured.value)));
+    let all = load.chain(target::metrics(report));
+    let metrics: Map<_, _> = all
+        .map(|(name, values)| {
+            let metric = metric(report, &name, values);
+            (name, metric)
+        })
+        .collect();
     json!({
         "root_group": root_group(&report.view().checks()),
         "metrics": metrics,
@@ -48,11 +55,10 @@ pub fn write(report: &RunReport, mut target: impl io::Write) -> io::Result<()> {
     target.flush()
 }
 
-fn metric(report: &RunReport, measured: &Measured) -> Json {
-    let mut values = values(report, &measured.value);
+fn metric(report: &RunReport, name: &str, mut values: Map<String, Json>) -> Json {
     let thresholds: Map<_, _> = report
         .judged()
-        .filter(|(threshold, _)| threshold.name == measured.name)
+        .filter(|(threshold, _)| threshold.name == name)
         .map(|(threshold, evaluation)| (threshold.source.clone(), json!(evaluation.passed)))
         .collect();
     if !thresholds.is_empty() {
@@ -110,6 +116,7 @@ fn run(report: &RunReport) -> Json {
         "notes": report.notes,
         "thresholds": thresholds,
         "labels": report.table.run_tags,
+        "targets": target::targets(&report.observed),
         "series": series::by_family(&report.table, &report.snapshot),
     })
 }

@@ -1,12 +1,17 @@
 //! The flow of an iteration as a flat list of operations. Nested steps become jumps, so that the
 //! engine walks an array without recursion, and an iteration allocates nothing for its control flow.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::config::{
     capture::Captures,
-    profile::{Expect, Pace, Reply, Sleep, SocketStep, Step, WebSocket, action::Action, http::Http},
-    template::{Template, variables::Slot},
+    profile::{
+        Expect, Pace, Reply, Sleep, SocketStep, Step, Target, WebSocket, action::Action, http::Http, socket::Message,
+    },
+    template::variables::Slot,
 };
 
 /// One operation.
@@ -47,18 +52,25 @@ pub enum Op {
         /// Place in [`Program::requests`].
         request: usize,
     },
-    /// Opens the connection `site`.
+    /// Opens the connection `site`; the steps that follow are for it.
     Open {
         /// Place in [`Program::sites`].
         site: usize,
     },
-    /// Queues a text message.
+    /// The steps that follow are for another open connection.
+    On {
+        /// How many connections are around that one.
+        depth: usize,
+    },
+    /// Queues a message.
     Send {
         /// The message.
-        message: Template,
+        message: Message,
         /// How its reply is found, if one is to come.
         reply: Option<Reply>,
     },
+    /// Queues a ping.
+    Ping,
     /// Waits for messages.
     Expect(Expect),
     /// Keeps the connection until the VU is taken away or `duration` is over.
@@ -66,8 +78,10 @@ pub enum Op {
         /// Ends the hold earlier.
         duration: Option<Duration>,
     },
-    /// Closes the connection, leaves `loops` loops and goes on at `after`.
+    /// Closes the connection and those inside it, leaves `loops` loops and goes on at `after`.
     Close {
+        /// How many connections are around it.
+        depth: usize,
         /// Close code.
         code: u16,
         /// Close reason.
@@ -77,6 +91,17 @@ pub enum Op {
         /// Place behind the connection's last operation.
         after: usize,
     },
+}
+
+/// What is around the steps that are being flattened.
+#[derive(Debug, Default)]
+struct Nesting {
+    /// Loops within the outermost connection.
+    loops: usize,
+    /// How many of them are around each connection, the outermost first.
+    opened: Vec<usize>,
+    /// Which connection the steps are for.
+    current: usize,
 }
 
 /// What one iteration does.
@@ -110,14 +135,16 @@ impl Program {
                 Step::Sleep(sleep) => self.ops.push(Op::Sleep(*sleep)),
                 Step::Do(action) => self.action(action),
                 Step::Repeat { times, steps } => self.repeat(*times, |program| program.steps(steps)),
-                Step::WebSocket(socket) => self.socket(socket),
-                Step::Http(request) => {
-                    self.ops.push(Op::Http { request: self.requests.len() });
-                    self.requests.push((**request).clone());
-                    self.captures(&request.capture);
-                }
+                Step::WebSocket(socket) => self.socket(socket, &mut Nesting::default()),
+                Step::Http(request) => self.request(request),
             }
         }
+    }
+
+    fn request(&mut self, request: &Http) {
+        self.ops.push(Op::Http { request: self.requests.len() });
+        self.requests.push(request.clone());
+        self.captures(&request.capture);
     }
 
     fn action(&mut self, action: &Action) {
@@ -149,22 +176,33 @@ impl Program {
         self.ops.push(Op::Next { body: first, times });
     }
 
-    fn socket(&mut self, socket: &WebSocket) {
+    fn socket(&mut self, socket: &WebSocket, around: &mut Nesting) {
         let site = self.sites.len();
         self.sites.push(socket.clone());
         let open = self.ops.len();
         self.ops.push(Op::Open { site });
-        self.socket_steps(&socket.steps, 0);
-        self.ops.push(Op::Close { code: 1000, reason: String::new(), loops: 0, after: 0 });
+        let outer = around.current;
+        let depth = around.opened.len();
+        around.current = depth;
+        around.opened.push(around.loops);
+        self.socket_steps(&socket.steps, around);
+        around.opened.pop();
+        around.current = outer;
+        self.ops.push(Op::Close { depth, code: 1000, reason: String::new(), loops: 0, after: 0 });
         let end = self.ops.len();
         for op in &mut self.ops[open..] {
-            if let Op::Close { after, .. } = op {
+            if let Op::Close { depth: closed, after, .. } = op
+                && *closed == depth
+            {
                 *after = end;
             }
         }
+        if depth > 0 {
+            self.ops.push(Op::On { depth: outer });
+        }
     }
 
-    fn socket_steps(&mut self, steps: &[SocketStep], loops: usize) {
+    fn socket_steps(&mut self, steps: &[SocketStep], around: &mut Nesting) {
         for step in steps {
             match step {
                 SocketStep::Send(send) => {
@@ -174,28 +212,62 @@ impl Program {
                     self.ops.push(Op::Expect(expect.clone()));
                     self.captures(&expect.capture);
                 }
+                SocketStep::Ping => self.ops.push(Op::Ping),
                 SocketStep::Sleep(sleep) => self.ops.push(Op::Sleep(*sleep)),
                 SocketStep::Do(action) => self.action(action),
                 SocketStep::Hold { duration } => self.ops.push(Op::Hold { duration: *duration }),
                 SocketStep::Repeat { times, steps } => {
-                    self.repeat(*times, |program| program.socket_steps(steps, loops + 1));
+                    around.loops += 1;
+                    self.repeat(*times, |program| program.socket_steps(steps, around));
+                    around.loops -= 1;
                 }
                 SocketStep::Every { pace, steps } => {
                     self.ops.push(Op::Pace(*pace));
                     let slot = self.ops.len();
                     self.ops.push(Op::Slot { after: 0 });
-                    self.socket_steps(steps, loops + 1);
+                    around.loops += 1;
+                    self.socket_steps(steps, around);
+                    around.loops -= 1;
                     self.ops.push(Op::Jump { to: slot });
                     let end = self.ops.len();
                     if let Some(Op::Slot { after }) = self.ops.get_mut(slot) {
                         *after = end;
                     }
                 }
+                SocketStep::Http(request) => self.request(request),
+                SocketStep::WebSocket(socket) => self.socket(socket, around),
+                SocketStep::On { depth, steps } => {
+                    let outer = std::mem::replace(&mut around.current, *depth);
+                    self.ops.push(Op::On { depth: *depth });
+                    self.socket_steps(steps, around);
+                    self.ops.push(Op::On { depth: outer });
+                    around.current = outer;
+                }
                 SocketStep::Close { code, reason } => {
-                    self.ops.push(Op::Close { code: *code, reason: reason.clone(), loops, after: 0 });
+                    let depth = around.current;
+                    let loops = around.loops - around.opened.get(depth).copied().unwrap_or(around.loops);
+                    self.ops.push(Op::Close { depth, code: *code, reason: reason.clone(), loops, after: 0 });
                 }
             }
         }
+    }
+
+    /// Most connections that one VU has open at one time, in all and by where they go to.
+    #[must_use]
+    pub fn most_sockets<P: Ord + Clone>(&self, place: impl Fn(&Target) -> P) -> (u64, BTreeMap<P, u64>) {
+        let (mut open, mut most, mut each) = (Vec::new(), 0, BTreeMap::new());
+        // Sites stand in the order in which they are opened.
+        for site in &self.sites {
+            open.truncate(site.depth);
+            open.push(place(&site.url));
+            most = most.max(open.len() as u64);
+            for here in &open {
+                let count = open.iter().filter(|other| *other == here).count() as u64;
+                let known = each.entry(here.clone()).or_insert(0);
+                *known = count.max(*known);
+            }
+        }
+        (most, each)
     }
 
     /// Messages that one whole iteration sends; a `close` inside a loop makes it an upper bound, and an
@@ -258,10 +330,17 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::profile::{Send, Target, Timeouts};
+    use crate::config::{
+        profile::{Send, Timeouts},
+        template::Template,
+    };
 
     fn socket(steps: Vec<SocketStep>) -> Step {
-        Step::WebSocket(Box::new(WebSocket {
+        Step::WebSocket(Box::new(web_socket(0, steps)))
+    }
+
+    fn web_socket(depth: usize, steps: Vec<SocketStep>) -> WebSocket {
+        WebSocket {
             url: Target {
                 secure: false,
                 host: "localhost".into(),
@@ -275,13 +354,18 @@ mod tests {
             subprotocols: vec![],
             timeouts: Timeouts::default(),
             max_message_size: 1 << 20,
+            depth,
+            reply_ids: None,
+            keep_alive: None,
+            idle_timeout: None,
+            reconnect: None,
             close_mode: Default::default(),
             steps,
-        }))
+        }
     }
 
     fn send() -> SocketStep {
-        SocketStep::Send(Send { message: Template::literal("x"), reply: None })
+        SocketStep::Send(Send { message: Message::Text(Template::literal("x")), reply: None })
     }
 
     /// Runs the control flow alone and counts sends, as the engine does.
@@ -326,6 +410,77 @@ mod tests {
         assert_eq!(sends(&program), 3 * (1 + 5 * 11) + 1);
         assert_eq!(program.messages(), sends(&program));
         assert!(program.holds());
+    }
+
+    /// Walks as the engine does, each loop as often as it says; returns for which connection each send was.
+    fn sends_by_depth(program: &Program) -> Vec<usize> {
+        let (mut pc, mut loops, mut open, mut current, mut sends) = (0, Vec::new(), 0, 0, Vec::new());
+        while let Some(op) = program.ops.get(pc) {
+            pc += 1;
+            match op {
+                Op::Repeat => loops.push(0),
+                Op::Next { body, times } => {
+                    let round = loops.last_mut().unwrap();
+                    *round += 1;
+                    if *round < *times {
+                        pc = *body;
+                    } else {
+                        loops.pop();
+                    }
+                }
+                Op::Open { .. } => {
+                    current = open;
+                    open += 1;
+                }
+                Op::On { depth } => {
+                    assert!(*depth < open, "only what is open");
+                    current = *depth;
+                }
+                Op::Send { .. } => {
+                    assert!(current < open);
+                    sends.push(current);
+                }
+                Op::Close { depth, loops: inside, after, .. } => {
+                    assert!(*depth < open);
+                    open = *depth;
+                    loops.truncate(loops.len() - inside);
+                    pc = *after;
+                }
+                _ => {}
+            }
+        }
+        assert!(loops.is_empty() && open == 0);
+        sends
+    }
+
+    #[test]
+    fn steps_are_for_the_innermost_connection_or_the_one_that_on_names() {
+        let on = |depth, steps| SocketStep::On { depth, steps };
+        let inner = |steps| SocketStep::WebSocket(Box::new(web_socket(1, steps)));
+        let flow = [socket(vec![
+            send(),
+            inner(vec![send(), on(0, vec![send(), on(1, vec![send()]), send()]), send()]),
+            send(),
+        ])];
+        let program = Program::new(&flow);
+        assert_eq!(sends_by_depth(&program), [0, 1, 0, 1, 0, 1, 0]);
+        assert_eq!(program.most_sockets(Target::address), (2, BTreeMap::from([("localhost:80".to_owned(), 2)])));
+        assert_eq!(program.messages(), 7);
+    }
+
+    #[test]
+    fn closing_an_outer_connection_ends_the_inner_ones_with_it() {
+        let repeat = |steps| SocketStep::Repeat { times: 3, steps };
+        let close = || SocketStep::Close { code: 1000, reason: String::new() };
+        let on = |depth, steps| SocketStep::On { depth, steps };
+        let inner = |steps| SocketStep::WebSocket(Box::new(web_socket(1, steps)));
+        let whole = [
+            socket(vec![repeat(vec![inner(vec![repeat(vec![send(), on(0, vec![close()])]), send()]), send()]), send()]),
+            socket(vec![send()]),
+        ];
+        assert_eq!(sends_by_depth(&Program::new(&whole)), [1, 0]);
+        let only_inner = [socket(vec![repeat(vec![inner(vec![repeat(vec![send(), close()]), send()]), send()])])];
+        assert_eq!(sends_by_depth(&Program::new(&only_inner)), [1, 0, 1, 0, 1, 0]);
     }
 
     #[test]

@@ -105,6 +105,10 @@ reasons! {
         WriteTimeout = "write_timeout",
         /// The server did not answer our close frame in time.
         CloseTimeout = "close_timeout",
+        /// The server did not answer a ping of keepAlive in time: the connection is half open.
+        KeepAliveTimeout = "keep_alive_timeout",
+        /// Nothing came within idleTimeout.
+        IdleTimeout = "idle_timeout",
         /// The peer broke RFC 6455.
         Protocol = "protocol",
         /// A close frame with a code that must not be sent, or with half of one.

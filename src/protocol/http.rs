@@ -80,6 +80,13 @@ impl Prepared {
         })
     }
 
+    /// The same request, of whose response's body up to `most` bytes are kept.
+    #[must_use]
+    pub fn keeping(mut self, most: usize) -> Self {
+        self.wanted.body = most;
+        self
+    }
+
     /// The request that follows a redirection; none if `response` is none, or leads nowhere that HTTP can go.
     #[must_use]
     pub fn redirected(&self, values: &Values, response: &Response) -> Option<Self> {

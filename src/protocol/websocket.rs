@@ -96,6 +96,11 @@ impl Connection {
         self.outbox.push_control(Opcode::Close, &payload);
     }
 
+    /// Queues a ping; whoever sends many watches [`Self::backlog`].
+    pub fn queue_ping(&mut self, payload: &[u8]) {
+        self.outbox.push_control(Opcode::Ping, payload);
+    }
+
     /// Ends by a reset when it is dropped.
     pub fn reset_at_end(&self) {
         self.transport.reset_at_end();
@@ -111,6 +116,12 @@ impl Connection {
     #[must_use]
     pub fn unsent(&self) -> u64 {
         self.queued - self.accepted
+    }
+
+    /// Bytes that wait to be written, pings and answers to pings included.
+    #[must_use]
+    pub fn backlog(&self) -> u64 {
+        self.unsent() + self.outbox.control_waiting() as u64
     }
 
     /// Whether anything is to be flushed.

@@ -7,9 +7,11 @@
 //! and `<=` are the same here, and so are `>` and `>=`: they would differ only for a sample on the
 //! very nanosecond of the limit.
 
+mod target;
+
 use crate::{
-    catalogue::{Family, MetricKind, Source},
-    config::threshold::{Expression, Method, Operator, Threshold},
+    catalogue::{Family, Metric, MetricKind, Source},
+    config::threshold::{Expression, Method, Operator, Subject, Threshold},
     metrics::{
         rank,
         trend::Trend,
@@ -44,10 +46,23 @@ impl Evaluation {
 /// Judges `threshold` on `view`.
 ///
 /// Without any sample, counters and gauges have their true value 0 and are compared; rates and
-/// trends have none and fail. `allowEmpty` passes all of them.
+/// trends have none and fail, and so does what an observed target has never said. `allowEmpty` passes
+/// all of them.
 #[must_use]
 pub fn evaluate(threshold: &Threshold, view: &View<'_>) -> Evaluation {
-    let measured = view.value(threshold.metric, &threshold.selector);
+    match &threshold.metric {
+        Subject::Load(metric) => of_load(threshold, metric, view),
+        Subject::Target(metric) => {
+            let value = target::value(metric, threshold.expression.method, view);
+            let holds = value.is_some_and(|value| compared(value, threshold.expression).1);
+            let empty = value.is_none();
+            Evaluation { value, passed: holds || (empty && threshold.allow_empty), empty }
+        }
+    }
+}
+
+fn of_load(threshold: &Threshold, metric: &Metric, view: &View<'_>) -> Evaluation {
+    let measured = view.value(metric, &threshold.selector);
     let empty = measured.is_empty();
     let expression = threshold.expression;
     let (value, holds) = match &measured {
@@ -70,9 +85,9 @@ pub fn evaluate_all(thresholds: &[Threshold], view: &View<'_>) -> Vec<Evaluation
 /// The bucket boundary in nanoseconds that makes a percentile threshold exact, with its family.
 #[must_use]
 pub fn limit_nanos(threshold: &Threshold) -> Option<(Family, u64)> {
-    let Source::Family(family) = threshold.metric.source else { return None };
-    let is_trend = threshold.metric.kind == MetricKind::Trend;
-    percent(threshold.expression.method).filter(|_| is_trend)?;
+    let metric = threshold.metric.load()?;
+    let Source::Family(family) = metric.source else { return None };
+    percent(threshold.expression.method).filter(|_| metric.kind == MetricKind::Trend)?;
     Some((family, boundary(threshold.expression.limit)?))
 }
 
@@ -85,7 +100,9 @@ fn of_trend(trend: &Trend, expression: Expression) -> (Option<f64>, bool) {
         Method::Min => trend.min() as f64,
         Method::Max => trend.max() as f64,
         Method::Med | Method::Percentile(_) => trend.percentile(percent(expression.method).unwrap_or(50.0)) as f64,
-        Method::Avg | Method::Count | Method::Rate | Method::Value => trend.mean(),
+        Method::Avg | Method::Count | Method::Rate | Method::Value | Method::Before | Method::After | Method::Ratio => {
+            trend.mean()
+        }
     } / NANOS_PER_MS;
     match within_limit(trend, expression) {
         Some(within) => {
@@ -119,7 +136,15 @@ fn percent(method: Method) -> Option<f64> {
     match method {
         Method::Med => Some(50.0),
         Method::Percentile(percent) => Some(percent),
-        Method::Count | Method::Rate | Method::Value | Method::Avg | Method::Min | Method::Max => None,
+        Method::Count
+        | Method::Rate
+        | Method::Value
+        | Method::Before
+        | Method::After
+        | Method::Ratio
+        | Method::Avg
+        | Method::Min
+        | Method::Max => None,
     }
 }
 

@@ -82,7 +82,7 @@ mod tests {
         let (name, selector) = threshold::parse_name(metric).unwrap();
         let metric_kind = catalogue::find(name).unwrap();
         Threshold {
-            metric: metric_kind,
+            metric: metric_kind.into(),
             selector,
             name: metric.to_owned(),
             source: "count<1".to_owned(),

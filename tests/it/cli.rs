@@ -123,3 +123,13 @@ flow:
     }
     ended.assert_code(0);
 }
+
+#[test]
+fn schema_prints_a_json_schema_that_says_what_each_key_is() {
+    let ended = rampd(["schema"]).finish();
+    ended.assert_code(0);
+    let schema: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    let stages = &schema["$defs"]["profile"]["properties"]["stages"]["description"];
+    assert_eq!(stages, "shorthand for one `ramping-vus` scenario named `default`");
+}

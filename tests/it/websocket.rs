@@ -74,6 +74,10 @@ fn both_libraries_count_what_the_agent_counts() {
             max_open: VUS,
             messages_in: MESSAGES,
             messages_out: MESSAGES,
+            binary_in: 0,
+            pings_in: 0,
+            pongs_in: 0,
+            pings_out: 0,
             close_codes: BTreeMap::from([("1000".to_owned(), VUS)]),
         };
         assert_eq!(*server, expected, "{library:?} by its own count");

@@ -33,11 +33,42 @@ def frame_length(data):
     return 2 + extended + 4 + payload
 
 
+class Protocol(ServerProtocol):
+    """The library answers each ping at once; some modes answer later, the last one only, or none."""
+
+    answers = True
+
+    def send_frame(self, frame):
+        if self.answers or frame.opcode is not Opcode.PONG:
+            super().send_frame(frame)
+
+
+def answers(options, number, data):
+    """What an echo that is not faithful sends for the message `number` (from 1) of a connection, in this order."""
+    chosen = options.after > 0 and number % options.after == 0
+    if options.mode == "duplicate":
+        return [data, data]
+    if not chosen:
+        return [data]
+    if options.mode == "drop":
+        return []
+    if options.mode == "wrong-id":
+        return [b'{"id":"nobody\'s"}']
+    if options.mode == "no-id":
+        return [b'{"news":true}']
+    if options.mode == "truncate":
+        return [data[: len(data) // 2]]
+    return [data]
+
+
 class Connection(asyncio.Protocol):
     def __init__(self, options, counters):
         self.options = options
         self.counters = counters
-        self.protocol = ServerProtocol(max_size=16 * 2**20)
+        self.protocol = Protocol(max_size=16 * 2**20)
+        self.protocol.answers = options.mode not in ("slow-pong", "last-pong", "no-pong")
+        self.held = []
+        self.pinged = None
         self.buffer = bytearray()
         self.opened = False
         self.received = 0
@@ -100,14 +131,22 @@ class Connection(asyncio.Protocol):
             self.counters["max_open"] = max(self.counters["max_open"], self.counters["open"])
             if self.options.mode == "broadcast":
                 self.broadcast()
+            if self.options.mode == "ping":
+                self.ping()
 
     def frame(self, frame):
         if frame.opcode is Opcode.CLOSE:
             self.close_code = int.from_bytes(frame.data[:2], "big") if frame.data else 1005
+        if frame.opcode is Opcode.PING:
+            self.counters["pings_in"] += 1
+            self.pong(frame.data)
+        if frame.opcode is Opcode.PONG:
+            self.counters["pongs_in"] += 1
         if frame.opcode not in (Opcode.TEXT, Opcode.BINARY):
             return
         self.received += 1
         self.counters["messages_in"] += 1
+        self.counters["binary_in"] += frame.opcode is Opcode.BINARY
         at_limit = self.received == self.options.after
         if self.options.mode == "reset-after" and at_limit:
             self.reset()
@@ -115,8 +154,43 @@ class Connection(asyncio.Protocol):
             pass
         elif self.options.mode == "close-after" and at_limit:
             self.protocol.send_close(1011, "worn out")
+        elif self.options.mode == "slow":
+            self.later(self.send, frame.data, frame.opcode)
+        elif self.options.mode == "reorder":
+            self.held.append((frame.data, frame.opcode))
+            if len(self.held) == self.options.after:
+                for data, opcode in reversed(self.held):
+                    self.send(data, opcode)
+                self.held.clear()
         else:
-            self.send(frame.data, frame.opcode)
+            for data in answers(self.options, self.received, frame.data):
+                self.send(data, frame.opcode)
+
+    def later(self, action, *arguments):
+        def act():
+            if self.protocol.state is State.OPEN and not self.transport.is_closing():
+                action(*arguments)
+                self.flush()
+
+        asyncio.get_running_loop().call_later(self.options.every_ms / 1000, act)
+
+    def pong(self, data):
+        if self.options.mode == "slow-pong":
+            self.later(self.answer, data)
+        if self.options.mode == "last-pong":
+            if self.pinged is None:
+                self.later(lambda: (self.answer(self.pinged), setattr(self, "pinged", None)))
+            self.pinged = data
+
+    def answer(self, data):
+        self.protocol.answers = True
+        self.protocol.send_pong(data)
+        self.protocol.answers = False
+
+    def ping(self):
+        self.protocol.send_ping(b"are you there?")
+        self.counters["pings_out"] += 1
+        self.later(self.ping)
 
     def send(self, data, opcode=Opcode.TEXT):
         (self.protocol.send_text if opcode is Opcode.TEXT else self.protocol.send_binary)(data)
@@ -150,6 +224,7 @@ class Connection(asyncio.Protocol):
 
 async def serve(options):
     counters = Counter(opened=0, rejected=0, closed=0, open=0, max_open=0, messages_in=0, messages_out=0)
+    counters.update(binary_in=0, pings_in=0, pongs_in=0, pings_out=0)
     counters["close_codes"] = Counter()
     loop = asyncio.get_running_loop()
     stop = loop.create_future()
@@ -180,9 +255,11 @@ def raise_file_limit():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     modes = ["echo", "silent", "refuse", "stall", "reset", "reset-after", "close-after", "broadcast"]
+    modes += ["reorder", "duplicate", "drop", "wrong-id", "no-id", "truncate", "slow"]
+    modes += ["ping", "slow-pong", "last-pong", "no-pong"]
     parser.add_argument("--mode", choices=modes, default="echo")
-    parser.add_argument("--after", type=int, default=0, help="messages of a connection until it is ended")
-    parser.add_argument("--every-ms", type=int, default=20, help="pause between unsolicited messages")
+    parser.add_argument("--after", type=int, default=0, help="messages of a connection until it is ended, or each so many that one is answered wrongly")
+    parser.add_argument("--every-ms", type=int, default=20, help="pause between unsolicited messages or pings, or before an answer")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--tls", metavar="DIRECTORY", help="serve TLS with its certificate.pem and key.pem")

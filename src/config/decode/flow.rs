@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::config::{
-    decode::{action, address, all, choice, headers, http, name, socket, step, tags},
-    node::{Later, Node},
+    decode::{action, address, all, choice, headers, http, name, socket, step, tags, watch},
+    node::Node,
     profile::{CloseMode, Sleep, Step, Timeouts, WebSocket},
     scope::in_loop,
 };
 
 const KINDS: &[&str] = &["http", "websocket", "sleep", "repeat", "set", "check", "add"];
-const LATER: Later = &[];
 
 /// Largest limit on a message: it bounds what one server can make the agent hold for one connection.
 const LARGEST_MESSAGE: u64 = 1 << 30;
@@ -26,7 +25,7 @@ pub(crate) fn steps(node: &Node<'_>) -> Option<Vec<Step>> {
 }
 
 fn one(node: &Node<'_>) -> Option<Step> {
-    let (kind, value) = step(node, KINDS, LATER)?;
+    let (kind, value) = step(node, KINDS)?;
     match kind {
         "websocket" => websocket(&value).map(|socket| Step::WebSocket(Box::new(socket))),
         "http" => http::http(&value).map(|request| Step::Http(Box::new(request))),
@@ -69,7 +68,8 @@ pub(crate) fn repeat<T>(node: &Node<'_>, read: impl Fn(&Node<'_>) -> Option<Vec<
     Some((times?, steps?))
 }
 
-fn websocket(node: &Node<'_>) -> Option<WebSocket> {
+/// A connection with its steps.
+pub(crate) fn websocket(node: &Node<'_>) -> Option<WebSocket> {
     let mut fields = node.fields("for example `websocket: { url: \"wss://example.com/ws\", steps: […] }`")?;
     let url = fields.require(&["url"], "url: wss://example.com/ws");
     let url = url.and_then(|node| address::target(&node, &address::WEBSOCKET));
@@ -84,7 +84,14 @@ fn websocket(node: &Node<'_>) -> Option<WebSocket> {
         "closeMode",
         &[("graceful", CloseMode::Graceful), ("rst", CloseMode::Reset), ("server-first", CloseMode::ServerFirst)],
     );
+    let watch = watch::take(&mut fields);
+    let outer = node.context.sockets.borrow().current();
+    let entered = node.context.sockets.borrow_mut().enter(name.clone().flatten());
+    if let Err((why, hint)) = entered {
+        node.problem(why, hint.to_owned());
+    }
     let steps = fields.take("steps").map_or(Some(Vec::new()), |node| socket::steps(&node));
+    let reply_ids = entered.ok().and_then(|_| node.context.sockets.borrow_mut().leave(outer));
     fields.finish(
         &[],
         &BTreeMap::from([
@@ -103,6 +110,11 @@ fn websocket(node: &Node<'_>) -> Option<WebSocket> {
         subprotocols: subprotocols?,
         timeouts: timeouts?,
         max_message_size: usize::try_from(size?).ok()?,
+        depth: entered.ok()?,
+        reply_ids,
+        keep_alive: watch.keep_alive?,
+        idle_timeout: watch.idle_timeout?,
+        reconnect: watch.reconnect?,
         close_mode,
         steps: steps?,
     })

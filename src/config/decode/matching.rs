@@ -105,7 +105,8 @@ fn regex(node: &Node<'_>) -> Option<(Pattern, String)> {
     compile(node, text).map(|regex| (Pattern(regex), shown(text.typed())))
 }
 
-fn compile(node: &Node<'_>, text: &Text) -> Option<Regex> {
+/// Compiles a typed expression.
+pub(crate) fn compile(node: &Node<'_>, text: &Text) -> Option<Regex> {
     match RegexBuilder::new(&text.value).size_limit(LARGEST_REGEX).build() {
         Ok(regex) => Some(regex),
         Err(error) => {

@@ -6,19 +6,35 @@ use crate::config::{
     capture::Captures,
     decode::{
         action, all,
-        flow::{repeat, sleep},
-        matching, message, step, template,
+        flow::{repeat, sleep, websocket},
+        http, matching,
+        send::send,
+        step,
     },
     matcher::Matchers,
-    node::{Later, Node},
-    problem::shown,
-    profile::{Arrivals, Expect, Pace, Reply, Send, SocketStep},
+    node::Node,
+    problem::{did_you_mean, shown},
+    profile::{Arrivals, Expect, Pace, SocketStep},
     scope::in_loop,
     tree::Tree,
 };
 
-const KINDS: &[&str] = &["send", "expect", "sleep", "repeat", "every", "hold", "close", "set", "check", "add"];
-const LATER: Later = &["ping"];
+const KINDS: &[&str] = &[
+    "send",
+    "expect",
+    "ping",
+    "sleep",
+    "repeat",
+    "every",
+    "hold",
+    "http",
+    "websocket",
+    "on",
+    "close",
+    "set",
+    "check",
+    "add",
+];
 
 const EXPECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -37,7 +53,7 @@ fn repeated(node: &Node<'_>) -> Option<Vec<SocketStep>> {
 }
 
 fn one(node: &Node<'_>) -> Option<SocketStep> {
-    let (kind, value) = step(node, KINDS, LATER)?;
+    let (kind, value) = step(node, KINDS)?;
     match kind {
         "send" => send(&value).map(SocketStep::Send),
         "expect" => expect(&value).map(SocketStep::Expect),
@@ -46,50 +62,15 @@ fn one(node: &Node<'_>) -> Option<SocketStep> {
         kind if action::KINDS.contains(&kind) => action::action(kind, &value).map(SocketStep::Do),
         "close" => close(&value),
         "every" => every(&value),
+        "ping" => ping(&value),
+        "http" => http::http(&value).map(|request| SocketStep::Http(Box::new(request))),
+        "websocket" => websocket(&value).map(|socket| SocketStep::WebSocket(Box::new(socket))),
+        "on" => on(&value),
         _ => {
             let (times, steps) = repeat(&value, repeated)?;
             Some(SocketStep::Repeat { times, steps })
         }
     }
-}
-
-/// `"text"` or `{ text | json, reply }`.
-fn send(node: &Node<'_>) -> Option<Send> {
-    if let Tree::Text(text) = node.tree {
-        return Some(Send { message: template(node, text)?, reply: None });
-    }
-    let mut fields = node.fields("for example `send: { json: { op: test }, reply: fifo }` or `send: \"ping\"`")?;
-    // `json: null` is a message too.
-    let (text, json) = (fields.take("text"), fields.take_even_empty("json"));
-    let reply = fields.take("reply").map(|node| reply(&node));
-    let message = match (&text, &json) {
-        (Some(text), None) => text.text().and_then(|typed| template(text, typed)),
-        (None, Some(json)) => message::json(json),
-        (None, None) => {
-            fields.missing(&["text", "json"], "json: { op: test }");
-            None
-        }
-        (Some(_), Some(_)) => {
-            node.problem("`text` and `json` exclude each other", "a step sends one message".to_owned());
-            None
-        }
-    };
-    fields.finish(&["binary", "file"], &BTreeMap::new());
-    Some(Send { message: message?, reply: reply.map_or(Some(None), |reply| reply.map(Some))? })
-}
-
-fn reply(node: &Node<'_>) -> Option<Reply> {
-    let text = node.text()?;
-    if text.value == "fifo" {
-        return Some(Reply::Fifo);
-    }
-    let why = format!("unknown way to match a reply: `{}`", shown(&text.value));
-    node.bad_text(
-        text,
-        "a way to match a reply",
-        &why,
-        "this version has `fifo`: replies come in the order of the messages".to_owned(),
-    )
 }
 
 /// `2` or `{ count, timeout, contains, regex, json, capture }`.
@@ -132,7 +113,7 @@ fn every(node: &Node<'_>) -> Option<SocketStep> {
 }
 
 /// `10` or `2.5` per second, or `600/m` as a text.
-fn rate(node: &Node<'_>) -> Option<f64> {
+pub(crate) fn rate(node: &Node<'_>) -> Option<f64> {
     const HINT: &str = "a number per second above 0, or a text such as `600/m`, `1/s`, `90/h`";
     let per_second = match node.tree {
         Tree::Text(text) => {
@@ -168,6 +149,38 @@ fn hold(node: &Node<'_>) -> Option<SocketStep> {
     let duration = fields.take("for").map(|node| node.positive_duration());
     fields.finish(&[], &BTreeMap::from([("duration", "did you mean `for`?")]));
     Some(SocketStep::Hold { duration: duration.map_or(Some(None), |duration| duration.map(Some))? })
+}
+
+/// `{}`
+fn ping(node: &Node<'_>) -> Option<SocketStep> {
+    if *node.tree != Tree::Null {
+        node.fields("write `ping: {}`")?.finish(&[], &BTreeMap::from([("timeout", "a pong has `timeouts.reply`")]));
+    }
+    Some(SocketStep::Ping)
+}
+
+/// `{ socket, steps }`.
+fn on(node: &Node<'_>) -> Option<SocketStep> {
+    let mut fields = node.fields("for example `on: { socket: chat, steps: [send: hello] }`")?;
+    let socket = fields.require(&["socket"], "socket: chat");
+    let steps = fields.require(&["steps"], "steps: [send: hello]");
+    fields.finish(&[], &BTreeMap::from([("name", "did you mean `socket`?")]));
+    let sockets = &node.context.sockets;
+    let depth = socket.and_then(|node| {
+        let text = node.text()?;
+        let open = sockets.borrow();
+        open.find(&text.value).or_else(|| {
+            let why = format!("no connection around this step has the name `{}`", shown(&text.value));
+            let near = did_you_mean(&text.value, open.names());
+            let hint = near.unwrap_or_else(|| "give the `websocket` around it a `name`".to_owned());
+            node.bad_text(text, "the name of a connection", &why, hint)
+        })
+    });
+    let outer = sockets.borrow().current();
+    sockets.borrow_mut().turn_to(depth.unwrap_or(outer));
+    let steps = steps.and_then(|node| repeated(&node));
+    sockets.borrow_mut().turn_to(outer);
+    Some(SocketStep::On { depth: depth?, steps: steps? })
 }
 
 /// `{}` or `{ code, reason }`.

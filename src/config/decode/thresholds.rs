@@ -1,47 +1,60 @@
 //! `thresholds:`.
 
+mod target;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    catalogue::{self, METRICS, Metric},
+    catalogue::{self, METRICS},
     config::{
         at::Place,
         node::Node,
         problem::{did_you_mean, shown},
-        threshold::{Error, Threshold, parse_expression, parse_name},
+        profile::observe::Observed,
+        threshold::{
+            Error, Expression, Subject, TARGET_PREFIX, Threshold, parse_expression, parse_name, parse_target_expression,
+        },
         tree::{Text, Tree},
     },
 };
 
+/// Targets of `observe`: none without the key, `Some(None)` if it could not be read, which has been reported.
+type Targets<'t> = Option<&'t Option<Vec<Observed>>>;
+
 /// A map of metrics to lists of thresholds.
-pub(crate) fn thresholds(node: &Node<'_>) -> Vec<Threshold> {
+pub(crate) fn thresholds(node: &Node<'_>, observe: Targets<'_>) -> Vec<Threshold> {
     let entries = node.entries("for example `thresholds: { ws_connecting: [\"p(99)<200\"] }`").unwrap_or_default();
-    entries.iter().flat_map(|(name, value)| metric_thresholds(name, value)).collect()
+    entries.iter().flat_map(|(name, value)| metric_thresholds(name, value, observe)).collect()
 }
 
-fn metric_thresholds(name: &str, node: &Node<'_>) -> Vec<Threshold> {
+fn metric_thresholds(name: &str, node: &Node<'_>, observe: Targets<'_>) -> Vec<Threshold> {
     let refuse = |message: String, hint: String| {
         node.context.problem(&Place::Key(node.path.clone()), message, Some(hint));
+        Vec::new()
     };
     let own = |name: &str| node.context.metrics.borrow().iter().copied().find(|metric| metric.name == name);
     let (metric, selector) = match parse_name(name) {
-        Ok((metric, selector)) => (own(metric).or_else(|| catalogue::find(metric)).ok_or(metric), selector),
+        Ok(parsed) => parsed,
         Err(error) => {
-            refuse(shown(&error.to_string()), "for example `ws_connecting{scenario:ramp}`".to_owned());
-            return Vec::new();
+            return refuse(shown(&error.to_string()), "for example `ws_connecting{scenario:ramp}`".to_owned());
         }
     };
-    let metric = match metric {
-        Ok(metric) => metric,
-        Err(_) if node.context.metrics_unsound.get() => return Vec::new(),
-        Err(unknown) => {
-            let hint = did_you_mean(
-                unknown,
-                METRICS.iter().chain(node.context.metrics.borrow().iter().copied()).map(|metric| metric.name),
-            );
+    let subject = match (own(metric).or_else(|| catalogue::find(metric)), observe) {
+        (Some(metric), _) => Subject::Load(metric),
+        (None, Some(None)) if metric.starts_with(TARGET_PREFIX) => return Vec::new(),
+        (None, observe) if metric.starts_with(TARGET_PREFIX) => {
+            let targets = observe.and_then(Option::as_deref).unwrap_or_default();
+            match target::subject(metric, &selector, targets) {
+                Ok(subject) => Subject::Target(subject),
+                Err((message, hint)) => return refuse(message, hint),
+            }
+        }
+        (None, _) if node.context.metrics_unsound.get() => return Vec::new(),
+        (None, _) => {
+            let own = node.context.metrics.borrow();
+            let hint = did_you_mean(metric, METRICS.iter().chain(own.iter().copied()).map(|metric| metric.name));
             let all = || format!("known: {}", METRICS.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", "));
-            refuse(format!("unknown metric `{}`", shown(unknown)), hint.unwrap_or_else(all));
-            return Vec::new();
+            return refuse(format!("unknown metric `{}`", shown(metric)), hint.unwrap_or_else(all));
         }
     };
     // k6 insists on a list; one text can only mean a list of one.
@@ -50,12 +63,12 @@ fn metric_thresholds(name: &str, node: &Node<'_>) -> Vec<Threshold> {
         Tree::Null => Vec::new(),
         _ => node.list("for example `[\"p(99)<200\"]`").unwrap_or_default(),
     };
-    elements.iter().filter_map(|element| threshold(name, metric, &selector, element)).collect()
+    elements.iter().filter_map(|element| threshold(name, &subject, &selector, element)).collect()
 }
 
-fn threshold(name: &str, metric: &'static Metric, selector: &[(String, String)], node: &Node<'_>) -> Option<Threshold> {
+fn threshold(name: &str, metric: &Subject, selector: &[(String, String)], node: &Node<'_>) -> Option<Threshold> {
     let built = |text: &Text, expression| Threshold {
-        metric,
+        metric: metric.clone(),
         selector: selector.to_vec(),
         name: name.trim().to_owned(),
         source: text.value.trim().to_owned(),
@@ -84,14 +97,18 @@ fn threshold(name: &str, metric: &'static Metric, selector: &[(String, String)],
     })
 }
 
-fn expression(node: &Node<'_>, text: &Text, metric: &Metric) -> Option<crate::config::threshold::Expression> {
-    parse_expression(&text.value, metric).map_or_else(
+fn expression(node: &Node<'_>, text: &Text, metric: &Subject) -> Option<Expression> {
+    let parsed = match metric {
+        Subject::Load(metric) => parse_expression(&text.value, metric),
+        Subject::Target(metric) => parse_target_expression(&text.value, metric),
+    };
+    parsed.map_or_else(
         |error| {
             let hint = match &error {
                 Error::NoOperator(_) => "use one of `<`, `<=`, `>`, `>=`, `==`, `!=`, as in `p(99)<200`".to_owned(),
-                Error::Method { supported, .. } => format!("`{}` has {supported}", metric.name),
+                Error::Method { supported, .. } => format!("`{}` has {supported}", metric.name()),
                 Error::Percentile(_) => "for example `p(99)<200` or `p(99.9)<500`".to_owned(),
-                Error::Limit(_) if metric.contains == catalogue::Contains::Time => {
+                Error::Limit(_) if metric.contains() == catalogue::Contains::Time => {
                     "a limit is a bare number of milliseconds, as in `p(99)<200`".to_owned()
                 }
                 Error::Limit(_) | Error::Selector(_) => "a limit is a bare number, as in `rate>0.99`".to_owned(),

@@ -10,7 +10,12 @@ use super::{
 };
 use crate::{
     catalogue::{Contains, Family, FamilyKind, METRICS, Metric, MetricKind, Section, Source},
-    metrics::{process::ProcessStats, series::SeriesTable, snapshot::Snapshot},
+    metrics::{
+        observed::{CounterValue, GaugeValue, ObservedMetricValue, ObservedValue, TargetValues},
+        process::ProcessStats,
+        series::SeriesTable,
+        snapshot::Snapshot,
+    },
     units::tags::Tags,
 };
 
@@ -105,6 +110,7 @@ fn facts() -> RunFacts {
             cpu_throttled: Some(Duration::from_secs(1)),
             clock_gaps: Some(1),
         },
+        observed: vec![observed()],
         process: ProcessStats {
             cpu: Some(Duration::from_secs(1)),
             resident_bytes: Some(1),
@@ -116,6 +122,22 @@ fn facts() -> RunFacts {
         },
         ..RunFacts::default()
     }
+}
+
+/// A target of which everything is known.
+fn observed() -> TargetValues {
+    let metric = |name: &str, value| ObservedMetricValue { name: name.to_owned(), contains: Contains::Default, value };
+    let gauge = GaugeValue { value: 1.0, min: 1.0, max: 1.0, before: Some(1.0), after: Some(1.0) };
+    let counter = CounterValue { increase: 1.0, time: Duration::from_secs(1) };
+    let mut target = TargetValues::new(
+        "x",
+        vec![
+            metric("gauge", ObservedValue::Gauge(Some(gauge))),
+            metric("counter", ObservedValue::Counter(Some(counter))),
+        ],
+    );
+    (target.up, target.restarts) = (Some(gauge), Some(0));
+    target
 }
 
 /// Families of a page that are not the catalogue's: type, labels and help by name.

@@ -7,8 +7,10 @@ use crate::{
     metrics::{
         exposition::{
             families::{Kind, Sheet, Value},
+            target,
             validity::{self, ValidityFacts},
         },
+        observed::TargetValues,
         process::ProcessStats,
     },
     units::tags::Tags,
@@ -104,6 +106,8 @@ pub struct RunFacts {
     pub thresholds: Vec<ThresholdFact>,
     /// Whether its figures can be trusted.
     pub validity: ValidityFacts,
+    /// What observed targets say of themselves.
+    pub observed: Vec<TargetValues>,
     /// This process.
     pub process: ProcessStats,
 }
@@ -171,6 +175,7 @@ pub fn families(sheet: &mut Sheet, facts: &RunFacts, samples_dropped: u64) {
         Kind::Counter,
         number(samples_dropped as f64),
     );
+    target::families(sheet, &facts.observed);
     process(sheet, &facts.process);
 }
 
@@ -236,7 +241,7 @@ fn process(sheet: &mut Sheet, stats: &ProcessStats) {
     }
 }
 
-fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Tags {
+pub(super) fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Tags {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// The line without its line break.
 pub(super) fn line(metric: &Metric, thresholds: &[Threshold]) -> String {
-    let of_metric = || thresholds.iter().filter(|threshold| threshold.metric.name == metric.name);
+    let of_metric = || thresholds.iter().filter(|threshold| threshold.metric.name() == metric.name);
     let whole: Vec<_> = of_metric().filter(|threshold| threshold.selector.is_empty()).map(definition).collect();
     let mut parts: Vec<Value> = Vec::new();
     for part in of_metric().filter(|threshold| !threshold.selector.is_empty()) {

@@ -51,7 +51,7 @@ fn points_add_up_to_the_final_snapshot() {
         let (table, last) = write(&path);
         let lines = lines(&path);
         let extremes = BTreeMap::new();
-        let view = view::View { table: &table, snapshot: &last, extremes: &extremes, elapsed: 3.0 };
+        let view = view::View { table: &table, snapshot: &last, extremes: &extremes, elapsed: 3.0, observed: &[] };
         let mut with_points = 0;
         for metric in METRICS {
             let points = points(&lines, metric.name);

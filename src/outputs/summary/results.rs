@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     BAD, GOOD, NO_SAMPLES,
     table::{Cells, Layout, Row},
+    target,
 };
 use crate::{
     catalogue::{Contains, Family, Metric, Section},
@@ -52,6 +53,7 @@ pub(super) fn lines(report: &RunReport, style: Style) -> Vec<String> {
     let measured = report.measured();
     let mut lines = checks(&report.view(), &measured, style);
     let sections: Vec<_> = SECTIONS.iter().map(|(section, title)| (title, rows(report, &measured, *section))).collect();
+    let sections: Vec<_> = sections.into_iter().chain([(&"TARGET", target::rows(report))]).collect();
     let layout = Layout::of(sections.iter().flat_map(|(_, rows)| rows));
     for (title, rows) in sections.iter().filter(|(_, rows)| !rows.is_empty()) {
         lines.push(format!("    {}", style.bold(title)));
@@ -101,7 +103,7 @@ fn check_lines(check: &Check, style: Style) -> Vec<String> {
 fn rows(report: &RunReport, measured: &[Measured], section: Section) -> Vec<Row> {
     let mut rows = Vec::new();
     let shown = |name: &str| {
-        !DETAILS.contains(&name) || report.thresholds.iter().any(|threshold| threshold.metric.name == name)
+        !DETAILS.contains(&name) || report.thresholds.iter().any(|threshold| threshold.metric.name() == name)
     };
     let whole = measured.iter().filter(|whole| whole.metric.section == section && whole.selector.is_empty());
     for whole in whole.filter(|whole| shown(whole.metric.name)) {
@@ -115,7 +117,7 @@ fn rows(report: &RunReport, measured: &[Measured], section: Section) -> Vec<Row>
     rows
 }
 
-fn part_row(selector: &str, cells: Cells) -> Row {
+pub(super) fn part_row(selector: &str, cells: Cells) -> Row {
     Row { name: format!("  {{ {selector} }}"), cells }
 }
 
@@ -169,7 +171,7 @@ fn share(hits: u64, total: u64) -> Cells {
     Cells::Value(format::percent(share), vec![format!("{hits} out of {total}")])
 }
 
-fn quantity(value: f64, contains: Contains) -> String {
+pub(super) fn quantity(value: f64, contains: Contains) -> String {
     match contains {
         Contains::Time => format::duration(value),
         Contains::Data => format::bytes(value),

@@ -19,7 +19,7 @@ pub(super) fn lines(report: &RunReport, style: Style) -> Vec<String> {
     for (threshold, evaluation) in report.judged() {
         let selector =
             threshold.name.get(threshold.name.find('{').unwrap_or(threshold.name.len())..).unwrap_or_default();
-        by_name.entry((threshold.metric.name, selector)).or_default().push((threshold, evaluation));
+        by_name.entry((threshold.metric.name(), selector)).or_default().push((threshold, evaluation));
     }
     let mut lines = Vec::new();
     for ((metric, selector), judged) in &by_name {
@@ -45,12 +45,13 @@ fn line(threshold: &Threshold, evaluation: &Evaluation, style: Style) -> String 
 }
 
 fn value_text(threshold: &Threshold, value: f64) -> String {
-    let text = match (threshold.metric.kind, threshold.metric.contains) {
+    let text = match (threshold.metric.kind(), threshold.metric.contains()) {
+        _ if threshold.expression.method == Method::Ratio => format::number(value),
         (MetricKind::Rate, _) => format::percent(value),
         (_, Contains::Time) => format::duration(value),
         (_, Contains::Data) => format::bytes(value),
         (_, Contains::Default) => format::number(value),
     };
-    let per_second = threshold.metric.kind == MetricKind::Counter && threshold.expression.method == Method::Rate;
+    let per_second = threshold.metric.kind() == MetricKind::Counter && threshold.expression.method == Method::Rate;
     if per_second { format!("{text}/s") } else { text }
 }

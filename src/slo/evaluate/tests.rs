@@ -24,7 +24,7 @@ fn threshold(metric: &str, expression: &str) -> Threshold {
     let (name, selector) = threshold::parse_name(metric).unwrap();
     let kind = catalogue::find(name).unwrap();
     Threshold {
-        metric: kind,
+        metric: kind.into(),
         selector,
         name: metric.to_owned(),
         source: expression.to_owned(),
@@ -68,7 +68,10 @@ impl Recorded<'_> {
         self.rtt.iter().for_each(|nanos| recorder.record(rtt, *nanos, start));
         let extremes = BTreeMap::from([(Family::Vus, Extremes { min: 0, max: 9 })]);
         let snapshot = recorder.snapshot();
-        evaluate(threshold, &View { table: &table, snapshot: &snapshot, extremes: &extremes, elapsed: 10.0 })
+        evaluate(
+            threshold,
+            &View { table: &table, snapshot: &snapshot, extremes: &extremes, elapsed: 10.0, observed: &[] },
+        )
     }
 }
 

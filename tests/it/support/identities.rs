@@ -27,9 +27,23 @@ pub(crate) fn assert_identities(page: &Page) {
             + sum("ws_msg_replies_in_flight"),
     );
     equal(
-        "received = matched + late + unsolicited",
+        "received = matched + late + duplicate + unknown id + unsolicited",
         sum("ws_msgs_received_total"),
-        matched + sum("ws_msgs_late_total") + sum("ws_msgs_unsolicited_total"),
+        matched
+            + ["late", "duplicate", "unknown_id", "unsolicited"]
+                .map(|kind| sum(&format!("ws_msgs_{kind}_total")))
+                .iter()
+                .sum::<f64>(),
+    );
+    equal(
+        "answered pings = pings with a time",
+        page.sum_or_zero("ws_pings_total", &[("result", "answered")]),
+        sum("ws_ping_seconds_count"),
+    );
+    equal(
+        "replacements = opened by reconnect",
+        page.sum_or_zero("ws_reconnects_total", &[("result", "opened")]),
+        sum("ws_reconnecting_seconds_count"),
     );
     let unanswered = sum("http_reqs_total") - page.sum_or_zero("http_req_blocked_seconds_count", &[]);
     let without_response =

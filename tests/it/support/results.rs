@@ -1,6 +1,6 @@
 //! What a run wrote: the summary export and the JSON lines.
 
-use std::{path::Path, process::Command};
+use std::{collections::BTreeMap, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -31,6 +31,24 @@ impl Summary {
     pub(crate) fn validity_reasons(&self) -> Vec<&str> {
         let reasons = self.0["rampd"]["validity"]["reasons"].as_array().expect("a list");
         reasons.iter().map(|one| one["reason"].as_str().expect("a name")).collect()
+    }
+
+    /// A part of the document by its JSON pointer.
+    pub(crate) fn at(&self, pointer: &str) -> &Value {
+        self.0.pointer(pointer).unwrap_or_else(|| panic!("no {pointer} in {:#}", self.0))
+    }
+
+    /// Whether each threshold passed, by metric and expression.
+    pub(crate) fn thresholds(&self) -> BTreeMap<(String, String), bool> {
+        let judged = self.at("/rampd/thresholds").as_array().expect("a list");
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        judged
+            .iter()
+            .map(|judged| {
+                let passed = judged["passed"].as_bool().expect("a flag");
+                ((text(&judged["metric"]), text(&judged["threshold"])), passed)
+            })
+            .collect()
     }
 
     /// A counter; k6 leaves out metrics without a sample.

@@ -35,6 +35,10 @@ pub(crate) struct Counters {
     pub(crate) max_open: u64,
     pub(crate) messages_in: u64,
     pub(crate) messages_out: u64,
+    pub(crate) binary_in: u64,
+    pub(crate) pings_in: u64,
+    pub(crate) pongs_in: u64,
+    pub(crate) pings_out: u64,
     /// Connections by the code of the close frame received, `none` without one.
     pub(crate) close_codes: BTreeMap<String, u64>,
 }
@@ -81,6 +85,11 @@ impl Target {
         self.port
     }
 
+    /// Stops or resumes all its threads: the kernel goes on accepting and acknowledging for it.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// Its address.
     pub(crate) fn url(&self) -> String {
         format!("ws://127.0.0.1:{}/ws", self.port)
@@ -110,9 +119,90 @@ impl Target {
             max_open: number("max_open"),
             messages_in: number("messages_in"),
             messages_out: number("messages_out"),
+            binary_in: number("binary_in"),
+            pings_in: number("pings_in"),
+            pongs_in: number("pongs_in"),
+            pings_out: number("pings_out"),
             close_codes: serde_json::from_value(counters["close_codes"].clone()).expect("codes are counted"),
         }
     }
+}
+
+/// `observed_echo.py`; killed on drop.
+#[derive(Debug)]
+pub(crate) struct ObservedTarget {
+    process: Process,
+    port: u16,
+    metrics_port: u16,
+}
+
+impl ObservedTarget {
+    /// On free ports, with options of `tests/servers/README.md`.
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let mut command = Command::new(python());
+        require(&python());
+        command.arg(repository().join("tests/servers/observed_echo.py")).args(options);
+        let mut process = Process::start(command);
+        let first = first_line(&mut process);
+        let port = |key: &str| first[key].as_u64().expect("a port") as u16;
+        Self { port: port("port"), metrics_port: port("metrics_port"), process }
+    }
+
+    /// Ends it, and starts another one on the same ports.
+    pub(crate) fn restart(self) -> Self {
+        let (port, metrics_port) = (self.port.to_string(), self.metrics_port.to_string());
+        self.stop();
+        Self::start(&["--port", &port, "--metrics-port", &metrics_port])
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}/ws", self.port)
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.metrics_port)
+    }
+
+    /// Ends it; connections that it opened.
+    pub(crate) fn stop(self) -> u64 {
+        self.process.signal(Signal::SIGTERM);
+        let ended = self.process.wait(Duration::from_secs(10));
+        let line = ended.stdout.lines().nth(1).unwrap_or_else(|| panic!("no counters\n{}", ended.describe()));
+        serde_json::from_str::<Value>(line).expect("JSON")["opened"].as_u64().expect("a count")
+    }
+}
+
+/// `prom_client.mjs`; killed on drop.
+#[derive(Debug)]
+pub(crate) struct PromClient {
+    _process: Process,
+    port: u16,
+}
+
+impl PromClient {
+    pub(crate) fn start() -> Self {
+        let servers = repository().join("tests/servers");
+        require(&servers.join("node_modules/prom-client/package.json"));
+        let mut command = Command::new("node");
+        command.arg(servers.join("prom_client.mjs"));
+        let mut process = Process::start(command);
+        let port = first_line(&mut process)["port"].as_u64().expect("a port") as u16;
+        Self { _process: process, port }
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.port)
+    }
+}
+
+/// What a server says once it listens.
+fn first_line(process: &mut Process) -> Value {
+    let found = poll(Duration::from_secs(20), || {
+        assert!(!process.has_ended(), "it ended at once\n{}", process.describe());
+        let line = process.stdout().split_once('\n').map(|(line, _)| line.to_owned())?;
+        Some(serde_json::from_str::<Value>(&line).expect("JSON"))
+    });
+    found.unwrap_or_else(|| panic!("it has not said its port\n{}", process.describe()))
 }
 
 fn command(library: Library) -> Command {
