@@ -49,7 +49,7 @@ impl Observer {
         let (phase, phases) = watch::channel(Phase::Before);
         let (publish, values) = watch::channel(ledgers.iter().map(|ledger| ledger.values.clone()).collect());
         let thread = std::thread::Builder::new().name("rampd-observe".to_owned()).spawn(move || {
-            observe(&runtime, targets, (&tls, &network), &phases, &Rc::new(Book::new(ledgers, publish)))
+            observe(&runtime, targets, (&tls, &network), &phases, &Rc::new(Book::new(ledgers, publish)));
         })?;
         Ok(Some(Self { phase: Some(phase), values, thread: Some(thread) }))
     }

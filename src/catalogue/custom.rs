@@ -1,5 +1,5 @@
 //! Metrics of a profile's own. A family is a word everywhere else, so that recording is an array
-//! access; here a name becomes one, and stays for the life of the process: at most [`MOST`] of them.
+//! access; here a name becomes one, and stays for the life of the process: at most `MOST` of them.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -39,7 +39,7 @@ pub enum Error {
     /// `a_sum` beside a trend `a` would be two things on `/metrics`.
     #[error("a trend's name does not end with `_bucket`, `_sum` or `_count`")]
     Suffix,
-    /// See [`MOST`].
+    /// See `MOST`.
     #[error("more than 10,000 distinct metrics since the process has started")]
     TooMany,
 }

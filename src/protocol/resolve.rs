@@ -1,6 +1,6 @@
 //! Name look-up, cached per worker: every connection asks, the name servers are asked once per time
 //! to live. Addresses take turns. The look-up itself is hickory's and runs on the worker's own
-//! runtime, so that it can be given up at any time; see docs/adr/0013-names-are-looked-up-by-hickory.md.
+//! runtime, so that it can be given up at any time; see docs/adr/0011-names-are-looked-up-by-hickory.md.
 
 mod lookup;
 mod order;

@@ -62,7 +62,7 @@ impl CustomSlots {
         true
     }
 
-    /// Adds a sample to a trend, in its unit; false if it is none, or the value negative or above [`LARGEST`].
+    /// Adds a sample to a trend, in its unit; false if it is none, or the value negative or above `LARGEST`.
     pub fn record(&self, recorder: &Recorder, value: f64) -> bool {
         let Place::Trend(slot) = self.place else { return false };
         let fits = (0.0..=LARGEST).contains(&value);

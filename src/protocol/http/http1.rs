@@ -1,5 +1,5 @@
 //! One HTTP/1.1 connection: a request is written, its response read into the worker's room and understood there. A
-//! response that comes in one piece, as most do, is neither copied nor allocated for. ADR 16 says why this is not hyper.
+//! response that comes in one piece, as most do, is neither copied nor allocated for. ADR 14 says why this is not hyper.
 
 use std::{
     future::poll_fn,
