@@ -2,7 +2,9 @@
 .DEFAULT_GOAL := help
 # Most tests wait for a run to end: six at once take 20 s in place of 55 on two cores.
 TEST_THREADS ?= 6
-.PHONY: help deps test lint fmt doc deny demo bench bench-held bench-speed k6 k6-schedules picture clean
+# Rounds of each comparison of `make bench`; one part alone: scripts/bench tls, see scripts/bench --help.
+PAIRS ?= 3
+.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,14 +27,14 @@ deny: ## licences, advisories and sources of the dependencies (installs cargo-de
 demo: ## the seed's ramp, ten times faster, against the embedded echo target
 	cargo run --release --locked -- demo
 
-bench: ## the seed's ramp side by side with k6, on two cores; rewrites docs/benchmarks.md (half an hour)
-	@scripts/bench seed --peer k6
+bench: ## rampd beside its peers, server and generator on a core each; rewrites docs/benchmarks.md (a quarter of an hour)
+	@scripts/bench all --pairs $(PAIRS)
 
-bench-held: ## 18,000 held connections: memory of each
-	@scripts/bench held
+bench-soak: ## ten minutes at constant load: memory and files must not grow
+	@scripts/bench soak
 
-bench-speed: ## messages and connections per core beside bare epoll and k6
-	@scripts/bench speed
+bench-micro: ## Criterion's figures of single functions
+	@scripts/bench micro
 
 k6: ## build k6 and Grafana's reader of its formats from their Go modules; check our files with it (needs Go)
 	@scripts/k6

@@ -1,26 +1,23 @@
 """Memory of held connections."""
 
-import pathlib
 import re
 import resource
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 import urllib.request
 
-from common import CLIENT_CORE, RAMPD, pinned, server, setting, until, version, write
+from common import RAMPD, certificate, go_echo, resident, running, until, version, write
+from goals import Table
 
-HELD_PROFILE = """
+PROFILE = """
+tls: {{ caFile: {ca} }}
 scenarios:
   held:
     executor: ramping-vus
     startTime: 3s
     startVUs: 0
     stages:
-      - {{ duration: 20s, target: {connections} }}
       - {{ duration: 15s, target: {connections} }}
+      - {{ duration: 60s, target: {connections} }}
     flow:
       - websocket:
           url: {url}
@@ -28,52 +25,32 @@ scenarios:
 """
 
 
-def resident(pid):
-    """VmRSS in bytes."""
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
-
-
 def held(options):
-    with tempfile.TemporaryDirectory() as name, server() as (url, counts):
-        directory = pathlib.Path(name)
-        profile = directory / "held.yaml"
-        profile.write_text(HELD_PROFILE.format(connections=options.connections, url=url))
-        with open(directory / "log", "w+", encoding="utf-8") as log:
-            command = [RAMPD, "run", profile, "--listen", "127.0.0.1:0", "--linger", "0", "--quiet"]
-            process = subprocess.Popen(pinned(CLIENT_CORE, *command), stdout=log, stderr=log)
-            try:
-                base, full = watch(process, directory / "log", options.connections)
-            finally:
-                process.send_signal(signal.SIGTERM)
-                code = process.wait(timeout=60)
-            log.seek(0)
-            if code != 105:
-                sys.exit(f"rampd ended with {code}:\n{log.read()}")
-    each = (full - base) / options.connections / 1024
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    rows = [
-        f"| connections held in one process, by the server | {counts['max_open']:,} |",
-        f"| hard limit of open files | {files:,} |",
-        f"| memory before the first connection, MB | {base / 1e6:.1f} |",
-        f"| memory with all of them, MB | {full / 1e6:.1f} |",
-        f"| memory of each, KiB | {each:.2f} (goal: at most 12) |",
-    ]
-    write("held", f"{setting()}\n\nrampd {version(RAMPD)}, VmRSS.\n\n| | |\n|---|---|\n" + "\n".join(rows))
-    return counts["max_open"] == options.connections and each <= 12
+    table = Table("", "held, by the server", "memory before, MB", "with all of them, MB", "of each, KiB")
+    with certificate() as directory:
+        for scheme, secure in [("ws", None), ("wss", directory)]:
+            with go_echo(secure) as server:
+                profile = PROFILE.format(connections=options.connections, url=server.url(scheme), ca=directory / "certificate.pem")
+                with running(profile) as run:
+                    base, full = watch(run, options.connections)
+            most = server.counts["max_open"]
+            each = (full - base) / most / 1024
+            cells = [f"{most:,}", f"{base / 1e6:.1f}", f"{full / 1e6:.1f}", f"{each:.2f}"]
+            table.row(f"{scheme}://", *cells, **{f"held_{scheme}": each})
+    introduction = f"rampd {version(RAMPD)}, VmRSS; the hard limit of open files is {files:,}."
+    return write("held", introduction, table, options.dry)
 
 
-def watch(process, log, connections):
+def opened(address):
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
+        page = answer.read().decode()
+    return sum(float(value) for value in re.findall(r"^ws_open_connections\S* (\S+)$", page, re.MULTILINE))
+
+
+def watch(run, connections):
     """VmRSS before the load, and with every connection open for 3 s."""
-    address = until(20, lambda: re.search(r"http://([\d.]+:\d+)\D", log.read_text()))[1]
-    base = resident(process.pid)
-
-    def complete():
-        with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
-            page = answer.read().decode()
-        now = sum(float(value) for value in re.findall(r"^ws_open_connections\S* (\S+)$", page, re.MULTILINE))
-        return now == connections
-
-    until(60, complete)
+    base = resident(run.process.pid)
+    until(60, lambda: opened(run.address) == connections)
     time.sleep(3)
-    return base, resident(process.pid)
+    return base, resident(run.process.pid)

@@ -1,22 +1,13 @@
 """Messages and connections per second of one core, beside a bare epoll client and k6.
 
-The server of these is `raw_epoll server`, the fastest at hand, so that the generator and not the
-server is the limit; where it is not, the figures still hold, as they are per CPU second of the
-generator."""
+The server is `raw_epoll server`, the fastest at hand, so that the generator and not the server is the limit."""
 
-import contextlib
 import json
 import pathlib
-import socket
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 
-from common import CLIENT_CORE, K6, RAMPD, RAW, ROOT, SERVER_CORE, measured, pinned, setting, version, write
-
-SECONDS = 5
+from common import K6, RAMPD, RELEASE, ROOT, bare, measured, numbers, rampd, ratios, rounds, shares, thousands, version, write
+from goals import Table
 
 PING_PONG = """
 latencyClock: {clock}
@@ -38,6 +29,7 @@ scenarios:
 """
 
 CONNECT = """
+{tls}
 scenarios:
   work:
     executor: constant-vus
@@ -47,103 +39,62 @@ scenarios:
 """
 
 
-@contextlib.contextmanager
-def server():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    process = subprocess.Popen(pinned(SERVER_CORE, RAW, "server", address), stdout=subprocess.PIPE, text=True)
-    try:
-        process.stdout.readline()
-        yield address
-    finally:
-        process.kill()
-        process.wait()
+def ping_pong(tool, seconds, sockets, burst, clock):
+    with bare("raw_epoll", "server") as server, tempfile.TemporaryDirectory() as name:
+        if tool == "rampd":
+            profile = PING_PONG.format(url=server.url(), seconds=seconds, sockets=sockets, burst=burst, clock=clock)
+            result = rampd(profile, server)
+            messages = result["metrics"]["ws_msgs_received"]["count"]
+        elif tool == "epoll":
+            command = [RELEASE / "examples/raw_epoll", "client", server.address, sockets, seconds, burst]
+            result = measured("bare epoll", command, server)
+            messages = json.loads(result["output"])["messages"]
+        else:
+            summary = pathlib.Path(name) / "summary.json"
+            environment = {"URL": server.url(), "VUS": str(sockets), "SECONDS": str(seconds), "BURST": str(burst)}
+            command = [K6, "run", "--quiet", "--summary-export", summary, ROOT / "benches/peers/ping-pong.js"]
+            result = measured("k6", command, server, environment)
+            messages = json.loads(summary.read_text())["metrics"]["ws_msgs_received"]["count"]
+    result["rate"] = messages / result["cpu"]
+    print(tool, sockets, burst, clock, f"{result['rate']:,.0f}", flush=True)
+    return result
 
 
-def rampd(profile, metric):
-    with tempfile.TemporaryDirectory() as name, server() as address:
-        directory = pathlib.Path(name)
-        path, summary = directory / "profile.yaml", directory / "summary.json"
-        path.write_text(profile.format(url=f"ws://{address}/", seconds=SECONDS))
-        options = ["--listen", "127.0.0.1:0", "--linger", "0", "--quiet", "--on-invalid", "warn"]
-        with open(directory / "log", "w+", encoding="utf-8") as log:
-            command = pinned(CLIENT_CORE, RAMPD, "run", path, *options, "--summary-export", summary)
-            result = measured(command, {}, log)
-            log.seek(0)
-            if result["exit"] != 0:
-                sys.exit(f"rampd ended with {result['exit']}:\n{log.read()}")
-        return json.loads(summary.read_text())["metrics"][metric]["count"] / result["cpu"]
-
-
-def raw(sockets, burst):
-    with server() as address:
-        time.sleep(0.1)
-        command = pinned(CLIENT_CORE, RAW, "client", address, sockets, SECONDS, burst)
-        result = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        return result["messages"] / result["cpu_seconds"]
-
-
-def k6(sockets, burst):
-    with tempfile.TemporaryDirectory() as name, server() as address:
-        directory = pathlib.Path(name)
-        summary = directory / "summary.json"
-        environment = {
-            "URL": f"ws://{address}/", "VUS": str(sockets), "SECONDS": str(SECONDS), "BURST": str(burst),
-        }
-        with open(directory / "log", "w+", encoding="utf-8") as log:
-            script = ROOT / "benches/peers/ping-pong.js"
-            command = pinned(CLIENT_CORE, K6, "run", "--quiet", "--summary-export", summary, script)
-            result = measured(command, environment, log)
-            log.seek(0)
-            if result["exit"] != 0:
-                sys.exit(f"k6 ended with {result['exit']}:\n{log.read()}")
-        return json.loads(summary.read_text())["metrics"]["ws_msgs_received"]["count"] / result["cpu"]
+def connects(seconds, server, scheme="ws", authority=None):
+    tls = f"tls: {{ caFile: {authority} }}" if authority else ""
+    result = rampd(CONNECT.format(seconds=seconds, url=server.url(scheme), tls=tls), server)
+    sessions = result["metrics"]["ws_sessions"]["count"]
+    return result | {"sessions": sessions, "rate": sessions / result["cpu"]}
 
 
 def speed(options):
-    rows, ok = [], True
-    for label, sockets, burst, clock, limit_goal, k6_goal in [
-        ("echo ping-pong, 100 sockets, 20 bytes", 100, 1, "kernel", 0.85, 3),
-        ("echo ping-pong, 500 sockets, 20 bytes", 500, 1, "kernel", 0.85, 3),
-        ("echo ping-pong, 100 sockets, `latencyClock: user`", 100, 1, "user", 0.85, 3),
-        ("bursts of 100, 50 sockets, 20 bytes", 50, 100, "kernel", None, 30),
+    head = "work, per CPU second of the generator"
+    table = Table(head, "rampd", "bare epoll", "k6", "rampd / epoll", "rampd / k6", "busy: rampd's core / the server's")
+    for label, sockets, burst, clock in [
+        ("echo ping-pong, 100 sockets, 20 bytes", 100, 1, "kernel"),
+        ("echo ping-pong, 500 sockets, 20 bytes", 500, 1, "kernel"),
+        ("echo ping-pong, 100 sockets, `latencyClock: user`", 100, 1, "user"),
+        ("bursts of 100, 50 sockets, 20 bytes", 50, 100, "kernel"),
     ]:
-        profile = PING_PONG.replace("{sockets}", str(sockets)).replace("{burst}", str(burst)).replace("{clock}", clock)
-        mine, limit, theirs = [], [], []
-        for _ in range(options.pairs):
-            mine.append(rampd(profile, "ws_msgs_received"))
-            limit.append(raw(sockets, burst))
-            theirs.append(k6(sockets, burst) if K6.exists() else None)
-            print(label, mine[-1], limit[-1], theirs[-1], flush=True)
-        to_limit = ratio(mine, limit)
-        to_k6 = ratio(mine, theirs) if theirs[0] else None
-        goal = f"{limit_goal} of bare epoll, {k6_goal} × k6" if limit_goal else f"2.5 million/s, {k6_goal} × k6"
-        reached = (limit_goal is None or to_limit >= limit_goal) and (to_k6 is None or to_k6 >= k6_goal)
-        reached &= burst == 1 or statistics.median(mine) >= 2.5e6
-        ok &= reached
-        rows.append((label, mine, limit, theirs, f"{to_limit:.2f}", f"{to_k6:.1f}" if to_k6 else "–", goal, reached))
-    connects = [rampd(CONNECT, "ws_sessions") for _ in range(options.pairs)]
-    reached = statistics.median(connects) >= 20_000
-    ok &= reached
-    rows.append(("connect, upgrade and close, ws://, 64 at a time", connects, None, None, "–", "–", "20,000/s", reached))
-    head = "| work, per CPU second of the generator | rampd | bare epoll | k6 | rampd / epoll | rampd / k6 | goal | reached |"
-    lines = [head, "|---" * 8 + "|"]
-    for label, mine, limit, theirs, to_limit, to_k6, goal, reached in rows:
-        cells = [label, thousands(mine), thousands(limit), thousands(theirs), to_limit, to_k6, goal, "yes" if reached else "**no**"]
-        lines.append("| " + " | ".join(cells) + " |")
-    peers = f"rampd {version(RAMPD)}" + (f", k6 {version(K6)}" if K6.exists() else "")
-    text = f"{setting()}\n\n{peers}; {options.pairs} rounds in turns, median (lowest–highest), ratios round by round.\n\n"
-    write("speed", text + "\n".join(lines))
-    return ok
-
-
-def ratio(mine, theirs):
-    return statistics.median(one / other for one, other in zip(mine, theirs))
-
-
-def thousands(values):
-    if not values or values[0] is None:
-        return "–"
-    low, middle, high = (f"{value / 1e3:,.0f}k" for value in (min(values), statistics.median(values), max(values)))
-    return f"{middle} ({low}–{high})"
+        results = {"rampd": [], "epoll": [], "k6": []}
+        for tool in rounds(options.pairs, list(results)):
+            results[tool].append(ping_pong(tool, options.seconds, sockets, burst, clock))
+        mine, limit, theirs = ([one["rate"] for one in found] for found in results.values())
+        to_limit, to_k6 = ratios(mine, limit), ratios(mine, theirs)
+        if burst == 1:
+            goals = {"ping-pong_to_epoll": to_limit, "ping-pong_to_k6": to_k6}
+        else:
+            goals = {"bursts": mine, "bursts_to_k6": to_k6}
+        cells = [thousands(mine), thousands(limit), thousands(theirs), numbers(to_limit), numbers(to_k6, 1)]
+        table.row(label, *cells, shares(results["rampd"]), **goals)
+    found = []
+    for _ in range(options.pairs):
+        with bare("raw_epoll", "server") as server:
+            found.append(connects(options.seconds, server))
+    rates = [one["rate"] for one in found]
+    cells = [thousands(rates), "–", "–", "–", "–", shares(found)]
+    table.row("connect, upgrade and close, ws://, 64 at a time", *cells, connects=rates)
+    introduction = (
+        f"rampd {version(RAMPD)}, k6 {version(K6)}; {options.pairs} rounds in turns, median (lowest–highest), ratios round by round."
+    )
+    return write("speed", introduction, table, options.dry)

@@ -10,7 +10,7 @@ use crate::{
         crew::Crew,
         error::Error,
         facts,
-        health::{Health, window::Counts},
+        health::{Health, pulse::SNAPSHOT_PATIENCE, window::Counts},
         live::Live,
         observe::Observer,
         options::{OnInvalid, Options},
@@ -19,23 +19,19 @@ use crate::{
         stopping::{Stopping, exit},
         telling,
     },
-    catalogue::Family,
     clock::{Instant, WallClock},
     config::profile::Profile,
     engine::{
         commons::Commons,
         failure_log::FailureLog,
-        instruments::{DROPPED_LATE, Instruments},
+        instruments::Instruments,
         limits::{Offer, RESERVED_FILES},
         worker::{self, WorkerSpec},
     },
     exit::Exit,
-    metrics::{
-        exposition::{
-            self,
-            run::{RunFacts, RunState},
-        },
-        series::Series,
+    metrics::exposition::{
+        self,
+        run::{RunFacts, RunState},
     },
     outputs::{
         ndjson::NdjsonOutput,
@@ -52,8 +48,6 @@ mod settle;
 
 /// From the preparation to the first VU: time for every worker's thread to be there.
 const HEAD_START: Duration = Duration::from_millis(20);
-/// Patience for a worker's snapshot; the admin server waits 250 ms for a page.
-const SNAPSHOT_PATIENCE: Duration = Duration::from_millis(150);
 
 /// The control thread's state of a run.
 #[derive(Debug)]
@@ -201,9 +195,7 @@ impl Control {
                     break;
                 }
                 () = tokio::time::sleep_until(tokio::time::Instant::from_std(self.health.next_beat().to_std())) => {
-                    if let Some(gap) = self.health.beat(Instant::now()) {
-                        tracing::warn!(?gap, "The process stood still: stopped, paused with its machine, or without a core.");
-                    }
+                    self.health.beat(Instant::now());
                 }
                 Some(request) = requests.recv() => {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
@@ -317,13 +309,8 @@ impl Control {
     }
 
     fn counts(&self, now: Instant) -> Counts {
-        let view = self.live.view(now);
-        let late = |series: &Series| series.labels.get("reason").is_some_and(|reason| reason == DROPPED_LATE);
-        Counts {
-            dropped_slots: self.plan.has_arrivals().then(|| view.sum(Family::DroppedIterations, late)),
-            samples_dropped: (!self.json.is_empty()).then(|| self.live.snapshot.samples_dropped()),
-            workers_lost: self.workers_lost,
-        }
+        let samples_dropped = (!self.json.is_empty()).then(|| self.live.snapshot.samples_dropped());
+        Counts::of(&self.live.view(now), self.plan.has_arrivals(), samples_dropped, self.workers_lost)
     }
 
     fn write_ticks(&self, now: Instant) {

@@ -23,7 +23,7 @@ use crate::{
 };
 
 mod proc;
-mod pulse;
+pub mod pulse;
 mod sources;
 pub mod window;
 
@@ -66,14 +66,21 @@ impl Health {
 
     /// The control thread begins to wait for whatever comes next.
     pub fn ready(&mut self, now: Instant) {
-        self.pulse.ready(now);
+        let gap = self.pulse.ready(now);
+        self.note_gap(gap);
     }
 
-    /// Shows that time goes on. Returns how long it stood still, if it did.
-    pub fn beat(&mut self, now: Instant) -> Option<Duration> {
-        let gap = self.pulse.beat(now)?;
-        self.history.happened(|happened| happened.gaps.note(gap));
-        Some(gap)
+    /// Shows that time goes on.
+    pub fn beat(&mut self, now: Instant) {
+        let gap = self.pulse.beat(now);
+        self.note_gap(gap);
+    }
+
+    fn note_gap(&mut self, gap: Option<Duration>) {
+        if let Some(gap) = gap {
+            tracing::warn!(?gap, "The process stood still: stopped, paused with its machine, or without a core.");
+            self.history.happened(|happened| happened.gaps.note(gap));
+        }
     }
 
     /// Takes a new state.

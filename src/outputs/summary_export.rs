@@ -178,7 +178,7 @@ mod tests {
         insta::assert_snapshot!(serde_json::to_string_pretty(&validity).unwrap());
         let unknown = document(&report(&[Default::default()]))["rampd"]["validity"]["signals"].clone();
         let unknown = unknown.as_object().unwrap();
-        assert!(unknown.len() == 12 && unknown.values().all(|signal| signal == "not available"), "{unknown:?}");
+        assert!(unknown.len() == 13 && unknown.values().all(|signal| signal == "not available"), "{unknown:?}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
     slo::validity::{
         limits::{Limits, TELLING_SAMPLES},
         reason::Reason,
-        signals::{Figure, Lag, Signals},
+        signals::{Figure, Lag, OwnLimits, Signals},
     },
 };
 
@@ -136,6 +136,14 @@ pub fn judge(signals: &Signals, clock: LatencyClock) -> Judgement {
     findings.extend(lag(Reason::SendLag, signals.send_lag, send));
 
     findings.extend(count(Reason::DroppedSlots, signals.dropped_slots, limits::DROPPED_SLOTS));
+    if let Some(OwnLimits { attempts, fd_limit, no_local_port, no_memory }) = signals.own_limits
+        && attempts > 0
+    {
+        let of = |failed: u64| Some(failed as f64 / attempts as f64);
+        findings.extend(share(Reason::FdLimit, of(fd_limit), limits::OWN_LIMITS));
+        findings.extend(share(Reason::NoLocalPort, of(no_local_port), limits::OWN_LIMITS));
+        findings.extend(share(Reason::NoMemory, of(no_memory), limits::OWN_LIMITS));
+    }
     findings.extend(count(Reason::ClockStep, signals.clock_steps.map(|steps| steps.count), limits::CLOCK_STEPS));
     findings.extend(count(Reason::SamplesDropped, signals.samples_dropped, limits::SAMPLES_DROPPED));
     findings.extend(count(Reason::WorkerLost, signals.workers_lost, limits::WORKERS_LOST));

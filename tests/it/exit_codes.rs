@@ -181,5 +181,6 @@ fn with_force_the_run_goes_on_without_the_files_and_counts_them() {
     agent.scrape_until("a socket refused for want of files", |page| {
         page.sum_or_zero("ws_connect_failures_total", &[("reason", "fd_limit")]) > 0.0
     });
-    agent.wait();
+    let ended = agent.wait();
+    assert!(ended.stdout.contains("fd_limit") && ended.stdout.contains("no file was free"), "{}", ended.describe());
 }

@@ -23,6 +23,7 @@ mod metrics_page;
 mod network;
 mod observe;
 mod proxy;
+mod random_faults;
 mod readme;
 mod reconnect;
 mod sockets;

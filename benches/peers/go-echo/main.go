@@ -1,11 +1,16 @@
 // Command go-echo is the target of `make bench`: it echoes at once, counts by itself, and is fast
 // enough that the load generator is what is measured. Frames that arrive together are answered with
 // one write. It prints {"port": N}, and at SIGTERM what it counted.
+//
+// With -certificate and -key it speaks TLS 1.3 and gives out no session tickets, so that every
+// handshake is a full one.
 package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
+	"flag"
 	"io"
 	"net"
 	"os"
@@ -16,13 +21,33 @@ import (
 	"github.com/gobwas/ws"
 )
 
-var opened, closed, open, maxOpen, messagesIn, messagesOut atomic.Int64
+var opened, closed, open, maxOpen, messagesIn, messagesOut, handshakes, resumed atomic.Int64
 
 // largest bounds a message, and with it the memory of a connection.
 const largest = 1 << 20
 
-func serve(conn net.Conn) {
-	defer conn.Close()
+// secured returns the connection once its handshake is done, or the connection itself without TLS.
+func secured(conn net.Conn, config *tls.Config) (net.Conn, error) {
+	if config == nil {
+		return conn, nil
+	}
+	server := tls.Server(conn, config)
+	if err := server.Handshake(); err != nil {
+		return nil, err
+	}
+	handshakes.Add(1)
+	if server.ConnectionState().DidResume {
+		resumed.Add(1)
+	}
+	return server, nil
+}
+
+func serve(plain net.Conn, config *tls.Config) {
+	defer plain.Close()
+	conn, err := secured(plain, config)
+	if err != nil {
+		return
+	}
 	if _, err := ws.Upgrade(conn); err != nil {
 		return
 	}
@@ -81,11 +106,22 @@ func serve(conn net.Conn) {
 }
 
 func main() {
-	address := "127.0.0.1:0"
-	if len(os.Args) > 1 {
-		address = os.Args[1]
+	certificate := flag.String("certificate", "", "PEM file; speaks TLS")
+	key := flag.String("key", "", "PEM file")
+	flag.Parse()
+	var config *tls.Config
+	if *certificate != "" {
+		pair, err := tls.LoadX509KeyPair(*certificate, *key)
+		if err != nil {
+			panic(err)
+		}
+		config = &tls.Config{
+			Certificates:           []tls.Certificate{pair},
+			MinVersion:             tls.VersionTLS13,
+			SessionTicketsDisabled: true,
+		}
 	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
@@ -94,7 +130,7 @@ func main() {
 	go func() {
 		for {
 			if conn, err := listener.Accept(); err == nil {
-				go serve(conn)
+				go serve(conn, config)
 			}
 		}
 	}()
@@ -104,5 +140,6 @@ func main() {
 	output.Encode(map[string]int64{
 		"opened": opened.Load(), "closed": closed.Load(), "max_open": maxOpen.Load(),
 		"messages_in": messagesIn.Load(), "messages_out": messagesOut.Load(),
+		"handshakes": handshakes.Load(), "resumed": resumed.Load(),
 	})
 }

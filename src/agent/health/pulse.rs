@@ -7,20 +7,24 @@ use crate::{
     slo::validity::limits::{CLOCK_GAP, CLOCK_STEP},
 };
 
-/// Time between two beats. A standstill of [`CLOCK_GAP`] and this is always seen.
+/// Time between two beats. A standstill of [`CLOCK_GAP`] and this is always seen while the control thread waits.
 const BEAT: Duration = Duration::from_millis(100);
+/// Patience of the control thread for a worker's snapshot; the admin server waits 250 ms for a page. The longest that
+/// the thread works without waiting for the next beat, so that more than this and [`CLOCK_GAP`] is a standstill too.
+pub const SNAPSHOT_PATIENCE: Duration = Duration::from_millis(150);
 
 /// A beat that should come every 0.1 s.
 #[derive(Debug)]
 pub(super) struct Pulse {
     next: Instant,
-    ready: Instant,
+    /// None before the thread has begun to wait for the first time: starting takes as long as it takes.
+    ready: Option<Instant>,
 }
 
 impl Pulse {
     #[must_use]
     pub(super) fn new(now: Instant) -> Self {
-        Self { next: now + BEAT, ready: now }
+        Self { next: now + BEAT, ready: None }
     }
 
     /// When the next beat is due.
@@ -29,14 +33,18 @@ impl Pulse {
         self.next
     }
 
-    /// The thread begins to wait: a beat that was due while it worked is late from here on only.
-    pub(super) fn ready(&mut self, now: Instant) {
-        self.ready = now;
+    /// The thread begins to wait: a beat that was due while it worked is late from here on only. Returns how much longer
+    /// than any work takes it was away, if that is a gap.
+    pub(super) fn ready(&mut self, now: Instant) -> Option<Duration> {
+        // It had waited until the beat was due at most, and worked from there.
+        let worked = now.since(self.next.max(self.ready.replace(now)?));
+        let gap = worked.saturating_sub(SNAPSHOT_PATIENCE);
+        (gap > CLOCK_GAP).then_some(gap)
     }
 
     /// The beat comes. Returns how late, if that is a gap.
     pub(super) fn beat(&mut self, now: Instant) -> Option<Duration> {
-        let late = now.since(self.next.max(self.ready));
+        let late = now.since(self.ready.map_or(self.next, |ready| ready.max(self.next)));
         self.next = now + BEAT;
         (late > CLOCK_GAP).then_some(late)
     }
@@ -91,10 +99,23 @@ mod tests {
     fn work_of_the_control_thread_is_no_gap_and_a_standstill_after_it_is() {
         let start = Instant::now();
         let mut pulse = Pulse::new(start);
-        pulse.ready(start + MS * 900);
-        assert_eq!(pulse.beat(start + MS * 901), None);
-        pulse.ready(start + MS * 1800);
-        assert_eq!(pulse.beat(start + MS * 2300), Some(MS * 500));
+        assert_eq!(pulse.ready(start + MS * 500), None, "a snapshot with all its patience");
+        assert_eq!(pulse.beat(start + MS * 501), None);
+        assert_eq!(pulse.ready(start + MS * 600), None);
+        assert_eq!(pulse.beat(start + MS * 1100), Some(MS * 499));
+    }
+
+    #[test]
+    fn a_standstill_while_the_control_thread_works_is_a_gap_told_once() {
+        for (worked, gap) in [(400, None), (401, Some(MS * 251)), (1150, Some(MS * 1000))] {
+            let start = Instant::now();
+            let mut pulse = Pulse::new(start);
+            assert_eq!(pulse.ready(start), None);
+            let back = pulse.next() + MS * worked;
+            assert_eq!(pulse.ready(back), gap, "{worked} ms");
+            assert_eq!(pulse.ready(back + MS), None);
+            assert_eq!(pulse.beat(back + MS), None);
+        }
     }
 
     #[test]

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crate::{
     agent::health::{proc::Throttling, sources::KernelTotals},
+    catalogue::Family,
     clock::Instant,
-    engine::instruments::GeneratorSlots,
-    metrics::{snapshot::Snapshot, trend::Trend},
+    engine::instruments::{DROPPED_LATE, GeneratorSlots},
+    metrics::{snapshot::Snapshot, trend::Trend, view::View},
+    protocol::failure::ConnectFailure,
     slo::validity::{
         limits::SHORTEST_WINDOW,
-        signals::{Events, Lag, Signals, Throttled},
+        signals::{Events, Lag, OwnLimits, Signals, Throttled},
     },
 };
 
@@ -20,8 +22,35 @@ pub struct Counts {
     pub dropped_slots: Option<u64>,
     /// Samples missing from the JSON output; none without one.
     pub samples_dropped: Option<u64>,
+    /// Connections that this machine did not let open.
+    pub own_limits: OwnLimits,
     /// Workers that ended without their last counts.
     pub workers_lost: u64,
+}
+
+impl Counts {
+    /// What the workers have counted.
+    #[must_use]
+    pub fn of(view: &View<'_>, has_arrivals: bool, samples_dropped: Option<u64>, workers_lost: u64) -> Self {
+        let all = |family| view.sum(family, |_| true);
+        // The reasons of requests have the same names.
+        let failed = |reason: ConnectFailure| -> u64 {
+            let families = [Family::WsConnectFailures, Family::HttpReqFailures].into_iter();
+            families.map(|family| view.sum(family, |series| series.has("reason", reason.label()))).sum()
+        };
+        Self {
+            dropped_slots: has_arrivals
+                .then(|| view.sum(Family::DroppedIterations, |series| series.has("reason", DROPPED_LATE))),
+            samples_dropped,
+            own_limits: OwnLimits {
+                attempts: all(Family::WsSessions) + all(Family::HttpReqs),
+                fd_limit: failed(ConnectFailure::FdLimit),
+                no_local_port: failed(ConnectFailure::NoLocalPort),
+                no_memory: failed(ConnectFailure::NoMemory),
+            },
+            workers_lost,
+        }
+    }
 }
 
 /// All that adds up, at one instant.
@@ -85,6 +114,7 @@ pub(super) fn signals(from: &Totals, to: &Totals, happened: Happened) -> Signals
         cpu_pressure: grown(from.kernel.cpu_pressure, to.kernel.cpu_pressure).map(|some| share(some, elapsed)),
         throttled: from.kernel.throttling.zip(to.kernel.throttling).filter(|_| long_enough).map(throttled),
         dropped_slots: counted(from.counts.dropped_slots, to.counts.dropped_slots),
+        own_limits: Some(to.counts.own_limits.since(&from.counts.own_limits)),
         clock_gaps: Some(happened.gaps),
         clock_steps: Some(happened.steps),
         samples_dropped: counted(from.counts.samples_dropped, to.counts.samples_dropped),

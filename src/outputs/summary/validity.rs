@@ -124,6 +124,11 @@ fn sentence(finding: &Finding, signals: &Signals, style: Style) -> String {
         Reason::CpuPressure => format!("something waited for a core {measured} of the time, more than {limit}"),
         Reason::Throttled => format!("the CPU quota was used up in {measured} of its periods, more than {limit}"),
         Reason::DroppedSlots => format!("{measured} iteration{plural} came too late to be started"),
+        Reason::FdLimit => format!("{measured} of connections and requests failed: no file was free"),
+        Reason::NoLocalPort => format!("{measured} of connections and requests failed: no local port was free"),
+        Reason::NoMemory => {
+            format!("{measured} of connections and requests failed: the kernel was out of memory or buffers")
+        }
         Reason::ClockGap => format!("{measured} standstill{plural} of the process{}", largest(signals.clock_gaps)),
         Reason::ClockStep => format!("{measured} step{plural} of the wall clock{}", largest(signals.clock_steps)),
         Reason::SamplesDropped => format!("{measured} sample{plural} missing from the JSON output"),

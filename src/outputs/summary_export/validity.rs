@@ -9,7 +9,7 @@ use super::number;
 use crate::slo::validity::{
     Finding, Judgement,
     run::{RunValidity, StageValidity},
-    signals::{Events, Figure, Lag, Signals, Throttled},
+    signals::{Events, Figure, Lag, OwnLimits, Signals, Throttled},
 };
 
 const NOT_AVAILABLE: &str = "not available";
@@ -69,6 +69,9 @@ fn signals(signals: &Signals) -> Json {
     let throttled = signals
         .throttled
         .map(|Throttled { periods, time }| json!({ "periods_share": number(periods), "time_ms": millis(time) }));
+    let own_limits = signals.own_limits.map(|OwnLimits { attempts, fd_limit, no_local_port, no_memory }| {
+        json!({ "attempts": attempts, "fd_limit": fd_limit, "no_local_port": no_local_port, "no_memory": no_memory })
+    });
     json!({
         "send_lag": lag(signals.send_lag),
         "read_lag": lag(signals.read_lag),
@@ -78,6 +81,7 @@ fn signals(signals: &Signals) -> Json {
         "cpu_pressure_share": share(signals.cpu_pressure),
         "throttled": or_not(throttled),
         "dropped_slots": count(signals.dropped_slots),
+        "own_limits": or_not(own_limits),
         "clock_gaps": events(signals.clock_gaps),
         "clock_steps": events(signals.clock_steps),
         "samples_dropped": count(signals.samples_dropped),

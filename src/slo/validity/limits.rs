@@ -47,6 +47,12 @@ pub const THROTTLED: Limits<f64> = Limits { suspect: Some(0.01), invalid: Some(0
 /// time are the profile's affair: it has asked for more than its VUs can do.
 pub const DROPPED_SLOTS: Limits<u64> = Limits { suspect: Some(0), invalid: None };
 
+/// Share of the connection attempts and requests that failed by a limit of this machine.
+///
+/// Each is a failure in the figures that is not the target's. 1 % is what the thresholds of k6's documentation allow
+/// to fail in all (`http_req_failed: rate<0.01`): with more, the generator alone decides such a threshold.
+pub const OWN_LIMITS: Limits<f64> = Limits { suspect: Some(0.0), invalid: Some(0.01) };
+
 /// Times that the whole process stood still, see [`CLOCK_GAP`]. What that did to the figures, the
 /// lags say.
 pub const CLOCK_GAPS: Limits<u64> = Limits { suspect: Some(0), invalid: None };

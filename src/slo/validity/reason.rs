@@ -19,6 +19,12 @@ pub enum Reason {
     Throttled,
     /// Iterations could not be started because the generator was late.
     DroppedSlots,
+    /// Connections did not open for want of files.
+    FdLimit,
+    /// Connections did not open for want of local ports.
+    NoLocalPort,
+    /// Connections did not open for want of the kernel's memory.
+    NoMemory,
     /// The process stood still.
     ClockGap,
     /// The wall clock was set.
@@ -31,7 +37,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::SendLag,
         Self::ReadLag,
         Self::StartLag,
@@ -40,6 +46,9 @@ impl Reason {
         Self::CpuPressure,
         Self::Throttled,
         Self::DroppedSlots,
+        Self::FdLimit,
+        Self::NoLocalPort,
+        Self::NoMemory,
         Self::ClockGap,
         Self::ClockStep,
         Self::SamplesDropped,
@@ -58,6 +67,9 @@ impl Reason {
             Self::CpuPressure => "cpu_pressure",
             Self::Throttled => "throttled",
             Self::DroppedSlots => "dropped_slots",
+            Self::FdLimit => "fd_limit",
+            Self::NoLocalPort => "no_local_port",
+            Self::NoMemory => "no_memory",
             Self::ClockGap => "clock_gap",
             Self::ClockStep => "clock_step",
             Self::SamplesDropped => "samples_dropped",
@@ -77,6 +89,11 @@ impl Reason {
             | Self::CpuPressure
             | Self::DroppedSlots => "use more cores or pods, lower the rate, or keep other work off the machine",
             Self::Throttled => "raise the container's CPU limit, use more pods, or lower the rate",
+            Self::FdLimit => "raise the hard limit of open files (ulimit -Hn), or use more pods",
+            Self::NoLocalPort => {
+                "widen net.ipv4.ip_local_port_range, open fewer connections to one address, or use more pods"
+            }
+            Self::NoMemory => "give the machine more memory (net.ipv4.tcp_mem), or use more pods",
             Self::ClockGap => "run again where the process is not stopped and the machine not paused",
             Self::ClockStep => "run again when the machine's clock is in step",
             Self::SamplesDropped => "write to a faster disk; the metrics are complete",

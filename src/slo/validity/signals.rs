@@ -23,6 +23,8 @@ pub struct Signals {
     pub throttled: Option<Throttled>,
     /// Iterations that were not started because the generator was late.
     pub dropped_slots: Option<u64>,
+    /// Connections that this machine did not let open.
+    pub own_limits: Option<OwnLimits>,
     /// Times that the process stood still.
     pub clock_gaps: Option<Events>,
     /// Steps of the wall clock.
@@ -64,6 +66,32 @@ pub struct Throttled {
     pub periods: f64,
     /// Time that it took, added up over the cores.
     pub time: Duration,
+}
+
+/// Connection attempts and requests that failed by a limit of this machine: the target has never seen them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OwnLimits {
+    /// All attempts and requests, failed or not.
+    pub attempts: u64,
+    /// No file was free.
+    pub fd_limit: u64,
+    /// No local port was free.
+    pub no_local_port: u64,
+    /// The kernel had no memory or buffer.
+    pub no_memory: u64,
+}
+
+impl OwnLimits {
+    /// What has come since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            attempts: self.attempts.saturating_sub(earlier.attempts),
+            fd_limit: self.fd_limit.saturating_sub(earlier.fd_limit),
+            no_local_port: self.no_local_port.saturating_sub(earlier.no_local_port),
+            no_memory: self.no_memory.saturating_sub(earlier.no_memory),
+        }
+    }
 }
 
 /// Events of one kind.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::slo::validity::{
     run::{RunValidity, StageValidity},
-    signals::{Events, Throttled},
+    signals::{Events, OwnLimits, Throttled},
 };
 
 const MANY: u64 = 1_000_000;
@@ -20,6 +20,10 @@ fn throttled(periods: f64) -> Option<Throttled> {
 
 fn events(count: u64) -> Option<Events> {
     Some(Events { count, largest: ms(300) })
+}
+
+fn own(attempts: u64, fd_limit: u64) -> Option<OwnLimits> {
+    Some(OwnLimits { attempts, fd_limit, ..OwnLimits::default() })
 }
 
 fn levels(signals: Signals) -> (Level, Level) {
@@ -64,6 +68,11 @@ fn each_limit_has_two_sides() {
         (Signals { throttled: throttled(0.251), ..none }, Invalid, Invalid),
         (Signals { dropped_slots: Some(0), ..none }, Valid, Valid),
         (Signals { dropped_slots: Some(1), ..none }, Suspect, Suspect),
+        (Signals { own_limits: own(0, 0), ..none }, Valid, Valid),
+        (Signals { own_limits: own(MANY, 0), ..none }, Valid, Valid),
+        (Signals { own_limits: own(MANY, 1), ..none }, Suspect, Suspect),
+        (Signals { own_limits: own(100, 1), ..none }, Suspect, Suspect),
+        (Signals { own_limits: own(99, 1), ..none }, Invalid, Invalid),
         (Signals { clock_gaps: events(0), ..none }, Valid, Valid),
         (Signals { clock_gaps: events(1), ..none }, Suspect, Suspect),
         (Signals { clock_steps: events(0), ..none }, Valid, Valid),
@@ -104,6 +113,21 @@ fn a_late_send_condemns_only_with_a_witness_in_the_generator() {
     for signals in witnessed {
         assert_eq!(judge(&signals, LatencyClock::Kernel).level_of(Reason::SendLag), Level::Invalid, "{signals:?}");
     }
+}
+
+#[test]
+fn each_limit_of_this_machine_is_a_reason_of_its_own() {
+    let limits = OwnLimits { attempts: 1000, fd_limit: 1, no_local_port: 20, no_memory: 3 };
+    let judgement = judge(&Signals { own_limits: Some(limits), ..Signals::default() }, LatencyClock::Kernel);
+    let told: Vec<_> = judgement.findings.iter().map(|one| (one.reason, one.level, one.measured)).collect();
+    assert_eq!(
+        told,
+        [
+            (Reason::FdLimit, Level::Suspect, Figure::Share(0.001)),
+            (Reason::NoLocalPort, Level::Invalid, Figure::Share(0.02)),
+            (Reason::NoMemory, Level::Suspect, Figure::Share(0.003)),
+        ]
+    );
 }
 
 #[test]
@@ -184,6 +208,7 @@ fn every_reason_is_explained_in_the_documentation_with_its_limits() {
             Reason::CpuPressure => share(limits::CPU_PRESSURE),
             Reason::Throttled => share(limits::THROTTLED),
             Reason::DroppedSlots => count(limits::DROPPED_SLOTS),
+            Reason::FdLimit | Reason::NoLocalPort | Reason::NoMemory => share(limits::OWN_LIMITS),
             Reason::ClockGap => count(limits::CLOCK_GAPS),
             Reason::ClockStep => count(limits::CLOCK_STEPS),
             Reason::SamplesDropped => count(limits::SAMPLES_DROPPED),

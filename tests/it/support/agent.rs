@@ -25,11 +25,18 @@ pub(crate) struct AgentCommand {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     file_limit: Option<u64>,
+    /// A command that runs ours: `taskset`, `nice`.
+    wrapper: Vec<String>,
 }
 
 /// Any command: `rampd(["check", …])`.
 pub(crate) fn rampd<const N: usize>(arguments: [&str; N]) -> AgentCommand {
-    AgentCommand { arguments: arguments.map(str::to_owned).into(), environment: Vec::new(), file_limit: None }
+    AgentCommand {
+        arguments: arguments.map(str::to_owned).into(),
+        environment: Vec::new(),
+        file_limit: None,
+        wrapper: Vec::new(),
+    }
 }
 
 /// `rampd run` on a free port, without waiting for scrapers at the end.
@@ -70,11 +77,22 @@ impl AgentCommand {
         self
     }
 
+    /// Lets another command start it.
+    pub(crate) fn under<const N: usize>(mut self, wrapper: [&str; N]) -> Self {
+        self.wrapper = wrapper.map(str::to_owned).into();
+        self
+    }
+
     /// Starts it.
     pub(crate) fn start(self) -> Agent {
-        let mut command = match self.file_limit {
-            None => Command::new(binary()),
-            Some(files) => {
+        let mut command = match (self.file_limit, self.wrapper.split_first()) {
+            (None, None) => Command::new(binary()),
+            (None, Some((program, options))) => {
+                let mut wrapper = Command::new(program);
+                wrapper.args(options).arg(binary());
+                wrapper
+            }
+            (Some(files), _) => {
                 let mut shell = Command::new("sh");
                 shell.args(["-c", &format!("ulimit -n {files} && exec \"$@\""), "sh"]).arg(binary());
                 shell
@@ -129,6 +147,10 @@ impl Agent {
     /// Scrapes until `wanted` holds, for at most 30 s.
     pub(crate) fn scrape_until(&mut self, what: &str, wanted: impl Fn(&Page) -> bool) -> Page {
         let found = poll(Duration::from_secs(30), || {
+            // Where the machine is busy, a run is prepared for longer than it takes to ask.
+            if self.get("/metrics", &[]).is_ok_and(|response| response.status == 503) {
+                return None;
+            }
             let page = self.scrape();
             wanted(&page).then_some(page)
         });

@@ -22,6 +22,17 @@ impl Summary {
         found.unwrap_or_else(|| panic!("no {key} of {metric} in {:#}", self.0["metrics"]))
     }
 
+    /// `valid`, `suspect` or `invalid`.
+    pub(crate) fn validity(&self) -> &str {
+        self.0["rampd"]["validity"]["verdict"].as_str().expect("every run is judged")
+    }
+
+    /// Why it is not valid.
+    pub(crate) fn validity_reasons(&self) -> Vec<&str> {
+        let reasons = self.0["rampd"]["validity"]["reasons"].as_array().expect("a list");
+        reasons.iter().map(|one| one["reason"].as_str().expect("a name")).collect()
+    }
+
     /// A part of the document by its JSON pointer.
     pub(crate) fn at(&self, pointer: &str) -> &Value {
         self.0.pointer(pointer).unwrap_or_else(|| panic!("no {pointer} in {:#}", self.0))
