@@ -8,6 +8,7 @@
 
 mod architecture;
 mod cli;
+mod cookbook;
 mod dns;
 mod echo_target;
 mod executors;

@@ -69,10 +69,19 @@ impl Target {
 
     /// `tests/servers/values_target.py`.
     pub(crate) fn values() -> Self {
+        Self::script("values_target.py")
+    }
+
+    /// `tests/servers/cookbook_target.py`.
+    pub(crate) fn cookbook() -> Self {
+        Self::script("cookbook_target.py")
+    }
+
+    fn script(name: &str) -> Self {
         require(&python());
         let mut command = Command::new(python());
-        command.arg(repository().join("tests/servers/values_target.py"));
-        Self::serve("values_target.py", command)
+        command.arg(repository().join("tests/servers").join(name));
+        Self::serve(name, command)
     }
 
     /// `127.0.0.1:PORT`
