@@ -214,7 +214,7 @@ fn what_cannot_be_read_is_counted_by_its_reason_and_has_no_sample() {
         profile.push_str(&format!("  {reason}: {{ url: \"{url}\", interval: 30s, timeout: 1s, settle: 0s }}\n"));
         thresholds.push_str(&format!("  target_memory{{target:{reason}}}: [\"value>0\"]\n"));
     }
-    profile.push_str(&format!("  cut: {{ url: {base}/cut, interval: 1m }}\n  moved: {{ url: {base}/moved, interval: 1m }}\n  fine: {base}/text\n"));
+    profile.push_str(&format!("  cut: {{ url: {base}/cut, interval: 1m, settle: 0s }}\n  moved: {{ url: {base}/moved, interval: 1m, settle: 0s }}\n  fine: {base}/text\n"));
     profile.push_str(&format!(
         "thresholds:\n{thresholds}  \"target_memory{{target:fine}}\": [{{ threshold: ratio<2, allowEmpty: true }}]\n"
     ));
