@@ -11,17 +11,29 @@ pub(super) static NETWORK: Map = Map {
     keys: &[
         key("hosts", HOSTS),
         key("dns", Shape::Map(&DNS)),
-        key("sourceAddresses", TEXTS),
-        key("proxy", Shape::Text),
+        key("sourceAddresses", Shape::OneOf(&[SOURCE, Shape::List(1, &SOURCE)])),
+        key("proxy", Shape::Pattern(r"^\s*([Hh][Tt][Tt][Pp]://.*|([^:]|:[^/]|:/[^/])*:?\s*)$")),
         key("noProxy", TEXTS),
         key("peerTimeout", Shape::Duration),
         key("sendBuffer", Shape::Size),
     ],
 };
 
+/// An address, a range or a network.
+const SOURCE: Shape = Shape::Pattern(r"^\s*[0-9A-Fa-f:.]+\s*([-/]\s*[0-9A-Fa-f:.]+\s*)?$");
+
 /// Names to addresses.
-pub(super) const HOSTS: Shape = Shape::MapOf(0, "", &Shape::OneOf(&[ADDRESS, Shape::List(1, &ADDRESS)]));
+pub(super) const HOSTS: Shape =
+    Shape::MapOf(0, r"^\s*[*A-Za-z0-9._-]*(:[0-9]+)?\s*$", &Shape::OneOf(&[ADDRESS, Shape::List(1, &ADDRESS)]));
 const ADDRESS: Shape = Shape::Pattern(r"^\s*\[?[0-9A-Fa-f:.]+\]?(:[0-9]+)?\s*$");
+
+/// Names that are blocked.
+pub(super) const NAMES: Shape = Shape::OneOf(&[NAME, Shape::List(1, &NAME)]);
+const NAME: Shape = Shape::Pattern(r"^\s*[*A-Za-z0-9._-]+\s*$");
+
+/// Networks that are blocked.
+pub(super) const NETWORKS: Shape = Shape::OneOf(&[BLOCKED, Shape::List(1, &BLOCKED)]);
+const BLOCKED: Shape = Shape::Pattern(r"^\s*[0-9A-Fa-f:.]+(/[0-9]+)?\s*$");
 
 /// Name look-up.
 pub(super) static DNS: Map = Map {

@@ -1,9 +1,9 @@
 //! The top of a profile.
 
 use super::{
-    NAME, TAGS, TEXTS,
+    NAME, TAGS,
     flow::STEP,
-    network::{DNS, HOSTS, NETWORK},
+    network::{DNS, HOSTS, NAMES, NETWORK, NETWORKS},
     observe::TARGET,
     scenarios::{SCENARIO, STAGES},
     tls::{TLS, VERSIONS},
@@ -45,8 +45,8 @@ pub(in crate::config::schema) static PROFILE: Map = Map {
         key("network", Shape::Map(&NETWORK)),
         key("hosts", HOSTS),
         key("dns", Shape::Map(&DNS)),
-        key("blockHostnames", TEXTS),
-        key("blacklistIPs", TEXTS),
+        key("blockHostnames", NAMES),
+        key("blacklistIPs", NETWORKS),
         key("noCookiesReset", Shape::Flag),
         key("discardResponseBodies", Shape::Flag),
         key("latencyClock", Shape::Words(&["kernel", "user"])),
