@@ -6,7 +6,7 @@ const PAGE: &str = include_str!("../../../docs/profile.md");
 
 /// What the page says about a key; none if it has no row for it.
 pub(super) fn description(map: &Map, key: &Key) -> Option<String> {
-    key.about.map(str::to_owned).or_else(|| row(map.rows, key.name))
+    key.about.map(str::to_owned).or_else(|| row(key.rows.unwrap_or(map.rows), key.name))
 }
 
 /// The last cell of the key's row, and its default.
@@ -19,7 +19,7 @@ fn row(rows: Rows, key: &str) -> Option<String> {
             continue;
         };
         let head = &*header.get_or_insert_with(|| cells.clone());
-        if head.first().map(|first| first.trim_matches('`')) != Some(rows.column) {
+        if head.first().map(|first| first.trim_matches('`')) != Some(rows.column.trim_matches('`')) {
             continue;
         }
         if cells.first().is_some_and(|first| first.split(", ").any(|name| name == code)) {

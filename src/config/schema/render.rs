@@ -56,6 +56,15 @@ impl Definitions {
             Shape::Number(pattern) => {
                 json!({ "anyOf": [{ "type": "number" }, { "type": "string", "pattern": text(pattern) }] })
             }
+            Shape::Decimal(least, most) => {
+                let mut number = json!({ "type": "number" });
+                for (name, bound) in [("minimum", least), ("maximum", most)] {
+                    if let Some(bound) = bound {
+                        number[name] = json!(bound);
+                    }
+                }
+                number
+            }
             Shape::Whole(least, most) => {
                 json!({ "anyOf": [{ "type": "integer", "minimum": least, "maximum": most }, variable] })
             }
@@ -117,6 +126,9 @@ impl Definitions {
                     });
                     conditions.push(json!({ "not": { "anyOf": pairs.collect::<Vec<_>>() } }));
                 }
+                Rule::Needs(key, other) => {
+                    conditions.push(json!({ "anyOf": [{ "not": has(map, key) }, has(map, other)] }));
+                }
                 Rule::By(discriminator, variants) => {
                     let variants = variants.iter().map(|(value, keys)| {
                         let mut variant = self.object(map, map.keys.iter().chain(*keys));
@@ -169,8 +181,12 @@ impl Definitions {
 
 /// The key is there, and not empty unless that is a value.
 fn has(map: &Map, name: &str) -> Value {
-    let may_be_empty = map.keys.iter().any(|key| key.name == name && matches!(key.shape, Shape::Anything));
-    if may_be_empty {
+    let may_be_empty = |shape: &Shape| match shape {
+        Shape::Anything => true,
+        Shape::OneOf(shapes) => shapes.iter().any(|shape| matches!(shape, Shape::Nothing)),
+        _ => false,
+    };
+    if map.keys.iter().any(|key| key.name == name && may_be_empty(&key.shape)) {
         return json!({ "required": [name] });
     }
     json!({ "required": [name], "properties": { name: { "not": { "type": "null" } } } })

@@ -15,6 +15,8 @@ pub(super) enum Shape {
     Flag,
     /// A number, or a text that fits an expression.
     Number(&'static str),
+    /// A number from and to, and no text.
+    Decimal(Option<f64>, Option<f64>),
     /// A whole number from and to.
     Whole(u64, u64),
     /// `1m30s`, or milliseconds.
@@ -64,6 +66,8 @@ pub(super) enum Rule {
     AnyOf(&'static [&'static str]),
     /// At most one of these.
     Exclusive(&'static [&'static str]),
+    /// The first only beside the second.
+    Needs(&'static str, &'static str),
     /// More keys by the value of one.
     By(&'static str, &'static [(&'static str, &'static [Key])]),
 }
@@ -76,17 +80,24 @@ pub(super) struct Key {
     pub(super) required: bool,
     /// What it is, where docs/profile.md has no row for it.
     pub(super) about: Option<&'static str>,
+    /// Where docs/profile.md explains it, if not beside the others of its map.
+    pub(super) rows: Option<Rows>,
 }
 
 /// A key with a row in docs/profile.md.
 pub(super) const fn key(name: &'static str, shape: Shape) -> Key {
-    Key { name, shape, required: false, about: None }
+    Key { name, shape, required: false, about: None, rows: None }
 }
 
 impl Key {
     /// The key must be there.
     pub(super) const fn required(self) -> Self {
         Self { required: true, ..self }
+    }
+
+    /// Its row stands in another table than those of its map.
+    pub(super) const fn explained(self, heading: &'static str, column: &'static str) -> Self {
+        Self { rows: Some(rows(heading, column)), ..self }
     }
 
     /// What it is, without a row of its own.

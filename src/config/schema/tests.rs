@@ -106,7 +106,14 @@ fn read(source: &Source) -> (Tree, Result<(), String>, Vec<ReadMap>) {
 /// The map at the end of a path.
 fn descend<'t>(shape: &'static Shape, tree: &'t Tree, path: &[Segment]) -> Option<(&'static Map, &'t Tree)> {
     if let Shape::OneOf(shapes) = shape {
-        return shapes.iter().find_map(|shape| descend(shape, tree, path));
+        // Of several maps the one that knows all keys.
+        let mut found: Vec<_> = shapes.iter().filter_map(|shape| descend(shape, tree, path)).collect();
+        let fits = |(map, tree): &(&'static Map, &Tree)| {
+            let known = keys_of(map, tree);
+            matches!(tree, Tree::Map(entries) if entries.iter().all(|(name, _)| known.iter().any(|key| key.name == name)))
+        };
+        let at = found.iter().position(fits).unwrap_or_default();
+        return (at < found.len()).then(|| found.swap_remove(at));
     }
     match (shape, tree, path) {
         (Shape::Map(map), Tree::Map(_), []) => Some((map, tree)),

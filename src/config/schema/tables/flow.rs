@@ -1,6 +1,10 @@
 //! The steps of a flow.
 
-use super::{HEADERS, TAGS, http, socket::SOCKET_STEP};
+use super::{
+    HEADERS, TAGS, http,
+    socket::{RATE, SOCKET_STEP},
+    values,
+};
 use crate::config::schema::shape::{Map, Rule, Shape, key, rows};
 
 /// A step of a flow.
@@ -13,6 +17,9 @@ pub(super) static STEP: Map = Map {
         key("http", http::STEP),
         key("sleep", SLEEP),
         key("repeat", Shape::Map(&REPEAT)),
+        key("set", values::SET),
+        key("check", values::CHECKS),
+        key("add", values::ADD),
     ],
 };
 
@@ -40,7 +47,8 @@ static REPEAT: Map = Map {
 
 /// Where a WebSocket is.
 pub(super) const WEBSOCKET_URL: Shape = Shape::Pattern(r"^\s*[Ww][Ss][Ss]?://");
-static WEBSOCKET: Map = Map {
+/// A connection with its steps.
+pub(super) static WEBSOCKET: Map = Map {
     name: "websocket",
     rows: rows("websocket", "key"),
     rules: &[],
@@ -52,6 +60,10 @@ static WEBSOCKET: Map = Map {
         key("subprotocols", Shape::OneOf(&[Shape::Text, Shape::List(0, &Shape::Text)])),
         key("timeouts", Shape::Map(&TIMEOUTS)),
         key("maxMessageSize", Shape::Size),
+        key("keepAlive", Shape::OneOf(&[Shape::Duration, Shape::Map(&KEEP_ALIVE)])),
+        key("idleTimeout", Shape::Duration),
+        key("reconnect", Shape::Map(&RECONNECT)),
+        key("closeMode", Shape::Words(&["graceful", "rst", "server-first"])),
         key("steps", Shape::List(0, &Shape::Map(&SOCKET_STEP))),
     ],
 };
@@ -66,5 +78,40 @@ static TIMEOUTS: Map = Map {
         key("write", Shape::Duration),
         key("close", Shape::Duration),
         key("reply", Shape::Duration),
+    ],
+};
+
+static KEEP_ALIVE: Map = Map {
+    name: "keepAlive",
+    rows: rows("websocket", "keepAlive"),
+    rules: &[],
+    keys: &[
+        key("interval", Shape::Duration).required().about("Pings when nothing has come for so long."),
+        key("timeout", Shape::Duration)
+            .about("Gives the connection up when nothing comes within that after a ping.\n\nDefault: 10s"),
+    ],
+};
+
+static RECONNECT: Map = Map {
+    name: "reconnect",
+    rows: rows("Reconnecting", "reconnect"),
+    rules: &[],
+    keys: &[
+        key("attempts", Shape::Whole(1, u32::MAX as u64)),
+        key("backoff", Shape::Map(&BACKOFF)).about("Pauses before the attempts."),
+        key("rate", RATE),
+    ],
+};
+
+static BACKOFF: Map = Map {
+    name: "backoff",
+    rows: rows("Reconnecting", "reconnect"),
+    rules: &[],
+    keys: &[
+        key("initial", Shape::Duration)
+            .about("Pause before the first attempt, doubled with each further one.\n\nDefault: 500ms"),
+        key("max", Shape::Duration).about("The longest pause.\n\nDefault: 30s"),
+        key("jitter", Shape::Decimal(Some(0.0), Some(1.0)))
+            .about("Each pause is drawn evenly from 1 - jitter to 1 + jitter of itself.\n\nDefault: 0.5"),
     ],
 };

@@ -1,6 +1,6 @@
 //! The step `http`.
 
-use super::{HEADERS, PAIRS, TAGS};
+use super::{HEADERS, PAIRS, TAGS, matching};
 use crate::config::schema::shape::{Map, Rule, Shape, key, rows};
 
 /// An address alone, or a map.
@@ -11,24 +11,29 @@ pub(super) const URL: Shape = Shape::Pattern(r"^\s*[Hh][Tt][Tt][Pp][Ss]?://");
 static HTTP: Map = Map {
     name: "http",
     rows: rows("http", "key"),
-    rules: &[Rule::Exclusive(&["body", "json", "form"])],
+    rules: &[Rule::Exclusive(&["body", "json", "form", "file", "multipart"])],
     keys: &[
         key("url", URL).required(),
         key("query", PAIRS),
         key("method", Shape::Pattern(r"^\s*[A-Za-z]+\s*$"))
             .about("`GET`, `HEAD`, `POST`, `PUT`, `PATCH`, `DELETE`, `OPTIONS` or `TRACE`.\n\nDefault: `GET`"),
+        key("version", Shape::OneOf(&[Shape::Words(&["auto", "1.1", "2"]), Shape::Decimal(Some(1.1), Some(2.0))])),
         key("name", Shape::Scalar),
         key("tags", TAGS),
         key("headers", HEADERS),
+        key("cookies", HEADERS),
         key("auth", Shape::Map(&AUTH)),
         key("body", Shape::Text),
         key("json", Shape::Anything),
         key("form", PAIRS),
+        key("file", Shape::Text),
+        key("multipart", Shape::MapOf(1, "", &Shape::OneOf(&[Shape::Scalar, Shape::Map(&PART)]))),
         key("timeout", Shape::Duration),
         key("connectTimeout", Shape::Duration),
         key("redirects", Shape::Whole(0, 100)),
         key("expectedStatuses", STATUSES),
         key("expect", Shape::Map(&EXPECT)),
+        key("capture", matching::CAPTURES),
         key("maxBodySize", Shape::Size),
     ],
 };
@@ -56,12 +61,27 @@ static BASIC: Map = Map {
     ],
 };
 
+static PART: Map = Map {
+    name: "part",
+    rows: rows("http", "part"),
+    rules: &[],
+    keys: &[
+        key("file", Shape::Text).required().about("Path of a file of at most 64 MiB, read with the profile."),
+        key("filename", Shape::Scalar).about("Default: the file's own name"),
+        key("type", Shape::Pattern("/")).about("Its media type.\n\nDefault: `application/octet-stream`"),
+    ],
+};
+
 static EXPECT: Map = Map {
     name: "httpExpect",
-    rows: rows("http", "expect"),
+    rows: rows("Matchers", "matcher"),
     rules: &[],
     keys: &[
         key("status", STATUSES).about("Check `status is …`: the status is one of these."),
-        key("contains", Shape::Scalar).about("Check `body contains …`: the body has this text."),
+        key("headers", matching::HEADER_TESTS),
+        key("contains", matching::CONTAINS),
+        key("regex", matching::REGEX),
+        key("json", matching::JSON),
+        key("maxDuration", Shape::Duration).about("Check: sending, waiting and receiving take no longer."),
     ],
 };

@@ -3,12 +3,15 @@
 use super::{
     NAME, TAGS,
     flow::STEP,
+    network::{DNS, HOSTS, NAMES, NETWORK, NETWORKS},
     observe::TARGET,
     scenarios::{SCENARIO, STAGES},
+    tls::{TLS, VERSIONS},
+    values::{DATA, METRICS},
 };
 use crate::config::{
-    overrides::MOST_VUS,
-    schema::shape::{Key, Map, Rule, Shape, key, rows},
+    overrides::{MOST_ITERATIONS, MOST_VUS},
+    schema::shape::{Map, Rule, Shape, key, rows},
 };
 
 /// The whole profile.
@@ -19,6 +22,7 @@ pub(in crate::config::schema) static PROFILE: Map = Map {
     rules: &[
         Rule::AnyOf(&["flow", "scenarios"]),
         Rule::Exclusive(&["stages", "duration", "scenarios"]),
+        Rule::Exclusive(&["stages", "iterations", "scenarios"]),
         Rule::Exclusive(&["vus", "scenarios"]),
     ],
     keys: &[
@@ -28,27 +32,29 @@ pub(in crate::config::schema) static PROFILE: Map = Map {
         key("stages", STAGES),
         key("vus", Shape::Whole(1, MOST_VUS as u64)),
         key("duration", Shape::Duration),
-        // Known, and refused with a word about it: k6's option objects have it.
-        key("iterations", Shape::Nothing).about("Not in this version."),
+        key("iterations", Shape::Whole(1, MOST_ITERATIONS)),
         key("scenarios", Shape::MapOf(1, NAME, &Shape::Map(&SCENARIO))),
         key("flow", Shape::List(1, &Shape::Map(&STEP))),
         key("thresholds", Shape::ByMetric(&THRESHOLDS)),
+        key("data", DATA),
+        key("metrics", METRICS),
         key("observe", Shape::MapOf(1, NAME, &TARGET)),
         key("tls", Shape::Map(&TLS)),
         key("insecureSkipTLSVerify", Shape::Flag),
+        key("tlsVersion", VERSIONS),
+        key("network", Shape::Map(&NETWORK)),
+        key("hosts", HOSTS),
+        key("dns", Shape::Map(&DNS)),
+        key("blockHostnames", NAMES),
+        key("blacklistIPs", NETWORKS),
+        key("noCookiesReset", Shape::Flag),
+        key("discardResponseBodies", Shape::Flag),
         key("latencyClock", Shape::Words(&["kernel", "user"])),
         key("precision", Shape::Words(&["timer", "spin"])),
         key("seed", Shape::Whole(0, u64::MAX)),
         key("summaryTrendStats", Shape::List(0, &Shape::Pattern(r"^\s*(avg|min|med|max|count|p\(.*\))\s*$"))),
     ],
 };
-
-const TLS_KEYS: &[Key] = &[
-    key("caFile", Shape::Text)
-        .about("PEM certificates that are trusted beside Mozilla's roots; a relative path starts at the profile."),
-    key("insecureSkipTLSVerify", Shape::Flag).about("Accepts any certificate."),
-];
-static TLS: Map = Map { name: "tls", rows: rows("TLS", "key"), rules: &[], keys: TLS_KEYS };
 
 /// The thresholds of one metric.
 static THRESHOLDS: Shape =

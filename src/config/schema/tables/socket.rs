@@ -1,6 +1,11 @@
 //! The steps on a WebSocket.
 
-use super::flow::SLEEP;
+use super::{
+    flow::{SLEEP, WEBSOCKET},
+    http, matching,
+    send::MESSAGE,
+    values,
+};
 use crate::config::schema::shape::{Map, Rule, Shape, key, rows};
 
 /// A step on an open connection.
@@ -9,36 +14,48 @@ pub(super) static SOCKET_STEP: Map = Map {
     rows: rows("Steps on a connection", "step"),
     rules: &[Rule::Step],
     keys: &[
-        key("send", Shape::OneOf(&[Shape::Text, Shape::Map(&SEND)])),
+        key("send", MESSAGE),
         key("expect", Shape::OneOf(&[Shape::Whole(1, COUNT), Shape::Map(&EXPECT)])),
+        key("ping", Shape::OneOf(&[Shape::Map(&PING), Shape::Nothing])),
         key("sleep", SLEEP).about("Waits; messages that come are counted."),
         key("repeat", Shape::Map(&REPEAT)).about("Repeats steps on the connection."),
         key("every", Shape::Map(&EVERY)),
         key("hold", Shape::OneOf(&[Shape::Duration, Shape::Map(&HOLD), Shape::Nothing])),
+        key("http", http::STEP),
+        key("websocket", Shape::Map(&WEBSOCKET)),
+        key("on", Shape::Map(&ON)),
+        key("set", values::SET).explained("Flow", "step"),
+        key("check", values::CHECKS).explained("Flow", "step"),
+        key("add", values::ADD).explained("Flow", "step"),
         key("close", Shape::OneOf(&[Shape::Map(&CLOSE), Shape::Nothing])),
     ],
 };
 const COUNT: u64 = u32::MAX as u64;
 
-static SEND: Map = Map {
-    name: "send",
-    rows: rows("Steps on a connection", "send"),
-    rules: &[Rule::AnyOf(&["text", "json"]), Rule::Exclusive(&["text", "json"])],
-    keys: &[
-        key("text", Shape::Text).about("The message."),
-        key("json", Shape::Anything).about("The message as compact JSON, in the order typed."),
-        key("reply", Shape::Words(&["fifo"])).about("A reply is to come; replies match in the order of the messages."),
-    ],
-};
-
 static EXPECT: Map = Map {
     name: "expect",
-    rows: rows("Steps on a connection", "expect"),
+    rows: rows("Matchers", "matcher"),
     rules: &[],
     keys: &[
         key("count", Shape::Whole(1, COUNT))
             .about("Messages since the last `expect`, or since the connection opened.\n\nDefault: 1"),
         key("timeout", Shape::Duration).about("After that the iteration fails.\n\nDefault: 10s"),
+        key("contains", matching::CONTAINS),
+        key("regex", matching::REGEX),
+        key("json", matching::JSON),
+        key("capture", matching::MESSAGE_CAPTURES).about("Values taken out of the last message that matches."),
+    ],
+};
+
+static PING: Map = Map { name: "ping", rows: rows("Steps on a connection", "ping"), rules: &[], keys: &[] };
+
+static ON: Map = Map {
+    name: "on",
+    rows: rows("Steps on a connection", "on"),
+    rules: &[],
+    keys: &[
+        key("socket", Shape::Text).required().about("The `name` of a `websocket` around this step."),
+        key("steps", Shape::List(1, &Shape::Map(&SOCKET_STEP))).required().about("What is done on it."),
     ],
 };
 
@@ -52,14 +69,14 @@ static REPEAT: Map = Map {
     ],
 };
 
+/// Times per second.
+pub(super) const RATE: Shape = Shape::Number(r"^\s*\S+\s*(/\s*[smh]\s*)?$");
 static EVERY: Map = Map {
     name: "every",
     rows: rows("every", "key"),
     rules: &[],
     keys: &[
-        key("rate", Shape::Number(r"^\s*\S+\s*(/\s*[smh]\s*)?$"))
-            .required()
-            .about("Slots per second, or a text such as `600/m`."),
+        key("rate", RATE).required().about("Slots per second, or a text such as `600/m`."),
         key("for", Shape::Duration).about("For how long.\n\nDefault: until the ramp takes the VU away"),
         key("arrivals", Shape::Words(&["uniform", "poisson"])).about("Spacing of the slots.\n\nDefault: `uniform`"),
         key("steps", Shape::List(1, &Shape::Map(&SOCKET_STEP))).required().about("What each slot does."),
