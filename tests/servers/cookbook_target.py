@@ -39,8 +39,8 @@ async def search(request):
 
 
 async def say(ws, message):
-    counters["messages_out"] += 1
     await ws.send_json(message)
+    counters["messages_out"] += 1
 
 
 async def opened(request, protocols=()):
