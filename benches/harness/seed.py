@@ -2,9 +2,11 @@
 
 import json
 import pathlib
+import subprocess
+import sys
 import tempfile
 
-from common import K6, RAMPD, ROOT, go_echo, measured, numbers, ratios, rounds, version, write
+from common import CLIENT_CORE, K6, RAMPD, ROOT, go_echo, measured, numbers, pinned, ratios, rounds, version, write
 from goals import Table
 
 SPEED = 10
@@ -33,10 +35,22 @@ def seed_run(tool):
     return result
 
 
+def floor_run():
+    """CPU seconds of a bare epoll client for the same connections, bursts and goodbyes."""
+    with go_echo() as server:
+        address = server.url().removeprefix("ws://").removesuffix("/ws")
+        command = pinned(CLIENT_CORE, ROOT / "target/release/examples/raw_ramp", address, "/ws")
+        result = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    if (result["sessions"], result["replies"]) != (2000, 200_000):
+        sys.exit(f"the bare client did other work: {result}")
+    return result["cpu_seconds"]
+
+
 def seed(options):
     results = {"rampd": [], "k6": []}
     for tool in rounds(options.pairs, list(results)):
         results[tool].append(seed_run(tool))
+    floor = [floor_run() for _ in range(options.pairs)]
     table = Table("", f"rampd {version(RAMPD)}", f"k6 {version(K6)}", "rampd / k6")
 
     def row(label, key, digits, shared=False, **goals):
@@ -58,6 +72,7 @@ def seed(options):
     row("wall time, s", "wall", 1)
     introduction = (
         f"The seed's ramp at ten times its speed, {options.pairs} pairs in turns; median (lowest–highest), ratios pair by pair.\n"
-        "k6 goes on for up to 30 s after the ramp, its gracefulRampDown."
+        "k6 goes on for up to 30 s after the ramp, its gracefulRampDown. "
+        f"A bare epoll client (`benches/raw_ramp.rs`) takes {numbers(floor, 2)} s of CPU for the same ramp."
     )
     return write("seed", introduction, table, options.dry)

@@ -125,20 +125,36 @@ impl Replies {
         if self.awaited == 0 {
             return None;
         }
-        self.bursts.iter().find(|burst| !burst.timed_out).map(|burst| burst.intended + timeout)
+        let next = self.bursts.iter().find(|burst| !burst.timed_out)?;
+        // What the kernel has not taken yet waits for timeouts.write.
+        next.sent.map(|_| next.intended + timeout)
     }
 
-    /// Gives up replies due before `now`; returns how many.
+    /// Gives up replies of sent messages due before `now`; returns how many.
     pub fn expire(&mut self, now: Instant, timeout: Duration) -> u64 {
-        let mut expired = 0;
-        for burst in self.bursts.iter_mut().take_while(|burst| burst.intended + timeout <= now) {
+        let (mut expired, mut given_up) = (0, 0);
+        let due = |burst: &&mut Burst| burst.sent.is_some() && burst.intended + timeout <= now;
+        for burst in self.bursts.iter_mut().take_while(due) {
             if !burst.timed_out {
                 burst.timed_out = true;
                 expired += u64::from(burst.count);
             }
+            given_up += 1;
         }
         self.awaited -= expired;
+        self.merge_given_up(given_up);
         expired
+    }
+
+    /// A server that never answers must not make the list grow: of the first `given_up` bursts only the number matters.
+    fn merge_given_up(&mut self, given_up: usize) {
+        let total = self.bursts.iter().take(given_up).try_fold(0u32, |sum, burst| sum.checked_add(burst.count));
+        if let (Some(total), true) = (total, given_up > 1) {
+            self.bursts.drain(..given_up - 1);
+            if let Some(first) = self.bursts.front_mut() {
+                first.count = total;
+            }
+        }
     }
 
     /// The connection is over; returns how many awaited replies are lost with it.
@@ -221,8 +237,8 @@ mod tests {
                     Event::Wait(millis) => now = now + Duration::from_millis(millis),
                     Event::Expire => {
                         let mut count = 0;
-                        for (at, out, _) in &mut oracle {
-                            if *at + TIMEOUT <= now && !*out { *out = true; count += 1; }
+                        for (at, out, sent) in &mut oracle {
+                            if *at + TIMEOUT <= now && !*out && sent.is_some() { *out = true; count += 1; }
                         }
                         expired += count;
                         prop_assert_eq!(replies.expire(now, TIMEOUT), count);
@@ -231,12 +247,28 @@ mod tests {
                 let waiting = oracle.iter().filter(|(_, out, _)| !out).count() as u64;
                 prop_assert_eq!(replies.awaited(), waiting);
                 prop_assert_eq!(sent, matched + expired + waiting);
-                let next = oracle.iter().find(|(_, out, _)| !out).map(|(at, ..)| *at + TIMEOUT);
+                let next = oracle.iter().find(|(_, out, _)| !out).filter(|(.., sent)| sent.is_some());
+                let next = next.map(|(at, ..)| *at + TIMEOUT);
                 prop_assert_eq!(replies.deadline(TIMEOUT), next);
             }
             let waiting = replies.awaited();
             prop_assert_eq!(replies.lose(), waiting);
             prop_assert_eq!(sent, matched + expired + waiting);
         }
+    }
+    #[test]
+    fn a_server_that_never_answers_does_not_make_the_list_grow() {
+        let (mut replies, mut now) = (Replies::default(), Instant::now());
+        for _ in 0..1000 {
+            replies.expect(now);
+            replies.sent(1, now);
+            now = now + TIMEOUT;
+            assert_eq!(replies.expire(now, TIMEOUT), 1);
+        }
+        assert_eq!(replies.bursts.len(), 1);
+        for _ in 0..1000 {
+            assert_eq!(replies.arrive(), Arrival::Late);
+        }
+        assert_eq!(replies.arrive(), Arrival::Unsolicited);
     }
 }

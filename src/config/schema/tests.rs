@@ -83,6 +83,9 @@ fn examples() -> (TempDir, Vec<Example>) {
         shown.into_iter().map(|(what, path)| Example { what, source: Source::read(&path).unwrap() }).collect();
     for entry in fs::read_dir("config").unwrap() {
         let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
         examples.push(Example { what: path.display().to_string(), source: Source::read(&path).unwrap() });
     }
     let everything = Source::from_bytes("everything.yaml", EVERYTHING.as_bytes().to_vec()).unwrap();

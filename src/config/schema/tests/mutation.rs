@@ -81,8 +81,8 @@ fn shown(tree: &Tree) -> String {
 fn the_schema_refuses_nothing_that_the_loader_accepts() {
     let (mut tried, mut accepted) = (0_u32, 0_u32);
     let (_folder, examples) = examples();
-    // Those on the pages have no key that these do not have.
-    for Example { what, source } in examples.into_iter().filter(|example| !example.what.contains("docs/")) {
+    // It has every key; each change is a whole load, 5 ms without optimisation.
+    for Example { what, source } in examples.into_iter().filter(|example| example.what == "everything.yaml") {
         let original = document::parse(source.text()).unwrap_or_else(|_| panic!("{what}"));
         let mut paths = Vec::new();
         each(&mut original.clone(), &[], &mut |path| paths.push(path.to_vec()));
