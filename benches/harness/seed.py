@@ -38,8 +38,8 @@ def seed_run(tool):
 def floor_run():
     """CPU seconds of a bare epoll client for the same connections, bursts and goodbyes."""
     with go_echo() as server:
-        address = server.url().removeprefix("ws://").removesuffix("/ws")
-        command = pinned(CLIENT_CORE, ROOT / "target/release/examples/raw_ramp", address, "/ws")
+        address, _, path = server.url().removeprefix("ws://").partition("/")
+        command = pinned(CLIENT_CORE, ROOT / "target/release/examples/raw_ramp", address, f"/{path}")
         result = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     if (result["sessions"], result["replies"]) != (2000, 200_000):
         sys.exit(f"the bare client did other work: {result}")
