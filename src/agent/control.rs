@@ -197,13 +197,6 @@ impl Control {
                 () = tokio::time::sleep_until(tokio::time::Instant::from_std(self.health.next_beat().to_std())) => {
                     self.health.beat(Instant::now());
                 }
-                Some(request) = requests.recv() => {
-                    let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
-                    self.live.snapshot = snapshot;
-                    self.look();
-                    let page = self.page(false)?;
-                    request.respond(page);
-                }
                 Some(order) = orders.next() => {
                     if let Some((scenario, vus)) = order.carry_out(&self.plan, &crew) {
                         tracing::info!(scenario = self.plan.scenarios.get(scenario).map(|one| &one.name), vus, "VUs set.");
@@ -231,6 +224,14 @@ impl Control {
                         notes.push("workers did not end in time: the last counts are used".to_owned());
                         break;
                     }
+                }
+                // Last: whoever scrapes without a pause must not keep the run from being judged and ended.
+                Some(request) = requests.recv() => {
+                    let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
+                    self.live.snapshot = snapshot;
+                    self.look();
+                    let page = self.page(false)?;
+                    request.respond(page);
                 }
             }
         }

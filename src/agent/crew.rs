@@ -25,6 +25,8 @@ struct Member {
     handle: WorkerHandle,
     /// What it said last; final once it is done.
     latest: Option<Snapshot>,
+    /// Asked for and not yet there.
+    asked: Option<oneshot::Receiver<Snapshot>>,
     done: bool,
 }
 
@@ -32,7 +34,8 @@ impl Crew {
     /// Takes over running workers.
     #[must_use]
     pub fn new(table: Arc<SeriesTable>, workers: Vec<WorkerHandle>) -> Self {
-        let members = workers.into_iter().map(|handle| Member { handle, latest: None, done: false }).collect();
+        let members =
+            workers.into_iter().map(|handle| Member { handle, latest: None, asked: None, done: false }).collect();
         Self { table, members }
     }
 
@@ -40,13 +43,14 @@ impl Crew {
     /// was last, so that no counter ever goes back.
     pub async fn snapshot(&mut self, patience: Duration) -> Snapshot {
         let deadline = Instant::now() + patience;
-        let asked: Vec<_> = self.members.iter().map(Member::ask).collect();
+        self.members.iter_mut().for_each(Member::ask);
         let mut merged = Snapshot::empty(&self.table);
-        for (member, answer) in self.members.iter_mut().zip(asked) {
-            if let Some(answer) = answer
-                && let Ok(Ok(snapshot)) = timeout_at(deadline, answer).await
+        for member in &mut self.members {
+            if let Some(asked) = &mut member.asked
+                && let Ok(answer) = timeout_at(deadline, asked).await
             {
-                member.latest = Some(snapshot);
+                member.latest = answer.ok().or_else(|| member.latest.take());
+                member.asked = None;
             }
             if let Some(latest) = &member.latest {
                 merged.merge(latest);
@@ -69,6 +73,8 @@ impl Crew {
                     Poll::Ready(Err(_)) => lost = Some(WorkerLost { index }),
                 }
                 member.done = true;
+                // A late answer is older than the last snapshot.
+                member.asked = None;
             }
             match lost {
                 Some(lost) => Poll::Ready(Err(lost)),
@@ -82,10 +88,8 @@ impl Crew {
     /// Tells every worker to stop; iterations may go on for `grace`.
     pub fn stop(&self, grace: Duration) {
         for member in &self.members {
-            // A full queue or a closed one belongs to a worker that hangs or is done; the run's end is bounded anyway.
-            if member.handle.commands.try_send(Command::Stop { grace }).is_err() && !member.done {
-                tracing::debug!("A worker could not be told to stop.");
-            }
+            // One that hangs finds it when it goes on; one that is done needs none.
+            member.handle.stop.send_replace(Some(grace));
         }
     }
 
@@ -119,12 +123,18 @@ impl Crew {
 }
 
 impl Member {
-    fn ask(&self) -> Option<oneshot::Receiver<Snapshot>> {
-        if self.done {
-            return None;
+    /// Asks for a snapshot, unless the last one asked for is still to come: a worker that hangs would find a queue of them.
+    fn ask(&mut self) {
+        match self.asked.as_mut().map(oneshot::Receiver::try_recv) {
+            Some(Err(oneshot::error::TryRecvError::Empty)) => return,
+            Some(Ok(late)) => self.latest = Some(late),
+            Some(Err(oneshot::error::TryRecvError::Closed)) | None => {}
         }
-        let (reply, answer) = oneshot::channel();
-        self.handle.commands.try_send(Command::Snapshot(reply)).is_ok().then_some(answer)
+        self.asked = None;
+        if !self.done {
+            let (reply, answer) = oneshot::channel();
+            self.asked = self.handle.commands.try_send(Command::Snapshot(reply)).is_ok().then_some(answer);
+        }
     }
 }
 

@@ -158,6 +158,14 @@ impl Ids {
         }
     }
 
+    /// How many queued messages there are up to the one of `id`; 0 if that one is sent, or there is none.
+    #[must_use]
+    pub fn queued_up_to(&self, id: u64) -> u64 {
+        let Some(number) = self.numbers.get(&id).filter(|_| self.queued > 0) else { return 0 };
+        let place = (number - self.first) as usize;
+        (place + 1).saturating_sub(self.messages.len() - self.queued) as u64
+    }
+
     /// Matches an arriving message by its id.
     pub fn arrive(&mut self, id: Option<u64>) -> Arrival {
         let Some(id) = id else { return Arrival::Unsolicited };

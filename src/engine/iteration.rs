@@ -30,6 +30,10 @@ use crate::{
     },
 };
 
+/// Steps after which others of the worker get their turn, if the flow has not waited by itself: a pace that is behind, or
+/// a `repeat` without a wait, would otherwise keep the worker from answering. About 50 µs.
+const TURN: u32 = 256;
+
 /// How an iteration ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -103,9 +107,17 @@ struct Round {
 impl Walk<'_> {
     async fn steps(&mut self) -> Result<(), Stop> {
         let program = self.vu.scenario.program.clone();
-        let mut next = 0;
+        let (mut next, mut turn) = (0, TURN);
         while let Some(op) = program.ops.get(next) {
             next += 1;
+            turn -= 1;
+            if turn == 0 {
+                turn = TURN;
+                self.sockets.serve_once(&self.vu.control).await;
+                if self.vu.control.phase() == Phase::Cut {
+                    return Err(Stop::Interrupted);
+                }
+            }
             let done = match op {
                 Op::Repeat => {
                     self.rounds.push(Round { finished: 0, pace: None });
@@ -113,7 +125,7 @@ impl Walk<'_> {
                     Ok(())
                 }
                 Op::Pace(pace) => {
-                    let slots = Slots::new(pace, self.vu.number(), self.worker.seed);
+                    let slots = Slots::new(pace, self.vu.number(), self.vu.seed_of_arrivals(next));
                     self.rounds.push(Round { finished: 0, pace: Some((Instant::now(), slots)) });
                     Ok(())
                 }
@@ -238,12 +250,13 @@ impl Walk<'_> {
             Err(error) => {
                 recorder.add(slots.session(error.status), 1);
                 recorder.add(slots.failure(error.reason), 1);
-                recorder.add(slots.check(false), 1);
                 self.worker.failures.log(&target.url.display, &error);
-                match error.reason {
-                    ConnectFailure::Interrupted => Err(Stop::Interrupted),
-                    _ => Err(Stop::Failed(IterationFailure::Connect)),
+                // What we cut ourselves says nothing about the target: no check has failed.
+                if error.reason == ConnectFailure::Interrupted {
+                    return Err(Stop::Interrupted);
                 }
+                recorder.add(slots.check(false), 1);
+                Err(Stop::Failed(IterationFailure::Connect))
             }
         }
     }
@@ -258,8 +271,10 @@ impl Walk<'_> {
         let now = Instant::now();
         let intended = self.slot.take().unwrap_or(now);
         self.values.now_ms = self.worker.now_ms(intended);
-        let running = pin!(self.requests.run(self.worker, self.vu, profile, context, self.values, (intended, now)));
-        match self.sockets.serve(&self.vu.control, running).await {
+        // Boxed: 1.8 KiB that every held WebSocket's task would have room for. 30 ns of the 9 µs of a request.
+        let mut running =
+            Box::pin(self.requests.run(self.worker, self.vu, profile, context, self.values, (intended, now)));
+        match self.sockets.serve(&self.vu.control, running.as_mut()).await {
             Ended::Counted if self.sockets.lost().is_some() => Err(Stop::Lost),
             Ended::Counted => Ok(()),
             Ended::Cut => Err(Stop::Interrupted),

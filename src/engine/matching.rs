@@ -41,11 +41,20 @@ impl Matching {
         }
     }
 
-    /// Matches an arriving message; `id` is asked only if that matters.
-    pub fn arrive(&mut self, id: impl FnOnce() -> Option<u64>) -> Arrival {
+    /// Matches an arriving message with `id`, if it has one.
+    pub fn arrive(&mut self, id: Option<u64>) -> Arrival {
         match self {
             Self::InOrder(replies) => replies.arrive(),
-            Self::ById(ids) => ids.arrive(id()),
+            Self::ById(ids) => ids.arrive(id),
+        }
+    }
+
+    /// How many messages, of those not known to be sent, are up to the one that a message with `id` would be the reply to.
+    #[must_use]
+    pub fn queued_up_to(&self, id: Option<u64>) -> u64 {
+        match self {
+            Self::InOrder(replies) => replies.next_is_queued().into(),
+            Self::ById(ids) => id.map_or(0, |id| ids.queued_up_to(id)),
         }
     }
 

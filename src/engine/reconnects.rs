@@ -22,9 +22,9 @@ impl Reconnects {
         Self { policy, gap, next: Cell::new(None) }
     }
 
-    /// Takes the first free turn from `earliest` on.
-    pub fn turn(&self, earliest: Instant) -> Instant {
-        let turn = self.next.get().map_or(earliest, |next| next.max(earliest));
+    /// Takes the first free turn from `now` on. Later ones are never taken in advance: all that ask after would be behind.
+    pub fn turn(&self, now: Instant) -> Instant {
+        let turn = self.next.get().map_or(now, |next| next.max(now));
         self.next.set(Some(turn + self.gap));
         turn
     }

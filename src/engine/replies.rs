@@ -94,6 +94,12 @@ impl Replies {
         }
     }
 
+    /// Whether the message that the next reply is for is not known to be sent.
+    #[must_use]
+    pub fn next_is_queued(&self) -> bool {
+        self.bursts.front().is_some_and(|first| first.sent.is_none())
+    }
+
     /// Matches an arriving message.
     pub fn arrive(&mut self) -> Arrival {
         let Some(first) = self.bursts.front_mut() else { return Arrival::Unsolicited };

@@ -152,7 +152,7 @@ impl Session {
     /// # Errors
     /// The message is not queued.
     pub fn queue(&mut self, opcode: Opcode, payload: &[u8], reply: Option<Reply>) -> Result<bool, Unqueued> {
-        if self.ending != Ending::Open {
+        if self.ending != Ending::Open || self.is_over() {
             self.end(None);
             return Err(Unqueued::Lost);
         }
@@ -175,7 +175,7 @@ impl Session {
     /// # Errors
     /// [`Unqueued::Lost`].
     pub fn ping(&mut self) -> Result<bool, Unqueued> {
-        if self.ending != Ending::Open {
+        if self.ending != Ending::Open || self.is_over() {
             self.end(None);
             return Err(Unqueued::Lost);
         }
@@ -226,7 +226,8 @@ impl Session {
         goal: Goal,
         mut hearing: Option<&mut Hearing<'_>>,
     ) -> Poll<Wait> {
-        let pumped = self.pump(cx, hearing.as_deref_mut());
+        // What came before the end may still be what the flow waits for; nothing more is written or read.
+        let pumped = if self.is_over() { Err(Wait::Lost) } else { self.pump(cx, hearing.as_deref_mut()) };
         // Before an end: what the server sent just before it counts for the goal.
         if hearing.is_some_and(|hearing| hearing.is_over()) {
             return Poll::Ready(Wait::Reached);
@@ -248,11 +249,12 @@ impl Session {
             return Poll::Ready(Wait::Reached);
         }
         if let Some(slot) = goal.slot {
-            if Instant::now() >= slot {
-                return Poll::Ready(Wait::TimedOut);
-            }
+            // First: a pace that is behind has only past slots, and is to end all the same.
             if control.poll_reached(cx, Phase::Stopping).is_ready() {
                 return Poll::Ready(Wait::Reached);
+            }
+            if Instant::now() >= slot {
+                return Poll::Ready(Wait::TimedOut);
             }
             if self.paced != Some(slot) {
                 self.paced = Some(slot);
@@ -386,6 +388,7 @@ impl Session {
         }
         // Before the call: over loopback the reply may be there before the call returns.
         let handed_over = Instant::now();
+        let backlog = self.connection.backlog();
         let written = self.connection.poll_flush(cx);
         self.ledger.credit(self.connection.accepted(), handed_over);
         match written {
@@ -399,7 +402,8 @@ impl Session {
                 Err(Wait::Lost)
             }
             Poll::Pending => {
-                if self.write_deadline.is_none() {
+                // A slow peer is no dead one: each byte that it takes begins the wait anew.
+                if self.write_deadline.is_none() || self.connection.backlog() < backlog {
                     self.write_deadline = Some(Instant::now() + self.site.timeouts.write);
                 }
                 Ok(())

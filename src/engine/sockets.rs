@@ -133,6 +133,16 @@ impl Sockets {
         output
     }
 
+    /// Lets the other tasks of the worker have their turn. When messages were to be sent stays as it is.
+    pub async fn serve_once(&mut self, control: &Control) {
+        let mut yielding = pin!(tokio::task::yield_now());
+        poll_fn(|cx| {
+            let _lost = serve(self.open.iter_mut().map(|socket| &mut *socket.session), cx, control);
+            yielding.as_mut().poll(cx)
+        })
+        .await;
+    }
+
     fn resume(&mut self) {
         if let Some(session) = self.current() {
             session.resume(Instant::now());
@@ -150,7 +160,7 @@ impl Sockets {
         let mut wait = Wait::Reached;
         while self.open.len() > depth
             && wait != Wait::Cut
-            && let Some(socket) = self.open.pop()
+            && let Some(mut socket) = self.open.pop()
         {
             let is_inner = self.open.len() > depth;
             let (code, reason) = if is_inner { (1000, "") } else { (code, reason) };

@@ -140,12 +140,20 @@ impl Vu {
         let (vu, iteration) = (values.vu, values.iteration);
         let Scenario { vus, seed, segment, .. } = *self.scenario;
         let share = Segment { index: segment.index(), count: segment.of() };
-        values.rows.begin(Turn { vu, vus, iteration, seed, segment: share });
+        let own = u64::from(segment.own(self.number.saturating_sub(1))) + 1;
+        values.rows.begin(Turn { vu: own, vus, iteration, seed, segment: share });
         // The VU's number in the whole fleet, so that no two agents draw the same.
-        values.draws = Draws::new(seed, segment.number(self.number.saturating_sub(1)).into(), iteration);
+        values.draws = Draws::new(seed, vu.saturating_sub(1), iteration);
     }
 
-    /// Its number, from 1.
+    /// Of the arrivals of the `every` at `place` of the program: no two VUs, iterations or steps have the same.
+    #[must_use]
+    pub fn seed_of_arrivals(&self, place: usize) -> u64 {
+        let step = Draws::new(self.scenario.seed, self.number(), self.iteration.get()).word();
+        Draws::new(step, place as u64, 0).word()
+    }
+
+    /// Its number in the whole run, from 1.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number.into()

@@ -4,16 +4,18 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    future::poll_fn,
     io,
     rc::Rc,
     sync::Arc,
+    task::Poll,
     thread,
     time::Duration,
 };
 
 use rand::{SeedableRng, rngs::SmallRng};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 
@@ -94,11 +96,6 @@ pub enum Command {
         /// Told when they have been started or asked to stop.
         done: oneshot::Sender<()>,
     },
-    /// Begin no more iterations, end those that hold, and cut the others after `grace`.
-    Stop {
-        /// How long iterations may go on.
-        grace: Duration,
-    },
 }
 
 /// The control thread's end of a worker.
@@ -106,6 +103,9 @@ pub enum Command {
 pub struct WorkerHandle {
     /// Where commands go.
     pub commands: mpsc::Sender<Command>,
+    /// Begin no more iterations, end those that hold, and cut the others after this time. Not a command: a worker that has
+    /// a full queue of those must hear it too.
+    pub stop: watch::Sender<Option<Duration>>,
     /// The last snapshot, when the worker has nothing more to do. Closed without one after a panic.
     pub finished: oneshot::Receiver<Snapshot>,
     /// The thread, to be joined after that.
@@ -118,12 +118,13 @@ pub struct WorkerHandle {
 /// The system refuses a thread.
 pub fn spawn(spec: WorkerSpec) -> io::Result<WorkerHandle> {
     let (commands, received) = mpsc::channel(COMMANDS);
+    let (stop, stops) = watch::channel(None);
     let (finish, finished) = oneshot::channel();
     let thread = thread::Builder::new().name(format!("worker-{}", spec.index)).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
         match runtime {
             Ok(runtime) => {
-                match runtime.block_on(Worker::run(spec, received)) {
+                match runtime.block_on(Worker::run(spec, received, stops)) {
                     // The receiver is gone only when the whole run is being given up.
                     Ok(last) => drop(finish.send(last)),
                     Err(error) => tracing::error!(%error, "Cannot start a worker's timer."),
@@ -134,7 +135,7 @@ pub fn spawn(spec: WorkerSpec) -> io::Result<WorkerHandle> {
             Err(error) => tracing::error!(%error, "Cannot start a worker's runtime."),
         }
     })?;
-    Ok(WorkerHandle { commands, finished, thread })
+    Ok(WorkerHandle { commands, stop, finished, thread })
 }
 
 struct Worker {
@@ -148,6 +149,8 @@ struct Worker {
     /// VUs by scenario and number, made when they first start.
     vus: HashMap<(usize, u32), (Rc<Vu>, Cell<u32>)>,
     tasks: JoinSet<()>,
+    /// Told to end before the plan does.
+    stopped: bool,
 }
 
 /// What one worker knows of a scenario.
@@ -214,10 +217,15 @@ impl Worker {
             start: spec.start,
             vus: HashMap::new(),
             tasks: JoinSet::new(),
+            stopped: false,
         })
     }
 
-    async fn run(mut spec: WorkerSpec, commands: mpsc::Receiver<Command>) -> io::Result<Snapshot> {
+    async fn run(
+        mut spec: WorkerSpec,
+        commands: mpsc::Receiver<Command>,
+        stops: watch::Receiver<Option<Duration>>,
+    ) -> io::Result<Snapshot> {
         // The kernel may otherwise put timers off by 50 µs to save power.
         if let Err(error) = nix::sys::prctl::set_timerslack(1) {
             tracing::debug!(%error, "The timer slack stays as it is.");
@@ -229,7 +237,7 @@ impl Worker {
         let mut helpers = JoinSet::new();
         helpers.spawn_local(async move { pacer.drive().await });
         helpers.spawn_local(async move { context.measure_loop_lag().await });
-        let last = tokio::task::spawn_local(worker.walk(commands, handed_over)).await;
+        let last = tokio::task::spawn_local(worker.walk(commands, stops, handed_over)).await;
         helpers.abort_all();
         last.map_err(io::Error::other)
     }
@@ -237,22 +245,28 @@ impl Worker {
     async fn walk(
         mut self,
         mut commands: mpsc::Receiver<Command>,
+        mut stops: watch::Receiver<Option<Duration>>,
         mut handed_over: Option<mpsc::Receiver<Handover>>,
     ) -> Snapshot {
-        let mut listening = true;
+        let (mut listening, mut asked) = (true, None);
         loop {
             if self.workload.is_over() && self.tasks.is_empty() {
                 self.refuse_rest(handed_over);
                 return self.context.recorder.snapshot();
             }
             let next = self.workload.next_at();
-            let context = self.context.clone();
-            let due = async {
-                match next {
-                    Some(at) => context.pacer.sleep_until(at).await,
-                    None => std::future::pending().await,
+            let pacer = self.context.pacer.clone();
+            // Asked once for each instant, and not with each turn of the loop: what is asked for stays there until it is due.
+            let due = poll_fn(|cx| match next {
+                Some(at) if Instant::now() >= at => Poll::Ready(()),
+                Some(at) => {
+                    if asked.replace(at) != Some(at) {
+                        pacer.wake_at(at, cx.waker());
+                    }
+                    Poll::Pending
                 }
-            };
+                None => Poll::Pending,
+            });
             let slot_of_another = async {
                 match &mut handed_over {
                     Some(receiver) => receiver.recv().await,
@@ -261,6 +275,12 @@ impl Worker {
             };
             tokio::select! {
                 biased;
+                Ok(()) = stops.changed() => {
+                    let grace = *stops.borrow_and_update();
+                    if let Some(grace) = grace {
+                        self.stop_all(grace);
+                    }
+                }
                 command = commands.recv(), if listening => match command {
                     Some(Command::Snapshot(reply)) => {
                         // A requester that has stopped waiting takes the next one.
@@ -270,7 +290,6 @@ impl Worker {
                         self.ask(scenario, vus);
                         let _unheard = done.send(());
                     }
-                    Some(Command::Stop { grace }) => self.stop_all(grace),
                     None => {
                         listening = false;
                         self.stop_all(Duration::ZERO);

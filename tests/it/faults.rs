@@ -149,6 +149,24 @@ fn the_server_ends_the_stream_without_a_close_frame() {
 }
 
 #[test]
+fn what_is_queued_after_an_end_that_came_with_the_reply_is_in_no_books() {
+    let server = FaultyServer::start(Fault::EndAfterReply);
+    let send_and_expect = "            - send: { text: hello, reply: fifo }\n            - expect: { count: 1 }\n";
+    let page = last_page(&server.url(), &send_and_expect.repeat(2));
+    let opened = assert_lost_and_reopened(&page);
+    assert_eq!(page.sum("ws_msg_rtt_seconds_count", &[]) as u64, opened, "each has its first reply");
+    assert_eq!(page.sum("ws_closes_total", &[("by", "network"), ("code", "1006")]) as u64, opened);
+}
+
+#[test]
+fn a_ping_whose_connection_ends_is_lost() {
+    let server = FaultyServer::start(Fault::EndAfterReply);
+    let page = last_page(&server.url(), "            - ping: {}\n            - hold: {}");
+    let opened = assert_lost_and_reopened(&page);
+    assert_eq!(page.sum("ws_pings_total", &[("result", "lost")]) as u64, opened);
+}
+
+#[test]
 fn the_server_resets_an_open_connection() {
     let target = Target::start(Library::PyPiWebsockets, &["--mode", "reset-after", "--after", "7"]);
     let page = last_page(&target.url(), SEND_TEN);

@@ -32,5 +32,6 @@ mod support;
 mod tls;
 mod tls_identity;
 mod truth;
+mod turns;
 mod values;
 mod websocket;

@@ -32,8 +32,12 @@ impl Walk<'_> {
         while attempts < policy.attempts {
             attempts += 1;
             let pause = backoff::pause(&policy.backoff, attempts, &mut *self.worker.random.borrow_mut());
-            let turn = reconnects.turn(Instant::now() + pause);
-            let pausing = pin!(self.vu.control.pause_until(turn, Phase::Stopping));
+            let pausing = pin!(async {
+                let control = &self.vu.control;
+                // The turn is taken after the pause: one that waits long must not keep the others behind it.
+                control.pause_until(Instant::now() + pause, Phase::Stopping).await
+                    && control.pause_until(reconnects.turn(Instant::now()), Phase::Stopping).await
+            });
             if !self.sockets.serve(&self.vu.control, pausing).await {
                 // A VU that is being taken away opens nothing.
                 let cut = self.vu.control.phase() == Phase::Cut;

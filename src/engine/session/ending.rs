@@ -23,7 +23,9 @@ const GOING_AWAY: u16 = 1001;
 impl Session {
     /// Waits for awaited replies and, if it is to be so, for the server to close first; says goodbye with
     /// `code`, and waits for the server's goodbye and the end of TCP, each bounded.
-    pub async fn close(mut self, control: &Control, code: u16, reason: &str) -> Wait {
+    ///
+    /// By reference: a session moved into a future takes its room in every VU's task, several times.
+    pub async fn close(&mut self, control: &Control, code: u16, reason: &str) -> Wait {
         let mut wait = self.wait(control, Goal { replied: true, ..Goal::default() }).await;
         if wait == Wait::Reached && self.site.close_mode == CloseMode::ServerFirst {
             let until = Some(Instant::now() + self.site.timeouts.close);
@@ -45,7 +47,7 @@ impl Session {
     }
 
     /// Ends the connection of an iteration that is cut: a short goodbye (1001), whatever is still awaited is lost.
-    pub async fn cut(mut self) {
+    pub async fn cut(&mut self) {
         let until = self.begin_cut();
         poll_fn(|cx| self.poll_goodbye(cx, until)).await;
     }
@@ -100,6 +102,9 @@ impl Session {
 
     /// Counts the end, once.
     pub(super) fn end(&mut self, disconnect: Option<Disconnect>) {
+        if let Some(pings) = &mut self.pings {
+            pings.lose(&self.site.recorder, &self.site.slots);
+        }
         let (by, code) = match (self.ending, disconnect) {
             (Ending::Closed { by, code }, _) => return self.ledger.close(by, code, None),
             (_, Some(Disconnect::Reset | Disconnect::Eof | Disconnect::Tls | Disconnect::Other)) => {

@@ -62,6 +62,10 @@ impl Worker {
     }
 
     fn drop_iterations(&self, scenario: usize, reason: Dropped, count: u64) {
+        // As in k6, what a stopped run leaves undone is not dropped.
+        if self.stopped {
+            return;
+        }
         let slots = self.scenarios.get(scenario).map(|state| &state.shared.slots);
         if let Some(slot) = slots.and_then(|slots| slots.dropped(reason)) {
             self.context.recorder.add(slot, count);
@@ -116,8 +120,9 @@ impl Worker {
         self.drop_iterations(scenario, Dropped::MaxDuration, left);
     }
 
-    /// As in k6, what a stopped run leaves undone is not counted as dropped.
+    /// Whatever has not begun does not begin; the rest is cut after `grace`.
     pub(super) fn stop_all(&mut self, grace: Duration) {
+        self.stopped = true;
         self.workload.clear();
         for state in &mut self.scenarios {
             state.open = false;

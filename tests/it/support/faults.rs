@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     WrongAccept,
     /// A correct upgrade, then the end of the stream without a close frame.
     EndWithoutCloseFrame,
+    /// A correct upgrade, a message as soon as something has come, then the end of the stream without a close frame.
+    EndAfterReply,
     /// A correct upgrade, then nothing more: no message, no answer to a Close.
     NeverCloses,
     /// A correct upgrade with these bytes in the same segment, then nothing more.
@@ -112,7 +114,7 @@ fn answer(stream: &mut TcpStream, fault: Fault) -> std::io::Result<()> {
     let accept = match fault {
         Fault::Garbage => return stream.write_all(b"\x16\x03\x01\x00\xffSSH-2.0-garbage\r\n\r\n\x00\xff"),
         Fault::WrongAccept => derive_accept_key(b"another key"),
-        Fault::EndWithoutCloseFrame | Fault::NeverCloses | Fault::Sends(_) => {
+        Fault::EndWithoutCloseFrame | Fault::EndAfterReply | Fault::NeverCloses | Fault::Sends(_) => {
             derive_accept_key(key.unwrap_or_default().as_bytes())
         }
         Fault::EndInsteadOfAnswer | Fault::Refused | Fault::NeverAnswers | Fault::ResetOnAccept => return Ok(()),
@@ -122,7 +124,16 @@ fn answer(stream: &mut TcpStream, fault: Fault) -> std::io::Result<()> {
     if let Fault::Sends(bytes) = fault {
         response.extend_from_slice(bytes);
     }
-    stream.write_all(&response)
+    stream.write_all(&response)?;
+    if fault == Fault::EndAfterReply {
+        // All of it: closing with unread bytes would send RST.
+        let read = stream.read(&mut [0; 256])?;
+        // In one segment with the end.
+        socket2::SockRef::from(&*stream).set_tcp_cork(true)?;
+        stream.write_all(b"\x81\x05hello")?;
+        assert!(read > 0, "the client ended first");
+    }
+    Ok(())
 }
 
 /// The request's head; closing with unread bytes would send RST in place of FIN.
