@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod control;
+pub mod control_socket;
 pub mod crew;
 pub mod error;
 pub mod facts;

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 
 pub mod check;
 pub mod console;
+pub mod ctl;
 pub mod demo;
 pub mod echo;
 pub mod profile;
@@ -60,6 +61,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Be a WebSocket target that echoes, with faults on request
     Echo(echo::Args),
+    /// Steer a run on this machine that was started with --control-socket
+    Ctl(ctl::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
     Schema,
 }
@@ -72,6 +75,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args, cli),
         Command::Echo(args) => echo::run(args, cli),
+        Command::Ctl(args) => ctl::run(args),
         Command::Schema => schema::run(),
     }
 }

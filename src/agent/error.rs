@@ -2,7 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::{agent::admin, engine::limits::Shortage, exit::Exit, metrics::exposition, outputs::ndjson, protocol::tls};
+use crate::{
+    agent::{admin, control_socket},
+    engine::limits::Shortage,
+    exit::Exit,
+    metrics::exposition,
+    outputs::ndjson,
+    protocol::tls,
+};
 
 /// See the module.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +20,9 @@ pub enum Error {
     /// The address is taken.
     #[error(transparent)]
     Listen(#[from] admin::Error),
+    /// Another run listens there, or the folder is not ours.
+    #[error(transparent)]
+    ControlSocket(#[from] control_socket::Error),
     /// A certificate file.
     #[error(transparent)]
     Tls(#[from] tls::Error),
@@ -48,7 +58,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Error::Preflight(_) => Exit::PreflightRefused,
-            Error::Listen(_) => Exit::CannotListen,
+            Error::Listen(_) | Error::ControlSocket(_) => Exit::CannotListen,
             Error::Tls(_) | Error::Json(ndjson::Error::Open { .. }) | Error::Export { .. } => Exit::BadConfiguration,
             Error::SecondSignal => Exit::Interrupted,
             Error::Json(_) | Error::System(_) | Error::Exposition(_) => Exit::Failed,

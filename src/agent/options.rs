@@ -29,6 +29,8 @@ pub struct Options {
     pub on_invalid: OnInvalid,
     /// Threads; as many as the process may use cores if not given.
     pub workers: Option<NonZeroU32>,
+    /// Where the run can be steered, if anywhere.
+    pub control_socket: Option<PathBuf>,
 }
 
 /// What an invalid run ends with.

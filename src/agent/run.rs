@@ -2,10 +2,12 @@
 
 use std::{io::Write as _, sync::Arc};
 
+use tokio::task::JoinSet;
+
 use crate::{
     agent::{
-        admin::AdminServer, control::Control, error::Error, observe::Observer, options::Options, signals::Signals,
-        steering::Orders,
+        admin::AdminServer, control::Control, control_socket::ControlSocket, error::Error, observe::Observer,
+        options::Options, signals::Signals, steering,
     },
     config::profile::Profile,
     engine::limits::{Needs, Offer},
@@ -14,17 +16,12 @@ use crate::{
     plan::Plan,
 };
 
-/// Runs `profile` to its end. `orders` may set the VUs of its `externally-controlled` scenarios meanwhile.
+/// Runs `profile` to its end.
 ///
 /// # Errors
 /// Why it did not start, or that it could not be ended in order. Everything measured until an
 /// interrupt is reported and is no error.
-pub async fn run(
-    profile: Profile,
-    options: Options,
-    mut progress: Progress,
-    mut orders: Orders,
-) -> Result<Exit, Error> {
+pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> Result<Exit, Error> {
     let plan = Arc::new(Plan::new(&profile));
     preflight(&plan, &profile, &options)?;
     // Writable now or never: after hours of load is too late to find out.
@@ -41,6 +38,12 @@ pub async fn run(
     }
     let mut control = Control::prepare(&profile, plan, &options, publisher, observer)?;
     control.publish(false)?;
+    let (steering, mut orders) = steering::channel();
+    // Dropped with the run, and its file with it.
+    let mut steered = JoinSet::new();
+    if let Some(path) = &options.control_socket {
+        steered.spawn(ControlSocket::bind(path.clone())?.serve(steering));
+    }
     let started = control.start(&profile, &options)?;
     let end = control.watch(started, &mut requests, &mut orders, &mut signals, &mut progress).await?;
     progress.finish();

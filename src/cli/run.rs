@@ -10,7 +10,7 @@ use std::{
 use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::{
-    agent::{self, options::Options, steering::Orders},
+    agent::{self, options::Options},
     cli::{
         Cli,
         console::{self, refuse},
@@ -72,6 +72,9 @@ pub struct How {
     /// What to do when the generator itself was the limit: end with code 96, or with the thresholds' code
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = OnInvalid::Fail)]
     pub on_invalid: OnInvalid,
+    /// Make a Unix socket for `rampd ctl`, which sets the VUs of `externally-controlled` scenarios
+    #[arg(long, value_name = "FILE", env = "RAMPD_CONTROL_SOCKET")]
+    pub control_socket: Option<PathBuf>,
     /// Threads that drive the load; by default one for each core that the process may use
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroU32>,
@@ -151,12 +154,13 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
             OnInvalid::Warn => agent::options::OnInvalid::Warn,
         },
         workers: how.workers,
+        control_socket: how.control_socket.clone(),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(Exit::Failed, &error),
     };
-    let outcome = runtime.block_on(agent::run::run(profile, options, progress, Orders::none()));
+    let outcome = runtime.block_on(agent::run::run(profile, options, progress));
     runtime.shutdown_background();
     if let Some(echo) = echo {
         let counts = echo.stop();

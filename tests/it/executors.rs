@@ -2,36 +2,19 @@
 //! the generator comes to late, and VUs that are set while a run goes on.
 
 use std::{
-    net::{SocketAddr, TcpListener},
-    num::NonZeroU32,
-    path::{Path, PathBuf},
+    net::TcpListener,
+    path::Path,
     sync::Mutex,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::sys::signal::Signal;
-use rampd::{
-    agent::{
-        options::{OnInvalid, Options},
-        run::run as run_profile,
-        steering::{self, Error, Steering},
-    },
-    clock::Instant,
-    config::{self, environment::Environment, overrides::Overrides, source::Source},
-    exit::Exit,
-    outputs::{
-        progress::{Mode, Progress},
-        style::Style,
-    },
-};
 use serde_json::Value;
 
 use crate::support::{
-    agent::{rampd, run},
-    exposition::Page,
-    http,
+    agent::{Agent, rampd, run},
     nginx::Nginx,
-    poll, repository,
+    repository,
     results::Summary,
     scratch::Scratch,
 };
@@ -253,47 +236,18 @@ flow: [{ websocket: { url: 'ws://127.0.0.1:1/', steps: [{ send: hello }, { send:
     }
 }
 
-/// A run in this process, as a daemon holds one.
-fn steered(profile: &Path, listen: SocketAddr, summary: PathBuf, orders: impl AsyncFnOnce(Steering)) -> Exit {
-    let source = Source::read(profile).expect("a file");
-    let profile = config::load(&source, &Environment::default(), &Overrides::default());
-    let options = Options {
-        testid: "steered".to_owned(),
-        listen,
-        linger: Some(Duration::ZERO),
-        summary_export: Some(summary),
-        json: Vec::new(),
-        style: Style::new(false),
-        quiet: true,
-        force: false,
-        echo: false,
-        on_invalid: OnInvalid::Warn,
-        workers: NonZeroU32::new(2),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let (steering, received) = steering::channel();
-    let run = run_profile(profile.expect("valid"), options, Progress::new(Mode::Quiet), received);
-    let (ended, ()) = runtime.block_on(async { tokio::join!(run, orders(steering)) });
-    ended.expect("it runs")
-}
-
-/// Waits until so many VUs of the scenario are in an iteration; on a thread of its own, as the run needs this one.
-async fn settled(listen: SocketAddr, vus: u32) {
-    let settled = tokio::task::spawn_blocking(move || {
-        poll(Duration::from_secs(20), || {
-            let page = Page::parse(&http::get(listen, "/metrics", &[]).ok()?.body);
-            let now = |family| page.sum(family, &[("scenario", "live")]) as u32;
-            (now("vus") == vus && now("rampd_planned_vus") == vus).then_some(())
-        })
+/// Waits until so many VUs of the scenario are in an iteration.
+fn settled(agent: &mut Agent, vus: u32) {
+    agent.scrape_until("so many VUs", |page| {
+        let now = |family| page.sum_or_zero(family, &[("scenario", "live")]) as u32;
+        now("vus") == vus && now("rampd_planned_vus") == vus
     });
-    assert!(settled.await.expect("no panic").is_some(), "never {vus} VUs");
 }
 
 #[test]
 fn vus_are_set_within_100_ms_while_a_run_goes_on() {
     let scratch = Scratch::new();
-    let summary = scratch.path("summary.json");
-    let listen = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let (summary, socket) = (scratch.path("summary.json"), scratch.path("control"));
     let mut echo = rampd(["echo", "--listen", "127.0.0.1:0"]).start();
     let profile = scratch.write(
         "profile.yaml",
@@ -307,23 +261,34 @@ flow: [{{ websocket: {{ url: 'ws://{}/', steps: [{{ hold: {{}} }}] }} }}]
             echo.address()
         ),
     );
-    let exit = steered(&profile, listen, summary.clone(), async |steering| {
-        settled(listen, 1).await;
-        assert!(matches!(steering.set_vus("flat", 1).await, Err(Error::NotControlled { .. })));
-        assert!(matches!(steering.set_vus("live", 61).await, Err(Error::TooMany { .. })));
-        let mut fastest = Duration::MAX;
-        for vus in [51, 2, 8, 0, 10, 30] {
-            let asked = Instant::now();
-            steering.set_vus("live", vus).await.expect("set");
-            fastest = fastest.min(Instant::now().since(asked));
-            settled(listen, vus).await;
-        }
-        // Other tests keep the machine busy, and that only ever adds.
-        assert!(fastest < Duration::from_millis(100), "{fastest:?}");
-    });
-    assert_eq!(exit, Exit::Passed);
+    let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let (socket, exported) = (path(&socket), path(&summary));
+    let mut agent = run(&profile).args(["--control-socket", &socket, "--summary-export", &exported]).start();
+    let scale = |scenario, vus: u32| rampd(["ctl", "--socket", &socket, "scale", scenario, &vus.to_string()]).finish();
+    settled(&mut agent, 1);
+    for (scenario, vus, message) in [
+        ("flat", 1, "the VUs of scenario `flat` follow its executor; VUs can be set for: live"),
+        ("live", 61, "scenario `live` has at most 60 VUs, 61 are too many"),
+    ] {
+        let refused = scale(scenario, vus);
+        refused.assert_code(1);
+        assert!(refused.stderr.contains(message), "{}", refused.describe());
+    }
+    let mut fastest = Duration::MAX;
+    for vus in [51, 2, 8, 0, 10, 30] {
+        let asked = Instant::now();
+        scale("live", vus).assert_code(0);
+        fastest = fastest.min(asked.elapsed());
+        settled(&mut agent, vus);
+    }
+    // Other tests keep the machine busy, and that only ever adds.
+    assert!(fastest < Duration::from_millis(100), "{fastest:?}");
+    agent.wait().assert_code(0);
     let summary = Summary::read(&summary);
     // Each VU that begins opens one connection and holds it until it is taken away.
     assert_eq!(summary.count("ws_sessions"), 1 + 50 + 6 + 10 + 20);
     assert_eq!(summary.value("vus_max", "max") as u64, 61);
+    let after = scale("live", 1);
+    after.assert_code(1);
+    assert!(after.stderr.contains("was it started with --control-socket"), "{}", after.describe());
 }
