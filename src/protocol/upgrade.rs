@@ -99,8 +99,10 @@ pub async fn upgrade(
             }
             RoundResult::Incomplete(more) => more,
             RoundResult::StageFinished(StageResult::DoneWriting(transport)) => HandshakeMachine::start_read(transport),
-            RoundResult::StageFinished(StageResult::DoneReading { result, stream, tail }) => {
+            RoundResult::StageFinished(StageResult::DoneReading { result, stream, mut tail }) => {
                 check(&result, &accept, &site.subprotocols)?;
+                // Mostly empty, and with the 4 KiB that the response was read into: more than all the rest of a held socket.
+                tail.shrink_to_fit();
                 return Ok((stream, tail));
             }
         };
