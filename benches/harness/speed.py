@@ -67,6 +67,11 @@ def connects(seconds, server, scheme="ws", authority=None):
     return result | {"sessions": sessions, "rate": sessions / result["cpu"]}
 
 
+def bare_connects(seconds, server):
+    result = measured("bare connects", [RELEASE / "examples/raw_connect", server.address, seconds], server)
+    return result | {"rate": json.loads(result["output"])["sessions"] / result["cpu"]}
+
+
 def speed(options):
     head = "work, per CPU second of the generator"
     table = Table(head, "rampd", "bare epoll", "k6", "rampd / epoll", "rampd / k6", "busy: rampd's core / the server's")
@@ -87,13 +92,13 @@ def speed(options):
             goals = {"bursts": mine, "bursts_to_k6": to_k6}
         cells = [thousands(mine), thousands(limit), thousands(theirs), numbers(to_limit), numbers(to_k6, 1)]
         table.row(label, *cells, shares(results["rampd"]), **goals)
-    found = []
-    for _ in range(options.pairs):
+    results = {"rampd": [], "epoll": []}
+    for tool in rounds(options.pairs, list(results)):
         with bare("raw_epoll", "server") as server:
-            found.append(connects(options.seconds, server))
-    rates = [one["rate"] for one in found]
-    cells = [thousands(rates), "–", "–", "–", "–", shares(found)]
-    table.row("connect, upgrade and close, ws://, 64 at a time", *cells, connects=rates)
+            results[tool].append(connects(options.seconds, server) if tool == "rampd" else bare_connects(options.seconds, server))
+    mine, limit = ([one["rate"] for one in found] for found in results.values())
+    cells = [thousands(mine), thousands(limit), "–", numbers(ratios(mine, limit)), "–", shares(results["rampd"])]
+    table.row("connect, upgrade and close, ws://, 64 at a time", *cells, connects=mine)
     introduction = (
         f"rampd {version(RAMPD)}, k6 {version(K6)}; {options.pairs} rounds in turns, median (lowest–highest), ratios round by round."
     )
