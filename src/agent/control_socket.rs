@@ -147,7 +147,10 @@ mod tests {
     async fn what_is_no_request_is_refused_with_a_reason() {
         assert!(ask(b"{\"stop\":{}}\n").await.contains("unknown variant `stop`, expected `scale`"));
         assert!(ask(b"{\"scale\":{\"scenario\":\"a\",\"vus\":-1}}\n").await.contains("refused"));
-        assert!(ask(&[b'x'; REQUEST_BYTES as usize]).await.contains("no request"), "a line without an end is read to its bound only");
+        assert!(
+            ask(&[b'x'; REQUEST_BYTES as usize]).await.contains("no request"),
+            "a line without an end is read to its bound only"
+        );
         let late = ask(b"{\"scale\":{\"scenario\":\"a\",\"vus\":1}}\n").await;
         assert_eq!(late, "{\"refused\":\"no run is going on\"}\n");
     }

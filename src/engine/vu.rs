@@ -228,3 +228,62 @@ impl Vu {
         self.running.set(false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{
+        config::{self, environment::Environment, overrides::Overrides, source::Source as File},
+        engine::instruments::Instruments,
+        plan::{Plan, segment::Segment as Agent},
+    };
+
+    #[test]
+    fn agents_of_a_fleet_have_no_row_and_no_draw_in_common_and_miss_none() {
+        const ROWS: usize = 30;
+        let folder = tempfile::tempdir().unwrap();
+        let rows: String = (0..ROWS).map(|row| format!("{row}\n")).collect();
+        std::fs::write(folder.path().join("rows.csv"), format!("number\n{rows}")).unwrap();
+        let path = folder.path().join("profile.yaml");
+        let profile = "
+vus: 7
+duration: 1s
+data: { rows: { file: rows.csv, order: unique, whenExhausted: fail } }
+flow: [{ set: { number: '{{ data.rows.number }}' } }]";
+        std::fs::write(&path, profile).unwrap();
+        let file = File::read(&path).unwrap();
+        let profile = config::load(&file, &Environment::default(), &Overrides::default()).unwrap();
+        let (mut seen, mut draws) = (BTreeSet::new(), BTreeSet::new());
+        for index in 0..3 {
+            let agent = Agent::new(index, 3).unwrap();
+            let plan = Plan::of_segment(&profile, agent);
+            let slots = Instruments::new(&plan, Default::default(), &[]).scenarios[0].clone();
+            let planned = &plan.scenarios[0];
+            let scenario = Rc::new(Scenario {
+                program: planned.program.clone(),
+                seed: 1,
+                data: planned.data.clone(),
+                vus: planned.max_vus().into(),
+                segment: agent,
+                slots,
+                sites: Vec::new(),
+                requests: Vec::new(),
+            });
+            for number in (0..7).filter(|number| agent.has(*number)) {
+                let vu = Vu::new(scenario.clone(), number + 1, Source::Loop);
+                let mut values = vu.values();
+                for _ in 0..ROWS {
+                    vu.begin_iteration(&mut values);
+                    assert!(draws.insert(values.draws.word()), "VU {number} draws what another one drew");
+                    if let Some((row, _)) = values.rows.get(0, 0) {
+                        assert!(seen.insert(row.to_owned()), "row {row} twice");
+                    }
+                    vu.count_iteration();
+                }
+            }
+        }
+        assert_eq!(seen.len(), ROWS);
+    }
+}
