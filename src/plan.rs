@@ -110,7 +110,7 @@ impl Plan {
     /// VUs planned at `time` over all scenarios.
     #[must_use]
     pub fn vus_at(&self, time: Duration) -> u32 {
-        self.scenarios.iter().map(|scenario| scenario.vus_at(time)).sum()
+        self.scenarios.iter().map(|scenario| scenario.vus_at(time)).fold(0, u32::saturating_add)
     }
 
     /// Iterations per second that arrival rates ask for at `time`.
@@ -134,7 +134,7 @@ impl Plan {
     /// Iterations of all scenarios; none if a scenario has as many as its VUs manage.
     #[must_use]
     pub fn iterations(&self) -> Option<u64> {
-        self.scenarios.iter().map(ScenarioPlan::iterations).sum()
+        self.scenarios.iter().try_fold(0_u64, |sum, scenario| Some(sum.saturating_add(scenario.iterations()?)))
     }
 
     /// Most VUs planned at any one time from `from` until before `to`.

@@ -9,7 +9,13 @@ use crate::{
         console::{print, refuse},
         profile::{self, Changes},
     },
-    config::profile::Profile,
+    config::{
+        data::{
+            Data,
+            rows::{Order, WhenExhausted},
+        },
+        profile::Profile,
+    },
     engine::limits::{Needs, Offer},
     exit::Exit,
     plan::{Plan, ScenarioPlan, chart, work::Work},
@@ -96,6 +102,9 @@ pub fn describe(profile: &Profile, plan: &Plan, needs: &Needs, offer: Offer) -> 
     for scenario in plan.scenarios.iter().filter(|scenario| scenario.program.requests_each() > 0) {
         line("requests", total(scenario, scenario.program.requests_each()));
     }
+    for data in profile.data.iter() {
+        line("rows", rows(data, plan));
+    }
     for target in &profile.observe {
         line("observes", format!("{}: {} every {}", target.name, target.url.display, display(target.interval)));
     }
@@ -119,6 +128,26 @@ fn duration(plan: &Plan) -> String {
     format!("{} ({most})", display(plan.duration()))
 }
 
+/// How many rows there are, and whether they suffice where none comes twice.
+fn rows(data: &Data, plan: &Plan) -> String {
+    let rows = u64::from(data.table.rows());
+    let short = plan.scenarios.iter().find_map(|scenario| {
+        let needed = match (data.when_exhausted, data.order) {
+            (WhenExhausted::Fail, Order::PerVu) => Some(scenario.max_vus().into()),
+            (WhenExhausted::Fail, Order::Unique) => scenario.iterations(),
+            _ => None,
+        };
+        needed.filter(|needed| *needed > rows).map(|needed| (needed, &scenario.name))
+    });
+    let Data { name, .. } = data;
+    match short {
+        None => format!("{rows} ({name})"),
+        Some((needed, scenario)) => format!(
+            "{rows} ({name}), too few if scenario {scenario} uses them: for {needed}; the rest fails with missing_value"
+        ),
+    }
+}
+
 /// Little's law: VUs in use are the rate times the duration of an iteration.
 fn sufficient(scenario: &ScenarioPlan, per_second: f64) -> String {
     let longest = |vus: u32| {
@@ -138,7 +167,7 @@ fn total(scenario: &ScenarioPlan, each: u64) -> String {
     }
     if scenario.program.holds() {
         let starts = scenario.starts();
-        format!("{} ({starts} iterations of {each}, scenario {})", starts * each, scenario.name)
+        format!("{} ({starts} iterations of {each}, scenario {})", starts.saturating_mul(each), scenario.name)
     } else {
         format!("{each} in each iteration of scenario {}; how many iterations depends on the server", scenario.name)
     }

@@ -158,7 +158,12 @@ fn group<'m>(regex: &Regex, body: &'m [u8], slot: Slot, variables: &mut Variable
     if regex.captures_len() == 1 {
         return regex.find(body).map(|found| found.as_bytes());
     }
-    let locations = variables.locations(slot)?.get_or_insert_with(|| regex.capture_locations());
+    let room = variables.locations(slot)?;
+    // Another expression may fill the same name: its room has another shape, which a search must not be given.
+    if room.as_ref().is_some_and(|room| room.len() != regex.captures_len()) {
+        *room = None;
+    }
+    let locations = room.get_or_insert_with(|| regex.capture_locations());
     regex.captures_read(locations, body)?;
     let (start, end) = locations.get(1)?;
     body.get(start..end)

@@ -3,7 +3,7 @@
 
 use crate::{
     catalogue::Metric,
-    config::profile::{Scenario, SocketStep, Step, action::Action},
+    config::profile::{Scenario, SocketStep, Step, WebSocket, action::Action, http::Http},
 };
 
 /// Most `http` and `websocket` steps over all scenarios: each has up to eight trends of 16 KiB and more.
@@ -49,14 +49,8 @@ impl Cardinality {
     fn flow(&mut self, steps: &[Step]) {
         for step in steps {
             match step {
-                Step::Http(request) => {
-                    self.steps += 1;
-                    self.names += request.expect.names().count() + request.capture.list().len();
-                }
-                Step::WebSocket(socket) => {
-                    self.steps += 1;
-                    self.socket(&socket.steps);
-                }
+                Step::Http(request) => self.request(request),
+                Step::WebSocket(socket) => self.socket(socket),
                 Step::Repeat { steps, .. } => self.flow(steps),
                 Step::Do(action) => self.action(action),
                 Step::Sleep(_) => {}
@@ -64,13 +58,31 @@ impl Cardinality {
         }
     }
 
-    fn socket(&mut self, steps: &[SocketStep]) {
+    fn request(&mut self, request: &Http) {
+        self.steps += 1;
+        self.names += request.expect.names().count() + request.capture.list().len();
+    }
+
+    fn socket(&mut self, socket: &WebSocket) {
+        self.steps += 1;
+        self.socket_steps(&socket.steps);
+    }
+
+    fn socket_steps(&mut self, steps: &[SocketStep]) {
         for step in steps {
             match step {
                 SocketStep::Expect(expect) => self.names += expect.capture.list().len(),
-                SocketStep::Repeat { steps, .. } | SocketStep::Every { steps, .. } => self.socket(steps),
+                SocketStep::Repeat { steps, .. } | SocketStep::Every { steps, .. } | SocketStep::On { steps, .. } => {
+                    self.socket_steps(steps);
+                }
                 SocketStep::Do(action) => self.action(action),
-                _ => {}
+                SocketStep::Http(request) => self.request(request),
+                SocketStep::WebSocket(socket) => self.socket(socket),
+                SocketStep::Send(_)
+                | SocketStep::Ping
+                | SocketStep::Sleep(_)
+                | SocketStep::Hold { .. }
+                | SocketStep::Close { .. } => {}
             }
         }
     }

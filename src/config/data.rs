@@ -76,6 +76,14 @@ pub enum Error {
         /// From 1.
         column: usize,
     },
+    /// Maps that have few keys in common: each row has a cell for each column.
+    #[error("{rows} rows of {columns} different keys make more cells than the file has bytes")]
+    Sparse {
+        /// Maps.
+        rows: u64,
+        /// Keys over all of them.
+        columns: u64,
+    },
     /// Room for row numbers ends at 2^32.
     #[error("more than 4,294,967,295 rows")]
     Rows,

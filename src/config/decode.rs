@@ -66,7 +66,7 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         context.data.replace(read);
     }
     let load = Load {
-        vus: fields.take("vus").map(|node| executors::vus(&node, 1)),
+        vus: fields.take("vus").map(|node| executors::vus(&node, 0)),
         duration: fields.take("duration").map(|node| node.typed(Node::duration)),
         iterations: fields.take("iterations").map(|node| executors::iterations(&node)),
         stages: fields.take("stages").map(|node| executors::stages(&node)),

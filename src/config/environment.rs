@@ -83,12 +83,17 @@ pub(crate) fn substitute(tree: &mut Tree, environment: &Environment, context: &C
             filler.values.entry(name).or_insert(default);
         }
     }
-    let flow_is_shared = scenario_env::copy_flow(entries);
+    let copies = scenario_env::copy_flow(entries);
+    if copies.too_large {
+        let message = "the copies of the `flow` for scenarios with an `env` of their own are too large together";
+        let hint = "give fewer scenarios an `env`, or let them share one by a `flow` without it".to_owned();
+        context.problem(&Place::Key(root.key("scenarios")), message, Some(hint));
+    }
     for (key, value) in entries.iter_mut().filter(|(key, _)| key != "env") {
         match key.as_str() {
             "scenarios" => filler.fill_scenarios(value, &root.key(key)),
             // Each scenario has a copy with its own variables; some may exist there only.
-            "flow" if !flow_is_shared => *value = Tree::Unresolved,
+            "flow" if !copies.shared && !copies.too_large => *value = Tree::Unresolved,
             _ => filler.fill(value, &root.key(key)),
         }
     }
@@ -187,7 +192,10 @@ impl Filler<'_> {
     fn expand(&self, text: &str) -> Result<String, Fault> {
         let mut out = String::new();
         let mut rest = text;
-        while let Some(open) = rest.find("${") {
+        // One text could name a large file a hundred thousand times; the caller refuses what is too long.
+        while out.len() <= BUDGET
+            && let Some(open) = rest.find("${")
+        {
             if rest[..open].ends_with('$') {
                 out.push_str(&rest[..open - 1]);
                 out.push_str("${");

@@ -138,6 +138,18 @@ impl<'t> Node<'t> {
         }
     }
 
+    /// A number; a variable's value may be one.
+    pub(crate) fn number(&self, what: &str, hint: &str) -> Option<f64> {
+        match self.tree {
+            Tree::Number(number) if !number.as_f64().is_nan() => Some(number.as_f64()),
+            Tree::Text(text @ Text { value, typed: Some(_) }) => match value.trim().parse::<f64>() {
+                Ok(number) if !number.is_nan() => Some(number),
+                _ => self.bad_text(text, what, "", hint.to_owned()),
+            },
+            _ => self.expected(what, hint),
+        }
+    }
+
     /// A whole number in a range.
     pub(crate) fn whole(&self, range: &RangeInclusive<u64>) -> Option<u64> {
         let number = match self.tree {
@@ -161,6 +173,9 @@ impl<'t> Node<'t> {
             Some(whole) => Some(whole),
             None => {
                 let (least, most) = (range.start(), range.end());
+                if let Tree::Text(text) = self.tree {
+                    return self.bad_text(text, &format!("a whole number from {least} to {most}"), "", None);
+                }
                 let message = match whole {
                     Some(whole) if whole > *most => format!("must be at most {most}, found {whole}"),
                     _ => format!("must be a whole number of at least {least}, found {number}"),

@@ -55,6 +55,8 @@ pub(crate) struct RawScenario {
     pub(crate) graceful_stop: Option<Duration>,
     pub(crate) tags: Tags,
     pub(crate) flow: Option<Typed<Arc<[Step]>>>,
+    /// The flow stands in the scenario itself, and is no copy of the profile's for its variables.
+    pub(crate) has_own_flow: bool,
     pub(crate) place: Place,
     pub(crate) meant: Vec<&'static str>,
 }

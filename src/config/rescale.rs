@@ -253,7 +253,7 @@ scenarios:
   shared: { executor: shared-iterations, vus: 4, iterations: 10, maxDuration: 50s }
   each: { executor: per-vu-iterations, vus: 4, iterations: 10 }
   rate: { executor: constant-arrival-rate, rate: 5, duration: 20s, preAllocatedVUs: 3, maxVUs: 10 }
-  rates: { executor: ramping-arrival-rate, startRate: 0.5, timeUnit: 1m, stages: [{ duration: 10s, target: 3 }], preAllocatedVUs: 8 }
+  rates: { executor: ramping-arrival-rate, startRate: 0.5, timeUnit: 1m, stages: [{ duration: 60s, target: 3 }], preAllocatedVUs: 8 }
   live: { executor: externally-controlled, vus: 0, maxVUs: 6, duration: 1m }
 flow: [{ sleep: 1s }]
 ";

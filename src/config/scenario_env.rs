@@ -11,12 +11,26 @@ pub(crate) fn of(scenario: &mut Tree) -> Option<&mut Tree> {
     entries.iter_mut().find(|(key, value)| key == "env" && *value != Tree::Null).map(|(_, env)| env)
 }
 
-/// Gives every scenario that has variables and no flow of its own a copy of the profile's. Returns
-/// whether anybody uses the original.
-pub(crate) fn copy_flow(profile: &mut [(String, Tree)]) -> bool {
+/// Values, and as many times 16 bytes of text, that all copies of the flow may have together; a profile of 1 MiB could ask for 20,000 copies of half of it.
+const MOST_COPIED: usize = 1 << 20;
+
+/// What the scenarios play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Copies {
+    /// Whether anybody uses the original.
+    pub(crate) shared: bool,
+    /// The copies would be too large together, and some scenarios have none.
+    pub(crate) too_large: bool,
+}
+
+/// Gives every scenario that has variables and no flow of its own a copy of the profile's.
+pub(crate) fn copy_flow(profile: &mut [(String, Tree)]) -> Copies {
     let flow = profile.iter().find(|(key, _)| key == "flow").map(|(_, flow)| flow.clone());
     let scenarios = profile.iter_mut().find(|(key, _)| key == "scenarios").map(|(_, scenarios)| scenarios);
-    let (Some(flow), Some(Tree::Map(scenarios))) = (flow, scenarios) else { return true };
+    let (Some(flow), Some(Tree::Map(scenarios))) = (flow, scenarios) else {
+        return Copies { shared: true, too_large: false };
+    };
+    let (size, mut left, mut too_large) = (values(&flow), MOST_COPIED, false);
     let mut shared = scenarios.is_empty();
     for (_, scenario) in scenarios {
         let own_variables = of(scenario).is_some();
@@ -24,13 +38,26 @@ pub(crate) fn copy_flow(profile: &mut [(String, Tree)]) -> bool {
         if entries.iter().any(|(key, value)| key == "flow" && *value != Tree::Null) {
             continue;
         }
-        if own_variables {
+        if !own_variables {
+            shared = true;
+        } else if let Some(rest) = left.checked_sub(size) {
+            left = rest;
             entries.push((COPIED_FLOW.to_owned(), flow.clone()));
         } else {
-            shared = true;
+            too_large = true;
         }
     }
-    shared
+    Copies { shared, too_large }
+}
+
+/// How large a tree is: its values, and 16 bytes of a text like one.
+fn values(tree: &Tree) -> usize {
+    match tree {
+        Tree::List(elements) => 1 + elements.iter().map(values).sum::<usize>(),
+        Tree::Map(entries) => 1 + entries.iter().map(|(_, value)| values(value)).sum::<usize>(),
+        Tree::Text(text) => 1 + text.value.len() / 16,
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Unresolved => 1,
+    }
 }
 
 #[cfg(test)]
@@ -46,6 +73,16 @@ mod tests {
             other => panic!("{other:?}"),
         };
         Ok(profile.scenarios.iter().map(|scenario| url(&scenario.flow[0])).collect())
+    }
+
+    #[test]
+    fn copies_of_the_flow_have_a_bound() {
+        let steps = "{ sleep: 1s }, ".repeat(2_000);
+        let scenarios: String = (0..1_000)
+            .map(|number| format!("  s{number}: {{ executor: constant-vus, duration: 1s, env: {{ A: b }} }}\n"))
+            .collect();
+        let report = loaded(&format!("scenarios:\n{scenarios}flow: [{steps}]\n")).unwrap_err();
+        assert!(report.contains("copies of the `flow`"), "{report}");
     }
 
     const FLOW: &str = "flow: [{ websocket: { url: 'ws://h/${ROOM}' } }]\n";

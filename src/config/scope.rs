@@ -18,13 +18,18 @@ const MOST: usize = 1000;
 #[derive(Default)]
 pub(crate) struct Scope {
     names: Vec<Name>,
-    loops: usize,
+    /// The loops around the present step, by number; each has one of its own.
+    loops: Vec<usize>,
+    /// Loops so far.
+    begun: usize,
     overfull: bool,
 }
 
 struct Name {
     text: String,
     is_given: bool,
+    /// The loops around the first step that gives it a value.
+    given_in: Vec<usize>,
     /// Uses before anything has given it a value.
     early: Vec<Use>,
 }
@@ -34,7 +39,8 @@ struct Use {
     path: Path,
     /// What was typed, if variables were filled in.
     typed: Option<String>,
-    in_loop: bool,
+    /// The loops around it: a later step of the same loop comes before it in the next round.
+    loops: Vec<usize>,
 }
 
 /// Whether a placeholder can have this name: a letter or `_`, then letters, digits and `_`.
@@ -54,19 +60,24 @@ pub(crate) fn flow<T>(context: &Context<'_>, read: impl FnOnce() -> T) -> T {
 
 /// Reads the steps of a loop, where a later step comes before an earlier one.
 pub(crate) fn in_loop<T>(scope: &RefCell<Scope>, read: impl FnOnce() -> T) -> T {
-    scope.borrow_mut().loops += 1;
+    {
+        let mut scope = scope.borrow_mut();
+        scope.begun += 1;
+        let number = scope.begun;
+        scope.loops.push(number);
+    }
     let read = read();
-    scope.borrow_mut().loops -= 1;
+    scope.borrow_mut().loops.pop();
     read
 }
 
 impl Scope {
     /// A placeholder of the name stands at `path`.
     pub(crate) fn used(&mut self, name: &str, path: &Path, typed: Option<&String>) -> Option<Slot> {
-        let in_loop = self.loops > 0;
+        let loops = self.loops.clone();
         let (slot, name) = self.name(name)?;
         if !name.is_given {
-            name.early.push(Use { path: path.clone(), typed: typed.cloned(), in_loop });
+            name.early.push(Use { path: path.clone(), typed: typed.cloned(), loops });
         }
         Some(slot)
     }
@@ -84,13 +95,16 @@ impl Scope {
         if placeholder_names().contains(&name) {
             return refuse(format!("`{name}` has a meaning already"), "choose another name");
         }
+        let loops = self.loops.clone();
         let Some((slot, name)) = self.name(name) else {
             if std::mem::replace(&mut self.overfull, true) {
                 return None;
             }
             return refuse(format!("more than {MOST} names in one flow"), "each VU has room for all of them");
         };
-        name.is_given = true;
+        if !std::mem::replace(&mut name.is_given, true) {
+            name.given_in = loops;
+        }
         Some(slot)
     }
 
@@ -100,7 +114,7 @@ impl Scope {
             if at == MOST {
                 return None;
             }
-            self.names.push(Name { text: text.to_owned(), is_given: false, early: Vec::new() });
+            self.names.push(Name { text: text.to_owned(), is_given: false, given_in: Vec::new(), early: Vec::new() });
         }
         Some((Slot::new(u16::try_from(at).ok()?), self.names.get_mut(at)?))
     }
@@ -109,10 +123,10 @@ impl Scope {
         let given = || self.names.iter().filter(|name| name.is_given).map(|name| name.text.as_str());
         for name in &self.names {
             let shown_name = shown(&name.text);
-            for Use { path, typed, in_loop } in &name.early {
+            for Use { path, typed, loops } in &name.early {
                 let place = Place::Value(path.clone());
                 if name.is_given {
-                    if !in_loop {
+                    if !loops.iter().any(|one| name.given_in.contains(one)) {
                         let message = format!("`{{{{ {shown_name} }}}}` is used before a step gives it a value");
                         let hint = "a value lives for one iteration: capture or set it in an earlier step";
                         context.problem(&place, message, Some(hint.to_owned()));

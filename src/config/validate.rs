@@ -111,13 +111,17 @@ impl Check<'_> {
             return Some((load, raw.scenarios.as_ref()));
         };
         let scenarios = raw.scenarios.as_ref().and_then(|scenarios| scenarios.value.as_ref());
-        if scenarios.is_some_and(|scenarios| scenarios.iter().any(|scenario| scenario.flow.is_some())) {
+        let any = |lost: fn(&RawScenario) -> bool| scenarios.is_some_and(|scenarios| scenarios.iter().any(lost));
+        if any(|scenario| scenario.has_own_flow) {
             let message = format!("`{flag}` would replace `scenarios`, and with them their flows");
-            return self.refuse(
-                &Place::Flag(flag),
-                message,
-                "move the `flow` to the top of the profile, or use `--scale` and `--speed`",
-            );
+            let hint = "move the `flow` to the top of the profile, or use `--scale` and `--speed`";
+            return self.refuse(&Place::Flag(flag), message, hint);
+        }
+        if any(|scenario| scenario.flow.is_some()) {
+            let message =
+                format!("`{flag}` would replace `scenarios`, and with them the `env` that the flow is filled in from");
+            let hint = "move the `env` to the top of the profile, or use `--scale` and `--speed`";
+            return self.refuse(&Place::Flag(flag), message, hint);
         }
         Some((
             Load {

@@ -54,6 +54,8 @@ pub struct Requests {
     timer: LazyTimer,
     /// In this iteration.
     unanswered: u32,
+    /// Since the last response of this iteration.
+    in_a_row: u32,
 }
 
 enum Waited {
@@ -65,7 +67,7 @@ enum Waited {
 impl Requests {
     /// A new iteration; connections stay, and cookies if they are to.
     pub fn begin_iteration(&mut self, keeps_cookies: bool) {
-        self.unanswered = 0;
+        (self.unanswered, self.in_a_row) = (0, 0);
         if !keeps_cookies {
             self.client.forget_cookies();
         }
@@ -91,9 +93,9 @@ impl Requests {
         (intended, mut now): (Instant, Instant),
     ) -> Ended {
         let mut intended = Some(intended);
-        if self.unanswered > 0 {
+        if self.in_a_row > 0 {
             intended = None;
-            let pause = backoff::pause(&backoff::AFTER_ITERATIONS, self.unanswered, &mut *worker.random.borrow_mut());
+            let pause = backoff::pause(&backoff::AFTER_ITERATIONS, self.in_a_row, &mut *worker.random.borrow_mut());
             if !vu.control.pause_until(now + pause, Phase::Cut).await {
                 return Ended::Cut;
             }
@@ -114,6 +116,7 @@ impl Requests {
             };
             match self.exchange(worker, vu, prepared, slots, values, (intended.take(), now..deadline)).await {
                 Waited::Answer(Ok(())) => {
+                    self.in_a_row = 0;
                     self.count_answer(&worker.recorder, request, slots);
                     let response = self.client.response();
                     let next = if left > 0 { prepared.redirected(values, response) } else { None };
@@ -163,6 +166,7 @@ impl Requests {
     ) {
         let recorder = &worker.recorder;
         self.unanswered += 1;
+        self.in_a_row += 1;
         slots.failed(recorder, error.reason);
         if let Some(phases) = phases {
             slots.record(recorder, &phases, false);

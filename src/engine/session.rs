@@ -327,10 +327,20 @@ impl Session {
 
     /// Writes and reads as much as there is. `Ok(true)`: nothing is queued any more.
     fn pump(&mut self, cx: &mut Context<'_>, hearing: Option<&mut Hearing<'_>>) -> Result<bool, Wait> {
-        let pumped = self.poll_write(cx).and_then(|()| self.poll_read(cx, hearing)).and_then(|()| {
-            // Answers to what has just come.
-            self.unflushed |= self.connection.has_unwritten();
-            self.poll_write(cx)
+        let written = self.poll_write(cx);
+        // Also when nothing can be written any more: the server's last replies and its goodbye may lie there.
+        let read = self.poll_read(cx, hearing);
+        let pumped = read.and_then(|()| {
+            written
+                .and_then(|()| {
+                    // Answers to what has just come.
+                    self.unflushed |= self.connection.has_unwritten();
+                    self.poll_write(cx)
+                })
+                .map_err(|reason| {
+                    self.lost(reason);
+                    Wait::Lost
+                })
         });
         self.ledger.record_run();
         pumped.map(|()| !self.unflushed)
@@ -382,13 +392,13 @@ impl Session {
         Ok(())
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Wait> {
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Disconnect> {
         if !self.unflushed {
             return Ok(());
         }
         // Before the call: over loopback the reply may be there before the call returns.
         let handed_over = Instant::now();
-        let backlog = self.connection.backlog();
+        let before = self.connection.written();
         let written = self.connection.poll_flush(cx);
         self.ledger.credit(self.connection.accepted(), handed_over);
         match written {
@@ -397,13 +407,10 @@ impl Session {
                 self.write_deadline = None;
                 Ok(())
             }
-            Poll::Ready(Err(reason)) => {
-                self.lost(reason);
-                Err(Wait::Lost)
-            }
+            Poll::Ready(Err(reason)) => Err(reason),
             Poll::Pending => {
                 // A slow peer is no dead one: each byte that it takes begins the wait anew.
-                if self.write_deadline.is_none() || self.connection.backlog() < backlog {
+                if self.write_deadline.is_none() || self.connection.written() > before {
                     self.write_deadline = Some(Instant::now() + self.site.timeouts.write);
                 }
                 Ok(())

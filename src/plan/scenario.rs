@@ -120,7 +120,19 @@ impl ScenarioPlan {
     /// How often VUs are started in all.
     #[must_use]
     pub fn starts(&self) -> u64 {
-        self.events(0).filter(|(_, event)| matches!(event.change, Change::Start { .. })).count() as u64
+        match self.work {
+            Work::Loop => {}
+            Work::Live { .. } => return 0,
+            Work::Each { .. } | Work::Shared { .. } | Work::Arrivals { .. } => {
+                return self.segment.scale(self.ramp.max()).into();
+            }
+        }
+        let (mut starts, mut active) = (0, 0);
+        for (_, target) in self.ramp.steps() {
+            starts += u64::from(self.segment.scale(target).saturating_sub(self.segment.scale(active)));
+            active = target;
+        }
+        starts
     }
 
     /// The slots of `worker` in an arrival rate; none if it has no slot.

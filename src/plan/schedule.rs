@@ -146,8 +146,8 @@ fn reached(span: &Span, area: u128) -> u64 {
     exact(span, area, estimate).unwrap_or(estimate)
 }
 
-/// The largest x that does not pass `area`, looked for around an estimate; none where the products pass 2^127,
-/// which takes years of millions a second.
+/// The largest x that does not pass `area`, looked for around an estimate; none where the products pass 2^127: in stages
+/// of over 2.6 hours at 1,000,000/s, or 81 hours at 1,000/s. There the estimate is off by a few units of a float's last place.
 fn exact(span: &Span, area: u128, estimate: u64) -> Option<u64> {
     let duration = i128::try_from(span.duration.as_nanos()).ok()?;
     let (from, slope) = (i128::from(span.from), i128::from(span.to) - i128::from(span.from));

@@ -63,6 +63,19 @@ impl Opcode {
     }
 }
 
+/// Bytes of the whole frame that [`push`] has made at the beginning of `bytes`.
+#[must_use]
+pub fn length(bytes: &[u8]) -> usize {
+    let [_, second, rest @ ..] = bytes else { return bytes.len() };
+    let (payload, header) = match second & LENGTH {
+        TWO_BYTES => (rest.first_chunk().map_or(0, |length| u16::from_be_bytes(*length).into()), 4),
+        EIGHT_BYTES => (rest.first_chunk().map_or(0, |length| u64::from_be_bytes(*length) as usize), 10),
+        length => (length.into(), 2),
+    };
+    // And the mask.
+    header + 4 + payload
+}
+
 /// The header of a frame from a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {

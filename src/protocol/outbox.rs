@@ -14,6 +14,9 @@ const KEPT: usize = 16;
 /// A buffer that has grown beyond this is not kept.
 const LARGEST_KEPT: usize = 256 * 1024;
 
+/// Written bytes that stay before those that are not written yet.
+const LARGEST_WRITTEN: usize = 64 * 1024;
+
 /// Buffers and masks of one worker.
 #[derive(Debug)]
 pub struct Outboxes {
@@ -40,6 +43,8 @@ pub struct Outbox {
     bytes: Vec<u8>,
     /// How much of `bytes` has been accepted.
     written: usize,
+    /// The end of the frame that has begun, or `written` between two frames.
+    boundary: usize,
     /// Encoded control frames.
     control: Vec<u8>,
 }
@@ -48,7 +53,7 @@ impl Outbox {
     /// An empty one, without a buffer.
     #[must_use]
     pub fn new(shared: Rc<Outboxes>) -> Self {
-        Self { shared, bytes: Vec::new(), written: 0, control: Vec::new() }
+        Self { shared, bytes: Vec::new(), written: 0, boundary: 0, control: Vec::new() }
     }
 
     /// Appends a text or binary message as one masked frame; returns its length on the wire.
@@ -72,10 +77,17 @@ impl Outbox {
         self.control.len()
     }
 
-    /// Which bytes go out next: control frames that have begun or may come first, or data.
+    /// Which bytes go out next: control frames that have begun or may come first, or data; of that only the rest of a
+    /// frame if a control frame waits for its end.
     #[must_use]
     pub fn next(&self) -> &[u8] {
-        if self.control_is_next() { &self.control } else { self.unwritten() }
+        if self.control_is_next() {
+            &self.control
+        } else if self.control.is_empty() {
+            self.unwritten()
+        } else {
+            &self.bytes[self.written..self.boundary]
+        }
     }
 
     fn control_is_next(&self) -> bool {
@@ -100,25 +112,36 @@ impl Outbox {
         &self.bytes[self.written..]
     }
 
-    /// Whether a frame may have been written in part.
+    /// Whether a frame has been written in part.
     #[must_use]
     pub fn is_begun(&self) -> bool {
-        self.written > 0
+        self.written < self.boundary
     }
 
-    /// Drops data of which nothing has been written.
-    pub fn discard(&mut self) {
-        let unwritten = self.bytes.len() - self.written;
-        self.advance_data(unwritten);
+    /// Drops frames of which nothing has been written; returns how many bytes those were.
+    pub fn discard(&mut self) -> u64 {
+        let dropped = self.bytes.len() - self.boundary;
+        self.bytes.truncate(self.boundary);
+        self.advance_data(0);
+        dropped as u64
     }
 
-    /// The buffer goes back when it is empty.
+    /// The buffer goes back when it is empty. A peer that is always behind must not make it grow by all that was ever
+    /// written, so the written half goes before.
     fn advance_data(&mut self, count: usize) {
         self.written += count;
         if self.written < self.bytes.len() {
+            while self.boundary < self.written {
+                self.boundary += frame::length(&self.bytes[self.boundary..]);
+            }
+            if self.written > LARGEST_WRITTEN && 2 * self.written > self.bytes.len() {
+                self.bytes.drain(..self.written);
+                self.boundary -= self.written;
+                self.written = 0;
+            }
             return;
         }
-        self.written = 0;
+        (self.written, self.boundary) = (0, 0);
         self.bytes.clear();
         let mut free = self.shared.free.borrow_mut();
         if free.len() < KEPT && self.bytes.capacity() <= LARGEST_KEPT {
@@ -164,13 +187,49 @@ mod tests {
         let mut one = Outbox::new(shared.clone());
         let length = one.push(Opcode::Text, b"hello") as usize;
         one.advance(3);
-        assert!(one.is_begun() && shared.free.borrow().is_empty());
+        assert!(one.is_begun() && shared.free.borrow().is_empty(), "a frame is under way");
         one.advance(length - 3);
         assert!(!one.is_begun() && one.bytes.capacity() == 0);
         assert_eq!(shared.free.borrow().len(), 1);
         let mut other = Outbox::new(shared.clone());
         other.push(Opcode::Text, b"hello");
         assert!(shared.free.borrow().is_empty(), "used again");
+    }
+
+    #[test]
+    fn behind_a_peer_that_is_always_behind_nothing_piles_up_and_control_frames_get_through() {
+        let mut outbox = Outbox::new(Rc::default());
+        let (mut queued, mut wire) = (0, Vec::new());
+        for round in 0..2_000 {
+            while outbox.unwritten().len() < 32 * 1024 {
+                outbox.push(Opcode::Binary, &[7; 1000]);
+                queued += 1;
+            }
+            if round == 1_000 {
+                outbox.push_control(Opcode::Pong, b"alive");
+            }
+            // Less than there is, and never the end of a frame.
+            for _ in 0..2 {
+                let count = outbox.next().len().min(9_999);
+                wire.extend_from_slice(&outbox.next()[..count]);
+                outbox.advance(count);
+            }
+        }
+        assert!(outbox.bytes.capacity() < 512 * 1024, "{}", outbox.bytes.capacity());
+        let left = outbox.unwritten().len() as u64;
+        let dropped = outbox.discard();
+        assert!(dropped > 0 && dropped <= left);
+        while !outbox.next().is_empty() {
+            let count = outbox.next().len();
+            wire.extend_from_slice(outbox.next());
+            outbox.advance(count);
+        }
+        let sent = (wire.len() - 11) / 1008;
+        assert_eq!(wire.len(), sent * 1008 + 11, "whole frames and the pong");
+        let read = read_back(&wire, sent + 1);
+        let pong = read.iter().position(Message::is_pong).unwrap();
+        assert!((sent / 3..sent * 2 / 3).contains(&pong), "{pong} of {sent}");
+        assert!(queued > sent);
     }
 
     #[test]
@@ -197,8 +256,8 @@ mod tests {
         }
         let expected = [
             Message::text("first"),
-            Message::binary(b"second".as_slice()),
             Message::Pong(b"hello".as_slice().into()),
+            Message::binary(b"second".as_slice()),
             Message::Ping(b"".as_slice().into()),
             Message::text("third"),
         ];

@@ -61,6 +61,10 @@ pub struct Socket {
     /// The last read did not fill its buffer, so the kernel has no more: the next read need not ask.
     drained: bool,
     arrived_at: Instant,
+    /// Bytes that the kernel has taken.
+    written: u64,
+    /// Nothing can be written any more.
+    broken: bool,
     _permit: Rc<()>,
 }
 
@@ -73,7 +77,16 @@ impl Socket {
         if probe.stamps.is_some() && setsockopt(&stream, sockopt::Timestamping, &flags).is_err() {
             probe.stamps = None;
         }
-        Self { stream, probe, blocked: Blocked::Read, drained: false, arrived_at: Instant::now(), _permit: permit }
+        Self {
+            stream,
+            probe,
+            blocked: Blocked::Read,
+            drained: false,
+            arrived_at: Instant::now(),
+            written: 0,
+            broken: false,
+            _permit: permit,
+        }
     }
 
     /// One read, with the kernel's stamp if there is one.
@@ -154,11 +167,15 @@ impl Write for Socket {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         match self.stream.try_write(buffer) {
             Ok(count) => {
+                self.written += count as u64;
                 self.probe.recorder.add(self.probe.sent, count as u64);
                 Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(self.would_block(Blocked::Write)),
-            Err(error) => Err(error),
+            Err(error) => {
+                self.broken = true;
+                Err(error)
+            }
         }
     }
 
@@ -243,6 +260,12 @@ impl Transport {
         self.socket().arrived_at
     }
 
+    /// Bytes that the kernel has taken, of TLS its records.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.socket().written
+    }
+
     /// Drives the TLS handshake; immediately ready for plain TCP.
     ///
     /// # Errors
@@ -265,8 +288,23 @@ impl Read for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Transport::Plain(socket) => socket.read(buffer),
+            Transport::Tls(tls) if tls.sock.broken => read_only(tls, buffer),
             Transport::Tls(tls) => tls.read(buffer),
         }
+    }
+}
+
+/// Reads what a server has sent before it broke off. rustls' own `read` would write first, and fail.
+fn read_only(tls: &mut StreamOwned<ClientConnection, Socket>, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match tls.conn.reader().read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+        if tls.conn.read_tls(&mut tls.sock)? == 0 {
+            return Ok(0);
+        }
+        tls.conn.process_new_packets().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     }
 }
 

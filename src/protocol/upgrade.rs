@@ -44,20 +44,26 @@ impl Request {
         if text[path..].bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             return Err(malformed(&"a space or control character in the path"));
         }
-        text.push_str(" HTTP/1.1\r\nHost: ");
-        if target.host.contains(':') {
-            text.extend(["[", &target.host, "]"]);
-        } else {
-            text.push_str(&target.host);
+        text.push_str(" HTTP/1.1\r\n");
+        // A profile's own replace these two; a server must refuse a second Host (RFC 9112, 3.2).
+        let has = |name: &str| site.headers.iter().any(|header| header.name.eq_ignore_ascii_case(name));
+        if !has("host") {
+            text.push_str("Host: ");
+            if target.host.contains(':') {
+                text.extend(["[", &target.host, "]"]);
+            } else {
+                text.push_str(&target.host);
+            }
+            if target.port != if target.secure { 443 } else { 80 } {
+                text.extend([":", itoa::Buffer::new().format(target.port)]);
+            }
+            text.push_str("\r\n");
         }
-        if target.port != if target.secure { 443 } else { 80 } {
-            text.extend([":", itoa::Buffer::new().format(target.port)]);
+        text.push_str("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");
+        text.extend([&key, "\r\n"]);
+        if !has("user-agent") {
+            text.push_str(concat!("User-Agent: rampd/", env!("CARGO_PKG_VERSION"), "\r\n"));
         }
-        text.push_str(
-            "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ",
-        );
-        text.push_str(&key);
-        text.push_str(concat!("\r\nUser-Agent: rampd/", env!("CARGO_PKG_VERSION"), "\r\n"));
         if !site.subprotocols.is_empty() {
             text.extend(["Sec-WebSocket-Protocol: ", &site.subprotocols.join(", "), "\r\n"]);
         }
@@ -91,14 +97,22 @@ pub async fn upgrade(
 ) -> Result<(Transport, Vec<u8>), ConnectError> {
     let Request { text, accept } = request;
     let mut machine = HandshakeMachine::start_write(transport, text);
+    let mut writing = true;
     loop {
         machine = match machine.single_round::<Response>().map_err(upgrade_error)? {
             RoundResult::WouldBlock(waiting) => {
-                poll_fn(|cx| waiting.get_ref().poll_unblocked(cx)).await?;
+                poll_fn(|cx| {
+                    let transport = waiting.get_ref();
+                    if writing { transport.poll_writable(cx) } else { transport.poll_unblocked(cx) }
+                })
+                .await?;
                 waiting
             }
             RoundResult::Incomplete(more) => more,
-            RoundResult::StageFinished(StageResult::DoneWriting(transport)) => HandshakeMachine::start_read(transport),
+            RoundResult::StageFinished(StageResult::DoneWriting(transport)) => {
+                writing = false;
+                HandshakeMachine::start_read(transport)
+            }
             RoundResult::StageFinished(StageResult::DoneReading { result, stream, mut tail }) => {
                 check(&result, &accept, &site.subprotocols)?;
                 // Mostly empty, and with the 4 KiB that the response was read into: more than all the rest of a held socket.
@@ -195,6 +209,20 @@ mod tests {
             assert_eq!(request.text.lines().filter(|other| *other == line).count(), 1, "{line}");
         }
         assert!(request.text.ends_with("\r\n\r\n") && request.text.matches("Sec-WebSocket-Key: ").count() == 1);
+    }
+
+    #[test]
+    fn a_profiles_own_host_and_agent_replace_ours() {
+        let mut site = site("/", Some("virtual.example.com"));
+        site.headers[0].name = "host".to_owned();
+        let mut agent = site.headers[0].clone();
+        agent.name = "USER-AGENT".to_owned();
+        site.headers.push(agent);
+        let request = Request::new(&site, &Values::default()).unwrap();
+        let named =
+            |name: &str| request.text.lines().filter(|line| line.to_ascii_lowercase().starts_with(name)).count();
+        assert_eq!((named("host:"), named("user-agent:")), (1, 1), "{}", request.text);
+        assert!(request.text.contains("host: virtual.example.com\r\n"));
     }
 
     #[test]

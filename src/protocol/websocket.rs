@@ -86,10 +86,7 @@ impl Connection {
         if std::mem::replace(&mut self.said_goodbye, true) {
             return;
         }
-        if !self.outbox.is_begun() {
-            self.queued -= self.outbox.unwritten().len() as u64;
-            self.outbox.discard();
-        }
+        self.queued -= self.outbox.discard();
         let mut payload = code.map(|code| code.to_be_bytes().to_vec()).unwrap_or_default();
         payload.extend_from_slice(reason.as_bytes());
         payload.truncate(LONGEST_CONTROL);
@@ -122,6 +119,12 @@ impl Connection {
     #[must_use]
     pub fn backlog(&self) -> u64 {
         self.unsent() + self.outbox.control_waiting() as u64
+    }
+
+    /// Bytes that the kernel has taken, of TLS its records.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.transport.written()
     }
 
     /// Whether anything is to be flushed.

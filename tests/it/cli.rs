@@ -133,3 +133,25 @@ fn schema_prints_a_json_schema_that_says_what_each_key_is() {
     let stages = &schema["$defs"]["profile"]["properties"]["stages"]["description"];
     assert_eq!(stages, "shorthand for one `ramping-vus` scenario named `default`");
 }
+
+#[test]
+fn check_says_whether_the_rows_of_a_file_suffice() {
+    let scratch = Scratch::new();
+    scratch.write("users.csv", "name\na\nb\nc\n");
+    let profile = scratch.write(
+        "profile.yaml",
+        "
+vus: 5
+duration: 1s
+data:
+  each: { file: users.csv, order: per-vu }
+  again: { file: users.csv }
+flow: [{ http: 'http://localhost/{{ data.each.name }}{{ data.again.name }}' }]
+",
+    );
+    let ended = rampd(["check"]).arg(&profile).finish();
+    ended.assert_code(0);
+    for line in ["3 (each), too few if scenario default uses them: for 5", ": 3 (again)\n"] {
+        assert!(ended.stdout.contains(line), "{line}\n{}", ended.describe());
+    }
+}

@@ -14,6 +14,8 @@ use crate::support::{
 };
 
 const VUS: u64 = 5;
+/// Far above what the kernel holds for a connection.
+const BODY: u64 = 8 << 20;
 
 struct Outcome {
     log: Vec<Access>,
@@ -189,6 +191,36 @@ fn requests_over_tls_have_a_handshake_once() {
     let handshaking = outcome.last().sum("http_req_tls_handshaking_seconds_sum", &[]);
     assert!((0.000_1..1.0).contains(&handshaking), "{handshaking} s in {VUS} handshakes");
     assert_eq!(outcome.summary.value("http_req_tls_handshaking", "med"), 0.0);
+}
+
+#[test]
+fn a_body_that_the_kernel_takes_piece_by_piece_arrives_whole_over_both_versions_of_tls() {
+    let put = "client_max_body_size 64m; location / { dav_methods PUT; }";
+    for nginx in [Nginx::start_encrypted(put), Nginx::start_http2(put)] {
+        let scratch = Scratch::new();
+        std::fs::write(scratch.path("body.bin"), vec![b'x'; BODY as usize]).expect("a temporary directory");
+        // With a small send buffer each piece waits for the kernel, while there is nothing to read.
+        let profile = format!(
+            "vus: 1
+iterations: 1
+tls: {{ caFile: {} }}
+network: {{ sendBuffer: 16KiB }}
+flow:
+  - http: {{ url: \"https://localhost:{}/body.bin\", method: PUT, file: body.bin, timeout: 20s }}
+thresholds:
+  http_req_failed: [\"rate==0\"]
+",
+            nginx.certificate().display(),
+            nginx.port()
+        );
+        run_lingering(&scratch.write("profile.yaml", &profile))
+            .start()
+            .wait_at_most(Duration::from_secs(60))
+            .assert_code(0);
+        let log = nginx.stop();
+        assert_eq!(log.len(), 1);
+        assert_eq!((log[0].status, log[0].body), (201, BODY), "{log:?}");
+    }
 }
 
 #[test]

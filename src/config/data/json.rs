@@ -13,6 +13,9 @@ use crate::config::{
     pointer::Raw,
 };
 
+/// Cells that any file may make.
+const SMALL: u64 = 1 << 20;
+
 pub(super) fn parse(mut reader: impl io::Read, mut builder: Builder) -> Result<Table, Error> {
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;
@@ -24,6 +27,11 @@ pub(super) fn parse(mut reader: impl io::Read, mut builder: Builder) -> Result<T
     let mut columns = Columns::default();
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     reader.deserialize_seq(Rows(&mut columns)).and_then(|()| reader.end()).map_err(|error| self::error(&error))?;
+    let (rows, names) = (columns.rows, columns.names.len() as u64);
+    // A cell without a value is a byte: with fewer cells than bytes the table stays within its bound.
+    if rows.saturating_mul(names) > SMALL.max(bytes.len() as u64) {
+        return Err(Error::Sparse { rows, columns: names });
+    }
     columns.names.iter().for_each(|name| builder.add_column(name));
     let mut cells = Cells { columns: &columns, builder, row: vec![None; columns.names.len()], full: false };
     let read = serde_json::Deserializer::from_slice(bytes).deserialize_seq(Rows(&mut cells));
@@ -50,6 +58,7 @@ trait Sink<'d> {
 struct Columns {
     names: Vec<String>,
     places: HashMap<String, usize>,
+    rows: u64,
 }
 
 impl<'d> Sink<'d> for Columns {
@@ -61,6 +70,7 @@ impl<'d> Sink<'d> for Columns {
     }
 
     fn end_of_row(&mut self) -> bool {
+        self.rows += 1;
         true
     }
 }

@@ -29,6 +29,8 @@ pub(crate) const HANDSHAKE: Reserved = Reserved {
         ("sec-websocket-extensions", "remove it"),
         ("sec-websocket-accept", "remove it"),
         ("sec-websocket-protocol", "use `subprotocols: […]`"),
+        ("content-length", "remove it"),
+        ("transfer-encoding", "remove it"),
     ],
 };
 

@@ -13,7 +13,7 @@ use crate::config::{
     pointer,
     problem::shown,
     profile::http::HeaderTest,
-    tree::{Number, Text, Tree},
+    tree::{Text, Tree},
 };
 
 /// Bounds what one expression may take when it is compiled; the library's default of 10 MiB is for one, not for thousands.
@@ -68,16 +68,18 @@ pub(crate) fn matchers(fields: &mut Fields<'_>, what: &str) -> Option<Matchers> 
 pub(crate) fn header_tests(node: &Node<'_>) -> Option<Vec<HeaderTest>> {
     let entries = node.entries("for example `headers: { content-type: { contains: json } }`")?;
     all(entries.iter().map(|(name, node)| {
-        let header = header_name(name, &Place::Key(node.path.clone()), node)?;
+        let header =
+            header_name(&Text { value: (*name).to_owned(), typed: None }, &Place::Key(node.path.clone()), node)?;
         let (test, words) = test(node)?;
         Some(HeaderTest { name: format!("header {header} {words}"), header, test })
     }))
 }
 
-fn header_name(name: &str, place: &Place, node: &Node<'_>) -> Option<String> {
+fn header_name(text: &Text, place: &Place, node: &Node<'_>) -> Option<String> {
+    let name = &text.value;
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)) {
         let hint = "use letters, digits and `-`".to_owned();
-        node.context.problem(place, format!("`{}` is no name of a header", shown(name)), Some(hint));
+        node.context.problem(place, format!("`{}` is no name of a header", shown(text.typed())), Some(hint));
         return None;
     }
     Some(name.to_ascii_lowercase())
@@ -180,10 +182,7 @@ pub(crate) fn test_in(fields: &mut Fields<'_>) -> Option<Option<(Test, String)>>
 fn within(node: &Node<'_>, bounds: [Option<Node<'_>>; 2]) -> Option<(Test, String)> {
     let number = |bound: Option<Node<'_>>, otherwise: f64| match bound {
         None => Some(otherwise),
-        Some(node) => match node.tree {
-            Tree::Number(number) if !matches!(number, Number::Float(float) if float.is_nan()) => Some(number.as_f64()),
-            _ => node.expected("a number", "for example `min: 1`"),
-        },
+        Some(node) => node.number("a number", "for example `min: 1`"),
     };
     let [min, max] = bounds;
     let (min, max) = (number(min, f64::NEG_INFINITY), number(max, f64::INFINITY));
@@ -250,7 +249,7 @@ fn capture(name: &str, node: &Node<'_>, has_headers: bool, captures: &mut Captur
     } else if let Some(node) = regex {
         From::Regex(Pattern(compile(&node, node.text()?)?))
     } else if let Some(node) = header {
-        From::Header(header_name(&node.text()?.value, &node.place(), &node)?)
+        From::Header(header_name(node.text()?, &node.place(), &node)?)
     } else {
         From::Between(Box::new(ends(&between?)?))
     };

@@ -41,7 +41,9 @@ fn scenario(name: &str, node: &Node<'_>) -> Option<RawScenario> {
     if let Some(env) = fields.take("env") {
         environment(&env);
     }
-    let flow = fields.take("flow").or_else(|| fields.take_copied_flow()).map(|node| flow(&node));
+    let own_flow = fields.take("flow");
+    let has_own_flow = own_flow.is_some();
+    let flow = own_flow.or_else(|| fields.take_copied_flow()).map(|node| flow(&node));
     let executor = executors::executor(kind, &mut fields);
     let meant = fields.finish(&[], &executors::hints());
     Some(RawScenario {
@@ -51,6 +53,7 @@ fn scenario(name: &str, node: &Node<'_>) -> Option<RawScenario> {
         graceful_stop,
         tags,
         flow,
+        has_own_flow,
         place: node.place(),
         meant,
     })

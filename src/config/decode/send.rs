@@ -154,7 +154,9 @@ fn reply(node: &Node<'_>, message: Option<&Message>, json: Option<&Node<'_>>) ->
             if let Some(message) = message
                 && !may_have(&sent, message, json)
             {
-                let why = format!("the message has no id at `{}`", shown(&sent.1));
+                // Of a variable what was typed.
+                let place = if let Tree::Text(text) = id.tree { text.typed() } else { "sent" };
+                let why = format!("the message has no id at `{}`", shown(place));
                 id.problem(why, "`sent` says where it is, if it is elsewhere in the reply".to_owned());
                 return None;
             }

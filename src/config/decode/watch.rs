@@ -6,7 +6,6 @@ use crate::config::{
     decode::socket::rate,
     node::{Fields, Node},
     profile::socket::{Backoff, KeepAlive, Reconnect},
-    tree::Tree,
 };
 
 /// Of a keep-alive ping, by default.
@@ -64,9 +63,10 @@ fn backoff(node: &Node<'_>, default: Backoff) -> Option<Backoff> {
     let mut fields = node.fields("for example `backoff: { initial: 500ms, max: 30s, jitter: 0.5 }`")?;
     let initial = fields.take("initial").map_or(Some(default.initial), |node| node.positive_duration());
     let max = fields.take("max").map_or(Some(default.max), |node| node.positive_duration());
-    let jitter = fields.take("jitter").map_or(Some(default.jitter), |node| match node.tree {
-        Tree::Number(number) if (0.0..=1.0).contains(&number.as_f64()) => Some(number.as_f64()),
-        _ => node.expected("a share from 0 to 1", "0.5 draws each pause from half to one and a half of itself"),
+    let jitter = fields.take("jitter").map_or(Some(default.jitter), |node| {
+        let hint = "0.5 draws each pause from half to one and a half of itself";
+        let share = node.number("a share from 0 to 1", hint)?;
+        if (0.0..=1.0).contains(&share) { Some(share) } else { node.expected("a share from 0 to 1", hint) }
     });
     fields.finish(&[], &BTreeMap::new());
     let backoff = Backoff { initial: initial?, max: max?, jitter: jitter? };

@@ -54,11 +54,11 @@ fn every_executor_is_read_with_k6s_defaults() {
             Executor::ConstantArrivalRate { rate: rate("30"), time_unit: second, duration: minutes, pool: pool(4, 4) },
         ),
         (
-            "ramping-arrival-rate, preAllocatedVUs: 4, stages: [{ duration: 1s, target: 0.25 }]",
+            "ramping-arrival-rate, preAllocatedVUs: 4, stages: [{ duration: 10s, target: 0.25 }]",
             Executor::RampingArrivalRate {
                 start_rate: rate("0"),
                 time_unit: second,
-                stages: vec![RateStage { duration: second, target: rate("0.25") }],
+                stages: vec![RateStage { duration: 10 * second, target: rate("0.25") }],
                 pool: pool(4, 4),
             },
         ),

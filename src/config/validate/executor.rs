@@ -190,6 +190,19 @@ impl Check<'_> {
                 "give at least one stage a target above 0",
             );
         }
+        // The area under the rate is the number of iterations; the first one begins where it reaches 1.
+        let mut from = start_rate;
+        let area = stages.iter().map(|stage| {
+            let mean = (std::mem::replace(&mut from, stage.target).as_f64() + stage.target.as_f64()) / 2.0;
+            mean * stage.duration.as_secs_f64() / time_unit.as_secs_f64()
+        });
+        if area.sum::<f64>() < 1.0 - 1e-9 {
+            return self.refuse(
+                &typed.place,
+                "no iteration ever begins: the stages together are less than one",
+                "a stage of 0s jumps to its rate and has no iterations of its own; make a stage longer",
+            );
+        }
         self.possible(typed, rates(), time_unit)?;
         Some(Executor::RampingArrivalRate { start_rate, time_unit, stages, pool: pool? })
     }

@@ -2,7 +2,7 @@
 
 use crate::protocol::failure::request::{RequestError, RequestFailure};
 
-/// Bytes of all chunk extensions, and of all trailers, of one body. Nobody reads them.
+/// Bytes of the extensions of one chunk, and of all trailers. Nobody reads them.
 const MOST_IGNORED: usize = 64 * 1024;
 
 /// How the end of a body is told.
@@ -156,6 +156,8 @@ impl Chunks {
                 if self.left == 0 {
                     Place::Trailers
                 } else {
+                    // Servers that sign each chunk are not to run out of room over a long body.
+                    self.ignored = 0;
                     Place::Data
                 }
             }

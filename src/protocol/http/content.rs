@@ -56,6 +56,9 @@ pub(super) fn decode(response: &mut Response, limit: usize) -> Result<(), Reques
     Ok(())
 }
 
+/// Of zstd over HTTP (RFC 9659, 3). A decoder holds a whole window before it yields its first byte.
+const LARGEST_WINDOW: u64 = 8 << 20;
+
 fn decoded(coding: Coding, bytes: &[u8], limit: usize) -> Result<Vec<u8>, RequestError> {
     let mut out = Vec::new();
     match coding {
@@ -68,7 +71,8 @@ fn decoded(coding: Coding, bytes: &[u8], limit: usize) -> Result<Vec<u8>, Reques
             let mut rest = bytes;
             // One frame after the other (RFC 8878, 3).
             while !rest.is_empty() {
-                let frame = StreamingDecoder::new(&mut rest).map_err(|error| bad(error.to_string()))?;
+                let frame = StreamingDecoder::new_with_max_window_size(&mut rest, LARGEST_WINDOW)
+                    .map_err(|error| bad(error.to_string()))?;
                 read(frame, &mut out, limit)?;
             }
         }

@@ -1,12 +1,14 @@
 //! A VU's cookies (RFC 6265), as k6 has them: what a server sets comes back to it, until the next iteration begins.
 
-use cookie_store::CookieStore;
+use cookie_store::{Cookie, CookieStore};
 use url::Url;
 
 use crate::{config::profile::Target, protocol::http::response::Response};
 
 /// Cookies of one VU; a server that sets more is not followed.
 const MOST: usize = 300;
+/// Bytes of a cookie with its attributes; RFC 6265bis, 5.6, ignores larger ones.
+const LARGEST: usize = 4096 + 1024;
 
 /// One VU's jar. Takes no memory until a server sets a cookie.
 #[derive(Default)]
@@ -47,26 +49,50 @@ impl Jar {
         }
         let Some(url) = url(target, path) else { return };
         let store = self.store.get_or_insert_default();
-        for cookie in set {
-            // Replacing and deleting is possible when it is full, too; which of them this is only the store knows.
-            if self.count < MOST || store.iter_any().count() < MOST {
-                let _refused = store.parse(cookie, &url);
+        for cookie in set.filter(|cookie| cookie.len() <= LARGEST) {
+            let Ok(cookie) = Cookie::parse(cookie, &url) else { continue };
+            if self.count >= MOST {
+                make_room(store);
+                let is_known =
+                    place(&cookie).is_some_and(|(domain, path, name)| store.contains_any(&domain, &path, &name));
+                // Replacing is possible when it is full, too.
+                if store.iter_any().count() >= MOST && !is_known {
+                    continue;
+                }
             }
+            let _refused = store.insert(cookie.into_owned(), &url);
+            self.count = store.iter_any().count();
         }
-        self.count = store.iter_any().count();
     }
 
     /// The value of `Cookie` for a request to `target` with the path `path`; empty if there is none to send.
     pub(super) fn line(&mut self, target: &Target, path: &str) -> &str {
         self.line.clear();
         if let (Some(store), Some(url)) = (&self.store, url(target, path)) {
-            for (name, value) in store.get_request_values(&url) {
+            let mut cookies = store.matches(&url);
+            // The most special first (RFC 6265, 5.4): servers mostly take the first of one name.
+            cookies
+                .sort_by(|one, other| other.path.len().cmp(&one.path.len()).then_with(|| one.name().cmp(other.name())));
+            for cookie in cookies {
                 let separator = if self.line.is_empty() { "" } else { "; " };
-                self.line.extend([separator, name, "=", value]);
+                self.line.extend([separator, cookie.name(), "=", cookie.value()]);
             }
         }
         &self.line
     }
+}
+
+/// Forgets what has expired; the store keeps it, deleted cookies too.
+fn make_room(store: &mut CookieStore) {
+    let gone: Vec<_> = store.iter_any().filter(|cookie| cookie.is_expired()).filter_map(place).collect();
+    for (domain, path, name) in gone {
+        store.remove(&domain, &path, &name);
+    }
+}
+
+/// Where the store has a cookie.
+fn place(cookie: &Cookie<'_>) -> Option<(String, String, String)> {
+    Some((cookie.domain.as_cow()?.into_owned(), (&cookie.path).into(), cookie.name().to_owned()))
 }
 
 fn url(target: &Target, path: &str) -> Option<Url> {
@@ -127,6 +153,13 @@ mod tests {
     }
 
     #[test]
+    fn of_one_name_the_longer_path_comes_first() {
+        let (mut jar, target) = (Jar::default(), target(false, "h"));
+        jar.take(&response(&["sid=a; Path=/", "sid=b; Path=/app", "a=c; Path=/"]), &target, "/app");
+        assert_eq!(jar.line(&target, "/app/x"), "sid=b; a=c; sid=a");
+    }
+
+    #[test]
     fn a_jar_has_the_last_value_and_is_empty_again() {
         let (mut jar, target) = (Jar::default(), target(false, "127.0.0.1"));
         jar.take(&response(&["a=1", "b=2; Path=/"]), &target, "/");
@@ -146,5 +179,14 @@ mod tests {
             jar.take(&response(&cookies), &target, "/");
         }
         assert_eq!(jar.count, MOST);
+        assert!(jar.line(&target, "/").contains("c0-7=x"), "the first ones stay");
+        jar.take(&response(&["c0-7=changed"]), &target, "/");
+        assert!(jar.line(&target, "/").contains("c0-7=changed"), "replaced when it is full");
+        jar.take(&response(&["c0-7=; Max-Age=0", "new=x"]), &target, "/");
+        assert!(jar.line(&target, "/").contains("new=x"), "a deleted one gives its place away");
+        jar.clear();
+        let large = format!("large={}", "x".repeat(6000));
+        jar.take(&response(&[&large, "small=x"]), &target, "/");
+        assert_eq!(jar.line(&target, "/"), "small=x");
     }
 }

@@ -71,10 +71,10 @@ pub(super) fn parse(
     let framing = if to_head_request || matches!(status, 100..=199 | 204 | 304) {
         keep_alive &= status != 101;
         Framing::Length(0)
-    } else if fields.encoded {
+    } else if fields.chunked {
         // Both, or either from before HTTP/1.1: two recipients may see different ends (RFC 9112, 6.1).
-        keep_alive &= fields.chunked && fields.length.is_none() && http_1_1;
-        if fields.chunked { Framing::Chunked } else { Framing::UntilEnd }
+        keep_alive &= fields.length.is_none() && http_1_1;
+        Framing::Chunked
     } else {
         fields.length.map_or(Framing::UntilEnd, Framing::Length)
     };
@@ -85,9 +85,7 @@ pub(super) fn parse(
 #[derive(Default)]
 struct Fields {
     length: Option<u64>,
-    /// There is a transfer coding.
-    encoded: bool,
-    /// The last one is `chunked`.
+    /// The body comes in chunks.
     chunked: bool,
     close: bool,
     keep_alive: bool,
@@ -105,9 +103,12 @@ impl Fields {
                 self.length = Some(number);
             }
         } else if is(header, "transfer-encoding") {
-            self.encoded = true;
-            if let Some(last) = elements(header.value).last() {
-                self.chunked = last.eq_ignore_ascii_case(b"chunked");
+            // Nobody asked for another coding (`TE`), and what is not undone must not pass for a body.
+            for coding in elements(header.value) {
+                if self.chunked || !coding.eq_ignore_ascii_case(b"chunked") {
+                    return Err(malformed("a transfer coding other than `chunked`"));
+                }
+                self.chunked = true;
             }
         } else if is(header, "connection") {
             for option in elements(header.value) {
@@ -168,8 +169,6 @@ mod tests {
             ("HTTP/1.1 304 Not Modified\nContent-Length: 5", Length(0), true),
             ("HTTP/1.1 101 Switching Protocols", Length(0), false),
             ("HTTP/1.1 200 OK\nTransfer-Encoding: chunked", Chunked, true),
-            ("HTTP/1.1 200 OK\nTransfer-Encoding: gzip\nTransfer-Encoding: Chunked", Chunked, true),
-            ("HTTP/1.1 200 OK\nTransfer-Encoding: chunked, gzip", UntilEnd, false),
             ("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nContent-Length: 5", Chunked, false),
             ("HTTP/1.0 200 OK\nTransfer-Encoding: chunked\nConnection: keep-alive", Chunked, false),
             ("HTTP/1.1 200 OK\nContent-Length: 5\nConnection: Close", Length(5), false),
@@ -200,6 +199,9 @@ mod tests {
             "HTTP/1.1 200 OK\nno colon",
             "HTTP/1.1 200 OK\nName : value",
             "HTTP/1.1 200 OK\nName: a\n folded",
+            "HTTP/1.1 200 OK\nTransfer-Encoding: gzip\nTransfer-Encoding: Chunked",
+            "HTTP/1.1 200 OK\nTransfer-Encoding: chunked, gzip",
+            "HTTP/1.1 200 OK\nTransfer-Encoding: chunked, chunked",
             "SSH-2.0-OpenSSH",
         ] {
             assert_eq!(of(text, false), Err(RequestFailure::Malformed), "{text:?}");

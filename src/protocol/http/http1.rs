@@ -85,7 +85,7 @@ impl Connection {
     ) -> Result<(), RequestError> {
         // Until it is known to be.
         self.reusable = false;
-        let to_head_request = request.is_head;
+        let (to_head_request, closes) = (request.is_head, request.closes);
         let mut exchange = Exchange {
             transport: &mut self.transport,
             timeline,
@@ -94,7 +94,7 @@ impl Connection {
             broken: None,
             reader: Reader { to_head_request, wanted, response, state: State::Head, carry: Vec::new(), looked_at: 0 },
         };
-        self.reusable = poll_fn(|cx| exchange.poll(cx, scratch)).await?;
+        self.reusable = poll_fn(|cx| exchange.poll(cx, scratch)).await? && !closes;
         Ok(())
     }
 }
@@ -172,7 +172,8 @@ impl Exchange<'_> {
                         self.timeline.write(Instant::now());
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match self.transport.poll_unblocked(cx) {
+                // Not what blocked last: over TLS that was a look for something to read.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match self.transport.poll_writable(cx) {
                     Poll::Ready(Ok(())) => {}
                     other => return other,
                 },

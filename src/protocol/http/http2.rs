@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, client::conn::http2};
+use hyper::{Request, body::Body as _, client::conn::http2};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -129,6 +129,10 @@ impl Connection {
             if let Some(data) = frame.data_ref() {
                 response.append(data, wanted.body)?;
             }
+        }
+        // A reset without an error looks like the end (RFC 9113, 8.1), and is one only behind it.
+        if !body.is_end_stream() {
+            return Err(RequestError::new(RequestFailure::BodyEof, "the server reset the stream within the body"));
         }
         timeline.read(self.marks.arrived.get());
         Ok(())

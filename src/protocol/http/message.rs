@@ -29,6 +29,8 @@ pub struct Message {
     path: Part<String>,
     fields: Vec<Field>,
     body: Content,
+    /// `Connection: close` is among the headers.
+    closes: bool,
     /// All of it but a long body, if nothing has a placeholder.
     wire: Option<Bytes>,
 }
@@ -143,6 +145,8 @@ pub(super) struct Outgoing<'b> {
     pub(super) rest: &'b [u8],
     /// Whether its response has no body whatever its head says.
     pub(super) is_head: bool,
+    /// Whether no other request may follow on its connection (RFC 9112, 9.6).
+    pub(super) closes: bool,
 }
 
 fn bad_request(detail: impl Into<String>) -> RequestError {
@@ -174,7 +178,11 @@ impl Message {
     }
 
     fn from_parts(method: Method, path: Part<String>, fields: Vec<Field>, body: Content) -> Result<Self, RequestError> {
-        let mut message = Self { method, path, fields, body, wire: None };
+        let closes = fields.iter().filter(|field| field.name == header::CONNECTION).any(|field| {
+            let options = field.value.constant().map_or("", String::as_str).split(',');
+            options.map(str::trim).any(|option| option.eq_ignore_ascii_case("close"))
+        });
+        let mut message = Self { method, path, fields, body, closes, wire: None };
         let constant = message.path.constant().is_some()
             && message.body.constant().is_some()
             && message.fields.iter().all(|field| field.value.constant().is_some());
@@ -196,14 +204,14 @@ impl Message {
         cookies: &str,
         room: &'b mut Room,
     ) -> Result<Outgoing<'b>, RequestError> {
-        let is_head = self.method == Method::HEAD;
+        let (is_head, closes) = (self.method == Method::HEAD, self.closes);
         let long = |body: &'b [u8]| if body.len() > JOINED { body } else { &[] };
         if let (Some(wire), Some(body), true) = (&self.wire, self.body.constant(), cookies.is_empty()) {
-            return Ok(Outgoing { first: wire, rest: long(body), is_head });
+            return Ok(Outgoing { first: wire, rest: long(body), is_head, closes });
         }
         self.render(values, cookies, room)?;
         let body = self.body.constant().map_or(&*room.body, |body| body);
-        Ok(Outgoing { first: &room.head, rest: long(body), is_head })
+        Ok(Outgoing { first: &room.head, rest: long(body), is_head, closes })
     }
 
     /// Everything but a long body goes to `room.head`. The path is rendered first, the body last.
@@ -326,20 +334,27 @@ impl Message {
         same_origin: bool,
     ) -> Result<Self, RequestError> {
         let keeps_method = matches!(status, 307 | 308) || matches!(self.method, Method::GET | Method::HEAD);
-        let (method, body) = if keeps_method {
-            (self.method.clone(), self.body.clone())
-        } else {
-            (Method::GET, Content::Constant(Bytes::new()))
-        };
-        // With the values that the first request had.
-        let rendered: Result<Vec<_>, RequestError> = values.draws.replay(|| {
+        let method = if keeps_method { self.method.clone() } else { Method::GET };
+        // With the values that the first request had, drawn in the same order.
+        let rendered: Result<(Vec<_>, Bytes), RequestError> = values.draws.replay(|| {
             text(&self.path, values)?;
             let fields = self.fields.iter();
-            fields
+            let fields: Result<_, RequestError> = fields
                 .map(|field| Ok(Field { value: Part::Constant(text(&field.value, values)?), ..field.clone() }))
-                .collect()
+                .collect();
+            let body = match &self.body {
+                _ if !keeps_method => Bytes::new(),
+                Content::Constant(body) => body.clone(),
+                Content::Rendered(pieces) => {
+                    let mut body = BytesMut::new();
+                    pieces.iter().try_for_each(|piece| piece.append(values, &mut body))?;
+                    body.freeze()
+                }
+            };
+            Ok((fields?, body))
         });
-        let mut fields = rendered?;
+        let (mut fields, body) = rendered?;
+        let body = Content::Constant(body);
         if !keeps_method {
             fields.retain(|field| field.name != header::CONTENT_TYPE);
         }

@@ -90,7 +90,7 @@ impl Write for Stream {
                     return Poll::Ready(Ok(count));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(this.transport.poll_unblocked(cx))?;
+                    ready!(this.transport.poll_writable(cx))?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
@@ -113,7 +113,7 @@ impl Write for Stream {
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(this.transport.poll_unblocked(cx))?;
+                    ready!(this.transport.poll_writable(cx))?;
                 }
                 Err(error) => return Poll::Ready(Err(error)),
             }

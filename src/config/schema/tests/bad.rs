@@ -37,9 +37,11 @@ const ONLY_THE_LOADER: &[&str] = &[
     "network-send-buffer",
     "time-unit",
     "ramp-never-has-a-vu",
+    "rate-ramp-below-one",
     "ramp-too-long",
     // How many there are in all.
     "cardinality-names",
+    "cardinality-nested",
     "cardinality-steps",
     "network-sources-many",
     "sockets-too-deep",
@@ -60,6 +62,8 @@ const ONLY_THE_LOADER: &[&str] = &[
     "name-empty",
     "template-names",
     "template-unknown",
+    "used-after-another-loop",
+    "websocket-own-framing",
     // A profile may have metrics of its own, or of its targets.
     "threshold-metric",
     "threshold-selector",
