@@ -330,23 +330,33 @@ impl Session {
         let written = self.poll_write(cx);
         // Also when nothing can be written any more: the server's last replies and its goodbye may lie there.
         let read = self.poll_read(cx, hearing);
-        let pumped = read.and_then(|()| {
-            written
-                .and_then(|()| {
-                    // Answers to what has just come.
-                    self.unflushed |= self.connection.has_unwritten();
-                    self.poll_write(cx)
-                })
-                .map_err(|reason| {
-                    self.lost(reason);
-                    Wait::Lost
-                })
+        let over = match (written, read) {
+            // What the first call has said; the kernel tells the reason once.
+            (Err(reason), Ok(()) | Err(Some(_))) | (Ok(()), Err(Some(reason))) => Err(Some(reason)),
+            (_, Err(None)) => Err(None),
+            (Ok(()), Ok(())) => {
+                // Answers to what has just come.
+                self.unflushed |= self.connection.has_unwritten();
+                self.poll_write(cx).map_err(Some)
+            }
+        };
+        let pumped = over.map_err(|reason| {
+            match reason {
+                Some(reason) => self.lost(reason),
+                None => self.end(None),
+            }
+            Wait::Lost
         });
         self.ledger.record_run();
         pumped.map(|()| !self.unflushed)
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>, mut hearing: Option<&mut Hearing<'_>>) -> Result<(), Wait> {
+    /// The end of the stream after the server's goodbye is an error without a reason.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut hearing: Option<&mut Hearing<'_>>,
+    ) -> Result<(), Option<Disconnect>> {
         for _ in 0..TURN {
             let Self { connection, ledger, mailbox, pings, ending, end_deadline, site, .. } = self;
             let received = connection.poll_receive(cx, &mut |incoming, arrived| match incoming {
@@ -378,14 +388,8 @@ impl Session {
                         liveness.heard(self.connection.arrived_at());
                     }
                 }
-                Poll::Ready(Ok(Received::End)) => {
-                    self.end(None);
-                    return Err(Wait::Lost);
-                }
-                Poll::Ready(Err(reason)) => {
-                    self.lost(reason);
-                    return Err(Wait::Lost);
-                }
+                Poll::Ready(Ok(Received::End)) => return Err(None),
+                Poll::Ready(Err(reason)) => return Err(Some(reason)),
             }
         }
         cx.waker().wake_by_ref();
