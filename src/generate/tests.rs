@@ -185,8 +185,8 @@ fn names_are_short_and_no_two_alerts_have_the_same() {
         "RampdWsConnectingP99Crossed",
         "RampdWsConnectingP992Crossed",
         "RampdWsConnectingP999Crossed",
-        "RampdWsMsgRepliesTimedOutScenarioCrossed",
-        "RampdWsMsgRepliesTimedOutScenari2Crossed",
+        "RampdWsMsgRepliesTimedOutScenariCrossed",
+        "RampdWsMsgRepliesTimedOutScenar2Crossed",
     ];
     assert_eq!(names, expected);
     assert!(judged.iter().filter_map(|judged| judged.crossing.as_deref()).all(|name| name.len() <= 40));

@@ -42,9 +42,7 @@ thresholds:
 "#;
 
 fn generated(arguments: &[&str]) -> String {
-    let mut all = vec!["generate"];
-    all.extend(arguments);
-    let ended = rampd(all).finish();
+    let ended = arguments.iter().fold(rampd(["generate"]), |command, argument| command.arg(argument)).finish();
     ended.assert_code(0);
     assert!(ended.stderr.is_empty(), "{}", ended.stderr);
     ended.stdout
