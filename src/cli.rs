@@ -9,6 +9,7 @@ pub mod console;
 pub mod ctl;
 pub mod demo;
 pub mod echo;
+pub mod generate;
 pub mod profile;
 pub mod run;
 pub mod schema;
@@ -63,6 +64,8 @@ pub enum Command {
     Echo(echo::Args),
     /// Steer a run on this machine that was started with --control-socket
     Ctl(ctl::Args),
+    /// Write what Prometheus and Alertmanager need to judge as the profile says
+    Generate(generate::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
     Schema,
 }
@@ -76,6 +79,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Demo(args) => demo::run(args, cli),
         Command::Echo(args) => echo::run(args, cli),
         Command::Ctl(args) => ctl::run(args),
+        Command::Generate(args) => generate::run(args),
         Command::Schema => schema::run(),
     }
 }

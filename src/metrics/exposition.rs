@@ -158,7 +158,8 @@ fn with_float_bounds(text: &str) -> String {
 }
 
 /// A boundary as Go and so Prometheus 3 writes it: `1.0`, `0.25`, `1e-05`.
-fn float(bound: f64) -> String {
+#[must_use]
+pub fn float(bound: f64) -> String {
     if bound != 0.0 && bound < 1e-4 {
         let text = format!("{bound:e}");
         return match text.split_once("e-") {

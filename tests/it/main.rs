@@ -27,6 +27,7 @@ mod proxy;
 mod random_faults;
 mod readme;
 mod reconnect;
+mod rules;
 mod sockets;
 mod support;
 mod tls;
