@@ -6,8 +6,10 @@ use crate::exit::Exit;
 
 pub mod check;
 pub mod console;
+pub mod dashboards;
 pub mod demo;
 pub mod echo;
+pub mod generate;
 pub mod profile;
 pub mod run;
 pub mod schema;
@@ -60,6 +62,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Be a WebSocket target that echoes, with faults on request
     Echo(echo::Args),
+    /// Write files for the programs around a run
+    Generate(generate::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
     Schema,
 }
@@ -72,6 +76,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args, cli),
         Command::Echo(args) => echo::run(args, cli),
+        Command::Generate(args) => generate::run(args),
         Command::Schema => schema::run(),
     }
 }
