@@ -125,6 +125,12 @@ fn ask(port: u16, asked: &Asked, testid: &str, start: f64) -> Vec<Value> {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{}: {error}", asked.place))
 }
 
+/// Whether any point can be drawn: a quantile of nothing is NaN.
+fn has_number(series: &Value) -> bool {
+    let points = series["values"].as_array().cloned().unwrap_or_else(|| vec![series["value"].clone()]);
+    points.iter().any(|point| point[1].as_str().and_then(|text| text.parse().ok()).is_some_and(f64::is_finite))
+}
+
 /// The labels that `{{…}}` in a legend stands for.
 fn labels(legend: &str) -> Vec<&str> {
     legend.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()).collect()
@@ -154,6 +160,9 @@ fn every_panel_of_a_real_run_has_data_and_names() {
         let series = ask(port, asked, &testid, start);
         if series.is_empty() {
             wrong.push(format!("{}: no answer to\n  {}", asked.place, asked.expression));
+        }
+        if !series.is_empty() && !series.iter().any(has_number) {
+            wrong.push(format!("{}: nothing but NaN to\n  {}", asked.place, asked.expression));
         }
         // A family without a sample yet has one line at 0 without labels; some other line must have them.
         let named = |label: &&str| series.iter().any(|series| series["metric"][*label].is_string());
