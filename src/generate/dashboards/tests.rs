@@ -41,10 +41,14 @@ fn exported() -> BTreeSet<String> {
         kinds.insert(family.name().to_owned(), family.kind() == FamilyKind::Trend);
     }
     for line in fs::read_to_string("docs/metrics.md").unwrap().lines() {
-        let Some((name, rest)) = line.strip_prefix("| `").and_then(|rest| rest.split_once("` | ")) else { continue };
-        let kind = rest.split(' ').next().unwrap();
-        if ["counter", "gauge"].contains(&kind) && (name.starts_with("rampd_") || name.starts_with("process_")) {
-            kinds.insert(name.to_owned(), false);
+        // One table begins with the name, another with the time from which on a series is there.
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        for pair in cells.windows(2) {
+            let name = pair[0].trim_matches('`');
+            let of_run = name.starts_with("rampd_") || name.starts_with("process_");
+            if of_run && ["counter", "gauge"].contains(&pair[1]) {
+                kinds.insert(name.to_owned(), false);
+            }
         }
     }
     let series = kinds.into_iter().flat_map(|(name, is_histogram)| {
