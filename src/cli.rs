@@ -7,6 +7,7 @@ use crate::exit::Exit;
 pub mod check;
 pub mod console;
 pub mod ctl;
+pub mod dashboards;
 pub mod demo;
 pub mod echo;
 pub mod generate;
@@ -64,7 +65,7 @@ pub enum Command {
     Echo(echo::Args),
     /// Steer a run on this machine that was started with --control-socket
     Ctl(ctl::Args),
-    /// Write what Prometheus and Alertmanager need to judge as the profile says
+    /// Write what Prometheus, Alertmanager and Grafana need to judge and show as the profile says
     Generate(generate::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
     Schema,

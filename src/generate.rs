@@ -1,10 +1,11 @@
-//! What Prometheus and Alertmanager need to judge as the agent does, written from a profile: alert
-//! and recording rules, their unit tests, and the routing of the alerts.
+//! What Prometheus, Alertmanager and Grafana need to judge as the agent does and to show it, written from a
+//! profile: alert and recording rules, their unit tests, the routing of the alerts, dashboards.
 //!
-//! Everything here is a pure function from a profile to text; the committed files of `grafana/alerts`
-//! and `config` are its output, which tests compare.
+//! Everything here is a pure function to text; the committed files of `grafana` and `config` are its output,
+//! which tests compare.
 
 pub mod alertmanager;
+pub mod dashboards;
 pub mod judgement;
 pub mod promql;
 pub mod rulefile;

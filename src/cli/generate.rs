@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use crate::{
     cli::{
         console::{print, refuse},
+        dashboards,
         profile::{self, Changes},
     },
     exit::Exit,
@@ -26,7 +27,7 @@ pub struct Args {
     pub what: What,
 }
 
-/// What can be written; everything goes to standard output.
+/// What can be written; to standard output but for the dashboards.
 #[derive(Debug, Clone, Subcommand)]
 pub enum What {
     /// Prometheus rules: an alert for each threshold of a profile, and points to compare runs by
@@ -37,6 +38,8 @@ pub enum What {
     PromtoolTest(PromtoolTestArgs),
     /// Alertmanager's configuration for the alerts of runs
     Alertmanager(AlertmanagerArgs),
+    /// Grafana dashboards: one run, several runs, and the fleet with its generators; written to a folder
+    Dashboards(dashboards::Args),
 }
 
 /// Options of `generate rules`.
@@ -95,6 +98,7 @@ pub fn run(args: &Args) -> Exit {
             unit_tests::of_profile(&profile, args.rules.as_deref().unwrap_or(&beside))
         }),
         What::Alertmanager(args) => Ok(alertmanager::config(&args.webhook)),
+        What::Dashboards(args) => return dashboards::run(args),
     };
     match text {
         Ok(text) => {

@@ -9,6 +9,7 @@
 mod architecture;
 mod cli;
 mod cookbook;
+mod dashboards;
 mod dns;
 mod echo_target;
 mod executors;
