@@ -11,6 +11,7 @@ pub mod echo;
 pub mod profile;
 pub mod run;
 pub mod schema;
+pub mod verdict;
 
 /// A load agent for WebSocket and HTTP services that Prometheus can read.
 ///
@@ -60,6 +61,8 @@ pub enum Command {
     Demo(demo::Args),
     /// Be a WebSocket target that echoes, with faults on request
     Echo(echo::Args),
+    /// Judge a finished run from what Prometheus has stored of it; ends with the code of its run
+    Verdict(verdict::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
     Schema,
 }
@@ -72,6 +75,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args, cli),
         Command::Echo(args) => echo::run(args, cli),
+        Command::Verdict(args) => verdict::run(args),
         Command::Schema => schema::run(),
     }
 }

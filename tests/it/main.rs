@@ -33,4 +33,5 @@ mod tls;
 mod tls_identity;
 mod truth;
 mod values;
+mod verdict;
 mod websocket;
