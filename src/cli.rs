@@ -14,6 +14,7 @@ pub mod generate;
 pub mod profile;
 pub mod run;
 pub mod schema;
+pub mod verdict;
 
 /// A load agent for WebSocket and HTTP services that Prometheus can read.
 ///
@@ -67,6 +68,8 @@ pub enum Command {
     Ctl(ctl::Args),
     /// Write what Prometheus, Alertmanager and Grafana need to judge and show as the profile says
     Generate(generate::Args),
+    /// Judge a finished run from what Prometheus has stored of it; ends with the code of its run
+    Verdict(verdict::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
     Schema,
 }
@@ -81,6 +84,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Echo(args) => echo::run(args, cli),
         Command::Ctl(args) => ctl::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Verdict(args) => verdict::run(args),
         Command::Schema => schema::run(),
     }
 }

@@ -2,5 +2,6 @@
 //! run can be judged at all.
 
 pub mod evaluate;
+pub mod remote;
 pub mod validity;
 pub mod verdict;

@@ -16,6 +16,7 @@ fn every_command_has_help_that_names_its_options() {
         ("run", &["--linger", "--summary-export", "--out", "--quiet", "--log-format", "--echo", "--force"][..]),
         ("check", &["PROFILE"][..]),
         ("demo", &["--listen"][..]),
+        ("verdict", &["--prometheus", "--testid", "--within", "--wait", "--on-invalid", "[PROFILE]"][..]),
         ("echo", &["--listen", "--delay", "--refuse-status", "--stall-upgrade", "--close-code", "--silent"][..]),
     ] {
         let ended = rampd([command, "--help"]).finish();
@@ -31,7 +32,7 @@ fn every_command_has_help_that_names_its_options() {
 fn the_help_lists_the_commands_and_the_exit_codes() {
     let ended = rampd(["--help"]).finish();
     ended.assert_code(0);
-    for word in ["run", "check", "demo", "echo", "99", "104", "105", "106", "107"] {
+    for word in ["run", "check", "demo", "echo", "verdict", "99", "104", "105", "106", "107"] {
         assert!(ended.stdout.contains(word), "no {word} in\n{}", ended.stdout);
     }
 }

@@ -36,4 +36,5 @@ mod tls_identity;
 mod truth;
 mod turns;
 mod values;
+mod verdict;
 mod websocket;

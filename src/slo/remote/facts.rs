@@ -1,0 +1,121 @@
+//! What the agents of a run have said of themselves.
+
+use std::collections::BTreeSet;
+
+use crate::slo::remote::{Error, Scope, answer::Sample, quoted};
+
+/// The series that [`Facts`] are made of.
+const SERIES: [&str; 6] = [
+    "rampd_run_finished",
+    "rampd_run_state",
+    "rampd_validity_state",
+    "rampd_threshold_limit",
+    "rampd_threshold_value",
+    "rampd_threshold_passed",
+];
+/// Labels of a threshold's series that are not the run's.
+const OWN: [&str; 3] = ["__name__", "metric", "threshold"];
+
+/// What agents say of one threshold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Claim {
+    /// As typed.
+    pub metric: String,
+    /// As typed.
+    pub threshold: String,
+    /// In base units; the last one read of several agents.
+    pub value: Option<f64>,
+    /// Each agent's judgement.
+    pub passed: Vec<bool>,
+}
+
+impl Claim {
+    /// Whether it was met by all who have judged it.
+    #[must_use]
+    pub fn all_passed(&self) -> bool {
+        !self.passed.is_empty() && self.passed.iter().all(|passed| *passed)
+    }
+}
+
+/// A finished run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Agents that took part.
+    pub agents: usize,
+    /// Whether one of them ended before its planned end.
+    pub aborted: bool,
+    /// Whether the generator was the limit in one of them.
+    pub invalid: bool,
+    /// Labels of every series of the run.
+    pub run_tags: Vec<String>,
+    /// The thresholds of its profile.
+    pub claims: Vec<Claim>,
+}
+
+impl Facts {
+    /// What to ask. `last_over_time` keeps the names, so that it is one question.
+    #[must_use]
+    pub fn query(scope: &Scope) -> String {
+        let names = format!("{{__name__=~\"{}\",testid={}}}", SERIES.join("|"), quoted(&scope.testid));
+        format!("last_over_time({names}[{}ms])", scope.within.as_millis())
+    }
+
+    /// What the answer means.
+    ///
+    /// # Errors
+    /// The run is not known, not over, or stored twice.
+    pub fn of(samples: &[Sample], scope: &Scope) -> Result<Self, Error> {
+        let named = |name: &'static str| samples.iter().filter(move |sample| sample.label("__name__") == Some(name));
+        let agents = named("rampd_run_finished").count();
+        if agents == 0 {
+            return Err(Error::NoRun(scope.testid.clone()));
+        }
+        let mut instances = BTreeSet::new();
+        for agent in named("rampd_run_finished") {
+            let instance = agent.label("instance").unwrap_or_default();
+            if !instances.insert(instance) {
+                return Err(Error::Twice(instance.to_owned()));
+            }
+        }
+        let missing = named("rampd_run_finished").filter(|agent| agent.value != 1.0).count();
+        if missing > 0 {
+            return Err(Error::NotOver { missing, agents });
+        }
+        let is = |name, state| named(name).any(|sample| sample.label("state") == Some(state) && sample.value == 1.0);
+        let mut facts = Self {
+            agents,
+            aborted: is("rampd_run_state", "aborted"),
+            invalid: is("rampd_validity_state", "invalid"),
+            ..Self::default()
+        };
+        for limit in named("rampd_threshold_limit") {
+            let own = |name: &String| !OWN.contains(&name.as_str());
+            facts.run_tags = limit.labels.keys().filter(|name| own(name)).cloned().collect();
+            facts.claim_mut(limit);
+        }
+        for value in named("rampd_threshold_value") {
+            facts.claim_mut(value).value = Some(value.value);
+        }
+        for passed in named("rampd_threshold_passed") {
+            facts.claim_mut(passed).passed.push(passed.value == 1.0);
+        }
+        Ok(facts)
+    }
+
+    /// What was said of one threshold.
+    #[must_use]
+    pub fn claim(&self, metric: &str, threshold: &str) -> Option<&Claim> {
+        self.claims.iter().find(|claim| claim.metric == metric && claim.threshold == threshold)
+    }
+
+    fn claim_mut(&mut self, sample: &Sample) -> &mut Claim {
+        let text = |name| sample.label(name).unwrap_or_default().to_owned();
+        let (metric, threshold) = (text("metric"), text("threshold"));
+        let known = self.claims.iter().position(|claim| claim.metric == metric && claim.threshold == threshold);
+        let index = known.unwrap_or_else(|| {
+            self.claims.push(Claim { metric, threshold, ..Claim::default() });
+            self.claims.len() - 1
+        });
+        &mut self.claims[index]
+    }
+}

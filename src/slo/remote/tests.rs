@@ -1,0 +1,132 @@
+use super::*;
+use crate::units::tags::Tags;
+
+fn scope() -> Scope {
+    Scope { testid: "t\"1".to_owned(), within: Duration::from_secs(60) }
+}
+
+fn sample(labels: &[(&str, &str)], value: f64) -> Sample {
+    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Sample { labels: labels.collect::<Tags>(), value }
+}
+
+/// One agent, or several, that say the same.
+fn facts(agents: usize, metric: &str, threshold: &str, passed: bool) -> Facts {
+    let claim = Claim {
+        metric: metric.to_owned(),
+        threshold: threshold.to_owned(),
+        value: Some(1.0),
+        passed: vec![passed; agents],
+    };
+    Facts { agents, claims: vec![claim], ..Facts::default() }
+}
+
+fn threshold(metric: &str, expression: &str) -> Threshold {
+    let claim = Claim { metric: metric.to_owned(), threshold: expression.to_owned(), ..Claim::default() };
+    threshold_of(&claim).expect("a threshold of the catalogue")
+}
+
+fn judged(metric: &str, expression: &str, answers: &[Vec<Sample>], facts: &Facts) -> Result<bool, Error> {
+    let threshold = threshold(metric, expression);
+    let basis = Basis::of(&threshold, &scope(), &[]);
+    judge(&threshold, &basis, answers, facts).map(|judged| judged.passed)
+}
+
+fn buckets(le: &str, within: f64, all: f64) -> Vec<Vec<Sample>> {
+    vec![vec![sample(&[("le", "0.1")], 0.0), sample(&[("le", le)], within), sample(&[("le", "+Inf")], all)]]
+}
+
+#[test]
+fn a_percentile_is_asked_for_by_bucket_and_judged_by_rank() {
+    let threshold = threshold("ws_connecting{scenario:a}", "p(99)<200");
+    let basis = Basis::of(&threshold, &scope(), &[]);
+    assert_eq!(
+        basis.queries(),
+        ["sum by (le) (last_over_time(ws_connecting_seconds_bucket{testid=\"t\\\"1\",scenario=\"a\"}[60000ms]))"]
+    );
+    let two = facts(2, "ws_connecting", "p(99)<200", false);
+    for (within, passed) in [(98.0, false), (99.0, true), (100.0, true)] {
+        assert_eq!(judged("ws_connecting", "p(99)<200", &buckets("0.2", within, 100.0), &two), Ok(passed));
+        assert_eq!(judged("ws_connecting", "p(99)>200", &buckets("0.2", within, 100.0), &two), Ok(!passed));
+    }
+}
+
+#[test]
+fn bounds_are_numbers_whether_or_not_they_are_written_with_a_point() {
+    let none = Facts { agents: 1, ..Facts::default() };
+    for le in ["1", "1.0", "1e+00"] {
+        assert_eq!(judged("ws_connecting", "p(99)<1000", &buckets(le, 1.0, 1.0), &none), Ok(true), "{le}");
+    }
+    let missing = judged("ws_connecting", "p(99)<999", &buckets("1.0", 1.0, 1.0), &none);
+    assert!(matches!(missing, Err(Error::NoBucket { .. })), "{missing:?}");
+}
+
+#[test]
+fn counts_and_shares_are_sums_over_the_agents() {
+    let two = facts(2, "", "", false);
+    assert_eq!(judged("ws_msgs_sent", "count>10", &[vec![sample(&[], 11.0)]], &two), Ok(true));
+    assert_eq!(judged("ws_msgs_sent", "count>10", &[vec![]], &two), Ok(false));
+    let share = [vec![sample(&[], 99.0)], vec![sample(&[], 100.0)]];
+    assert_eq!(judged("checks", "rate>=0.99", &share, &two), Ok(true));
+    assert_eq!(judged("checks", "rate>0.99", &share, &two), Ok(false));
+    let failed = Basis::of(&threshold("http_req_failed", "rate<0.01"), &scope(), &[]);
+    assert!(failed.queries()[0].starts_with("sum(last_over_time(http_req_failures_total{"), "{failed:?}");
+}
+
+#[test]
+fn without_a_sample_a_yes_of_the_agents_is_allow_empty() {
+    for passed in [true, false] {
+        for agents in [1, 3] {
+            let said = facts(agents, "ws_ping", "p(99)<1", passed);
+            assert_eq!(judged("ws_ping", "p(99)<1", &[vec![]], &said), Ok(passed));
+        }
+    }
+}
+
+#[test]
+fn what_only_the_agent_knows_is_its_word_and_of_several_agents_undecidable() {
+    for (metric, expression) in [("ws_connecting", "max<200"), ("vus", "value==0"), ("ws_connecting{url:a}", "p(9)<1")]
+    {
+        assert_eq!(judged(metric, expression, &[], &facts(1, metric, expression, true)), Ok(true), "{metric}");
+        let several = judged(metric, expression, &[], &facts(2, metric, expression, true));
+        assert!(matches!(several, Err(Error::Undecidable { .. })), "{metric}: {several:?}");
+    }
+}
+
+#[test]
+fn two_answers_that_differ_are_an_error() {
+    let said = facts(1, "ws_msgs_sent", "count>10", false);
+    let answer = judged("ws_msgs_sent", "count>10", &[vec![sample(&[], 11.0)]], &said);
+    assert!(matches!(answer, Err(Error::Disagree { stored: "passed", agent: "crossed", .. })), "{answer:?}");
+}
+
+#[test]
+fn facts_need_a_run_that_is_over_and_stored_once() {
+    let agent = |instance, finished| sample(&[("__name__", "rampd_run_finished"), ("instance", instance)], finished);
+    assert_eq!(Facts::of(&[], &scope()), Err(Error::NoRun("t\"1".to_owned())));
+    let running = Facts::of(&[agent("a", 1.0), agent("b", 0.0)], &scope());
+    assert_eq!(running, Err(Error::NotOver { missing: 1, agents: 2 }));
+    assert_eq!(Facts::of(&[agent("a", 1.0), agent("a", 1.0)], &scope()), Err(Error::Twice("a".to_owned())));
+    let state = |name, state| sample(&[("__name__", name), ("state", state)], 1.0);
+    let over = [
+        agent("a", 1.0),
+        state("rampd_run_state", "aborted"),
+        state("rampd_validity_state", "invalid"),
+        sample(&[("__name__", "rampd_threshold_limit"), ("metric", "m"), ("threshold", "t"), ("env", "x")], 1.0),
+    ];
+    let facts = Facts::of(&over, &scope()).expect("over");
+    assert!(facts.aborted && facts.invalid && facts.agents == 1);
+    assert_eq!(facts.run_tags, ["env"]);
+    assert!(!facts.claims[0].all_passed(), "nobody has judged it");
+}
+
+#[test]
+fn answers_that_are_none_are_refused() {
+    for body in ["", "<html>", "{}", "{\"status\":\"error\",\"error\":\"parse\"}", "{\"status\":\"success\"}"] {
+        assert!(matches!(answer::read(body.as_bytes()), Err(Error::Answer(_))), "{body}");
+    }
+    let body =
+        r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"le":"+Inf"},"value":[1,"7"]}]}}"#;
+    let samples = answer::read(body.as_bytes()).expect("a vector");
+    assert_eq!((samples[0].bound(), samples[0].value), (Some(f64::INFINITY), 7.0));
+}

@@ -1,0 +1,148 @@
+//! `rampd verdict`: a real Prometheus says after the run what the agent said, to the unit and with the same code.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{
+    agent::{Agent, AgentCommand, rampd},
+    http,
+    process::Ended,
+    prometheus::{Prometheus, free_port},
+    results::Summary,
+    scratch::Scratch,
+};
+
+/// Shorter than two scrape intervals of 2 s. Thresholds of every kind: by buckets, by sums, by the agent's word.
+const SHORT: &str = "
+scenarios:
+  short:
+    executor: constant-vus
+    vus: 5
+    duration: 3s
+    gracefulStop: 1s
+    flow:
+      - websocket:
+          url: ${TARGET}
+          steps:
+            - every: { rate: 40, steps: [ { send: { text: hello, reply: fifo } } ] }
+thresholds:
+  ws_connecting: ['p(99)<10000', 'max<10000', 'avg<10000']
+  'ws_connecting{scenario:short}': ['med<10000']
+  ws_msg_rtt: ['p(95)<${LIMIT}', 'p(100)>=0.000001']
+  ws_msgs_sent: ['count>100', 'rate>1']
+  checks: ['rate>0.99']
+  ws_connect_failed: ['rate<0.01']
+  ws_ping: [{ threshold: 'p(99)<1', allowEmpty: true }]
+  vus: ['value<100']
+";
+
+struct Bench {
+    scratch: Scratch,
+    _echo: Agent,
+    target: String,
+    port: u16,
+    server: Prometheus,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        let mut echo = rampd(["echo", "--listen", "127.0.0.1:0"]).start();
+        let target = format!("ws://{}/", echo.address());
+        let port = free_port();
+        let server = Prometheus::start(scratch.directory(), port, "2s");
+        Self { scratch, _echo: echo, target, port, server }
+    }
+
+    fn run(&self, testid: &str, limit: &str) -> AgentCommand {
+        let profile = self.scratch.write("profile.yaml", SHORT);
+        let summary = self.scratch.path(testid);
+        rampd(["run"])
+            .arg(&profile)
+            .args(["--listen", &format!("127.0.0.1:{}", self.port), "--testid", testid])
+            .args(["-e", &format!("TARGET={}", self.target), "-e", &format!("LIMIT={limit}")])
+            .args(["--summary-export", summary.to_str().expect("UTF-8")])
+    }
+
+    fn verdict<const N: usize>(&self, testid: &str, more: [&str; N]) -> Ended {
+        rampd(["verdict", "--testid", testid, "--prometheus", &self.server.url()]).args(more).finish()
+    }
+
+    fn summary(&self, testid: &str) -> Summary {
+        Summary::read(&self.scratch.path(testid))
+    }
+}
+
+/// What `verdict` printed says of each threshold what the summary says.
+fn assert_same(verdict: &Ended, summary: &Summary) {
+    let thresholds = summary.thresholds();
+    assert!(!thresholds.is_empty());
+    for ((metric, threshold), passed) in thresholds {
+        let line = format!("{} {metric} '{threshold}' ", if passed { '✓' } else { '✗' });
+        assert!(verdict.stdout.contains(&line), "no {line}\n{}", verdict.describe());
+    }
+    let sent = format!("'count>100' count={}\n", summary.count("ws_msgs_sent"));
+    assert!(verdict.stdout.contains(&sent), "not {sent}{}", verdict.describe());
+}
+
+#[test]
+fn after_the_process_is_gone_prometheus_says_passed_and_crossed_as_the_agent_did() {
+    let bench = Bench::new();
+    for (testid, limit, code) in [("good", "10000", 0), ("bad", "0.001", 99)] {
+        bench.run(testid, limit).args(["--on-invalid", "warn"]).finish().assert_code(code);
+        let verdict = bench.verdict(testid, ["--on-invalid", "warn"]);
+        verdict.assert_code(code);
+        assert_same(&verdict, &bench.summary(testid));
+    }
+    // The profile's own thresholds, which another profile may have changed since.
+    let profile = bench.scratch.path("profile.yaml");
+    let (url, profile) = (format!("TARGET={}", bench.target), profile.to_str().expect("UTF-8"));
+    let options = ["--on-invalid", "warn", "-e", &url, "-e", "LIMIT=10000", profile];
+    bench.verdict("good", options).assert_code(0);
+    let options = ["--on-invalid", "warn", "-e", &url, "-e", "LIMIT=123.456", profile];
+    let inexact = bench.verdict("good", options);
+    inexact.assert_code(1);
+    assert!(inexact.stderr.contains("no bucket at the limit of p(95)<123.456"), "{}", inexact.describe());
+}
+
+#[test]
+fn an_invalid_run_is_invalid_in_prometheus_too() {
+    let bench = Bench::new();
+    let mut agent = bench.run("stopped", "10000").start();
+    agent.scrape_until("messages to flow", |page| page.sum("ws_msgs_received_total", &[]) > 50.0);
+    // A third of the messages leaves up to a second late.
+    agent.signal(Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(1));
+    agent.signal(Signal::SIGCONT);
+    agent.wait().assert_code(96);
+    bench.verdict("stopped", []).assert_code(96);
+    bench.verdict("stopped", ["--on-invalid", "warn"]).assert_code(0);
+}
+
+#[test]
+fn what_is_not_there_is_no_verdict() {
+    let bench = Bench::new();
+    let unknown = bench.verdict("unknown", ["--wait", "0"]);
+    unknown.assert_code(1);
+    assert!(unknown.stderr.contains("no series of testid \"unknown\""), "{}", unknown.describe());
+
+    let mut agent = bench.run("killed", "10000").start();
+    let scraped = |agent: &mut Agent| {
+        agent.scrape_until("a second scrape by Prometheus", |_| {
+            let query = "/api/v1/query?query=last_over_time(rampd_run_finished%5B1h%5D)";
+            let address = bench.server.url().trim_start_matches("http://").parse().expect("an address");
+            http::get(address, query, &[]).is_ok_and(|answer| answer.body.contains("killed"))
+        });
+    };
+    scraped(&mut agent);
+    agent.signal(Signal::SIGKILL);
+    drop(agent);
+    let killed = bench.verdict("killed", ["--wait", "0"]);
+    killed.assert_code(1);
+    assert!(killed.stderr.contains("final state of 1 of 1 agents"), "{}", killed.describe());
+
+    let nobody = rampd(["verdict", "--testid", "a", "--prometheus", &format!("http://127.0.0.1:{}", free_port())]);
+    nobody.finish().assert_code(1);
+    rampd(["verdict", "--testid", "a", "--prometheus", "localhost:9090"]).finish().assert_code(104);
+}
