@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, time::Duration};
 
 use super::{
-    render,
     run::{RunFacts, StageStart, ThresholdFact},
+    tests::render,
     validity::ValidityFacts,
 };
 use crate::{
@@ -143,7 +143,7 @@ fn observed() -> TargetValues {
 /// Families of a page that are not the catalogue's: type, labels and help by name.
 fn of_the_run(facts: &RunFacts) -> BTreeMap<String, (String, String, String)> {
     let table = SeriesTable::new(Tags::new(), &[]);
-    let page = render(&table, &Snapshot::empty(&table), facts).unwrap();
+    let page = render(&table, &Snapshot::empty(&table), facts);
     let mut families = BTreeMap::new();
     let mut help = String::new();
     for line in page.lines() {
