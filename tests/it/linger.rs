@@ -1,18 +1,17 @@
 //! The end of a run: whoever has been scraping reads the final state, then the agent exits at once.
 
-use std::{net::TcpListener, path::Path, process::Command, time::Duration};
+use std::time::Duration;
 
 use rampd::clock::Instant;
-use serde_json::Value;
 
 use crate::support::{
     agent::{rampd, run_lingering},
-    http, poll,
-    process::Process,
+    poll,
+    prometheus::{Prometheus, free_port},
     results::Summary,
     scraper::{HEADERS, Scraper},
     scratch::Scratch,
-    target::{Library, Target, tool},
+    target::{Library, Target},
 };
 
 /// Messages until the last moment, so that the final state differs from every earlier one.
@@ -115,55 +114,12 @@ fn the_wait_for_a_scraper_that_went_away_is_bounded_by_linger() {
     assert!((Duration::from_secs(1)..Duration::from_secs(6)).contains(&elapsed), "{elapsed:?}");
 }
 
-/// A Prometheus server that scrapes one agent twice a second.
-struct Prometheus {
-    process: Process,
-    port: u16,
-}
-
-impl Prometheus {
-    fn start(directory: &Path, agent_port: u16) -> Self {
-        let config = directory.join("prometheus.yml");
-        let jobs = format!(
-            "global: {{ scrape_interval: 500ms, scrape_timeout: 500ms }}\n\
-             scrape_configs:\n  - job_name: rampd\n    static_configs: [{{ targets: ['127.0.0.1:{agent_port}'] }}]\n"
-        );
-        std::fs::write(&config, jobs).expect("write into the temporary directory");
-        let port = free_port();
-        let mut command = Command::new(tool("prometheus"));
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.join("tsdb").display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"));
-        let server = Self { process: Process::start(command), port };
-        // A new target waits up to 5 s for its first scrape; nobody is there yet, so that one fails.
-        let tried = poll(Duration::from_secs(30), || {
-            let answer = http::get(([127, 0, 0, 1], port).into(), "/api/v1/targets", &[]).ok()?;
-            answer.body.contains("\"health\":\"down\"").then_some(())
-        });
-        assert!(tried.is_some(), "Prometheus does not scrape\n{}", server.process.describe());
-        server
-    }
-
-    /// The sum over all series of the last stored value.
-    fn last_value(&self, family: &str) -> Option<f64> {
-        let query = format!("/api/v1/query?query=sum(last_over_time({family}%5B1h%5D))");
-        let answer = http::get(([127, 0, 0, 1], self.port).into(), &query, &[]).expect("Prometheus answers");
-        let answer: Value = serde_json::from_str(&answer.body).expect("JSON");
-        answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
-}
-
 #[test]
 fn a_real_prometheus_stores_the_final_values() {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
     let port = free_port();
-    let prometheus = Prometheus::start(scratch.directory(), port);
+    let prometheus = Prometheus::start(scratch.directory(), port, &[]);
     let summary = scratch.path("summary.json");
     let profile = scratch.write("profile.yaml", BUSY);
     rampd(["run"])

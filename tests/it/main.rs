@@ -21,6 +21,7 @@ mod http_faults;
 mod k6_formats;
 mod linger;
 mod metrics_page;
+mod native_histograms;
 mod network;
 mod observe;
 mod proxy;
