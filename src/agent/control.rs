@@ -336,7 +336,7 @@ impl Control {
             &self.wall,
             Instant::now(),
         );
-        let sheet = Arc::new(exposition::sheet(&self.instruments.table, &self.live.snapshot, &facts));
+        let sheet = exposition::sheet(&self.instruments.table, &self.live.snapshot, &facts);
         self.generation += 1;
         Page { sheet, generation: self.generation, is_final }
     }

@@ -3,6 +3,8 @@
 //!
 //! Rendering happens on the control thread and the admin server's, never on a worker: it reads copies only.
 
+use std::sync::Arc;
+
 use prometheus::{
     Registry, TextEncoder,
     core::{Collector, Desc},
@@ -26,6 +28,7 @@ use crate::{
 mod documentation;
 pub mod families;
 pub mod format;
+mod k6;
 pub mod native;
 mod number;
 mod open_metrics;
@@ -44,20 +47,23 @@ pub struct Error(#[from] prometheus::Error);
 /// Each family has at least one series, so that all names exist before the load starts; see
 /// [`families::catalogue`] for which series show.
 #[must_use]
-pub fn sheet(table: &SeriesTable, snapshot: &Snapshot, facts: &RunFacts) -> Sheet {
+pub fn sheet(table: &SeriesTable, snapshot: &Snapshot, facts: &RunFacts) -> Arc<Sheet> {
     let mut sheet = Sheet::new(table.run_tags.clone());
     families::catalogue(&mut sheet, table, snapshot);
     run::families(&mut sheet, facts, snapshot.samples_dropped());
-    sheet
+    if facts.k6_series {
+        k6::families(&mut sheet, table, snapshot);
+    }
+    Arc::new(sheet)
 }
 
 /// A page in one format. The registry decides for all of them which families there are and in what order.
 ///
 /// # Errors
 /// Only for a family that the `prometheus` crate refuses, which no input can cause.
-pub fn encode(sheet: &Sheet, format: Format) -> Result<Vec<u8>, Error> {
+pub fn encode(sheet: &Arc<Sheet>, format: Format) -> Result<Vec<u8>, Error> {
     let registry = Registry::new();
-    registry.register(Box::new(SheetCollector::new(sheet.clone())?))?;
+    registry.register(Box::new(SheetCollector::new(Arc::clone(sheet))?))?;
     let gathered = registry.gather();
     let named = || gathered.iter().filter_map(|family| sheet.family(family.name()));
     Ok(match format {
@@ -74,11 +80,11 @@ pub fn encode(sheet: &Sheet, format: Format) -> Result<Vec<u8>, Error> {
 /// Hands one finished sheet to the registry.
 struct SheetCollector {
     descs: Vec<Desc>,
-    sheet: Sheet,
+    sheet: Arc<Sheet>,
 }
 
 impl SheetCollector {
-    fn new(sheet: Sheet) -> Result<Self, prometheus::Error> {
+    fn new(sheet: Arc<Sheet>) -> Result<Self, prometheus::Error> {
         let descs = sheet
             .families()
             .map(|family| Desc::new(family.name.into(), family.help.into(), Vec::new(), Default::default()))
@@ -175,7 +181,7 @@ fn with_float_bounds(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
     use super::*;
     use crate::{

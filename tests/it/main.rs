@@ -18,6 +18,7 @@ mod http;
 mod http2_faults;
 mod http_api;
 mod http_faults;
+mod k6_dashboards;
 mod k6_formats;
 mod linger;
 mod metrics_page;

@@ -164,7 +164,7 @@ fn histograms(family: Family, table: &SeriesTable, snapshot: &Snapshot) -> Vec<(
 }
 
 /// Adds up the buckets only; merging the trends would copy 200 KiB of HDR histogram for each.
-fn histogram(trends: &[&Trend], bounds: &[u64], scale: u64) -> Value {
+pub(super) fn histogram(trends: &[&Trend], bounds: &[u64], scale: u64) -> Value {
     let scale = scale as f64;
     // Correctly rounded, so that it prints as the decimal that was meant: 1.5e8 ns as 0.15.
     let mut buckets: Vec<_> = bounds.iter().map(|bound| (*bound as f64 / scale, 0)).collect();

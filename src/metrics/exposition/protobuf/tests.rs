@@ -82,7 +82,7 @@ fn counts(histogram: &Histogram) -> Vec<u64> {
     absolute.collect()
 }
 
-fn sheet(durations: &[(bool, u64)]) -> Sheet {
+fn sheet(durations: &[(bool, u64)]) -> Arc<Sheet> {
     let run_tags = Tags::from([("testid".to_owned(), "a \"quoted\" one".to_owned())]);
     let mut table = SeriesTable::new(run_tags, &[(Family::WsMsgRtt, 200_000_000)]);
     let labels = |scenario: &str| Tags::from([("scenario".to_owned(), scenario.to_owned())]);
