@@ -18,7 +18,7 @@ use rampd::{
     },
     engine::instruments::Instruments,
     metrics::{
-        exposition::{self, run::RunFacts},
+        exposition::{self, format::Format, run::RunFacts},
         recorder::Recorder,
         snapshot::Snapshot,
     },
@@ -148,10 +148,13 @@ fn scrape(criterion: &mut Criterion) {
         let instruments = instruments(count);
         let snapshot = recorded(&instruments).snapshot();
         let (table, facts) = (Arc::clone(&instruments.table), RunFacts::default());
-        let page = exposition::render(&table, &snapshot, &facts).expect("a page");
+        let render = |snapshot: &_| {
+            exposition::encode(&exposition::sheet(&table, snapshot, &facts), Format::Text).expect("a page")
+        };
+        let page = render(&snapshot);
         group.throughput(Throughput::Bytes(page.len() as u64));
         group.bench_function(BenchmarkId::new("page, by scenarios", count), |bencher| {
-            bencher.iter(|| exposition::render(&table, black_box(&snapshot), &facts).expect("a page"));
+            bencher.iter(|| render(black_box(&snapshot)));
         });
     }
     group.finish();

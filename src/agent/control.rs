@@ -214,7 +214,7 @@ impl Control {
                     }
                     self.health.tick(&self.live.snapshot, self.counts(now), now);
                     self.write_ticks(now);
-                    self.publish(false)?;
+                    self.publish(false);
                     progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
                 }
                 () = tokio::time::sleep_until(stopping.deadline()) => {
@@ -230,7 +230,7 @@ impl Control {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
                     self.live.snapshot = snapshot;
                     self.look();
-                    let page = self.page(false)?;
+                    let page = self.page(false);
                     request.respond(page);
                 }
             }
@@ -321,17 +321,14 @@ impl Control {
     }
 
     /// Publishes the present state; returns its generation.
-    ///
-    /// # Errors
-    /// The page cannot be rendered.
-    pub fn publish(&mut self, is_final: bool) -> Result<u64, Error> {
-        let page = self.page(is_final)?;
+    pub fn publish(&mut self, is_final: bool) -> u64 {
+        let page = self.page(is_final);
         let generation = page.generation;
         self.publisher.publish(page);
-        Ok(generation)
+        generation
     }
 
-    fn page(&mut self, is_final: bool) -> Result<Page, Error> {
+    fn page(&mut self, is_final: bool) -> Page {
         let facts = facts::present(
             &self.facts,
             &self.live,
@@ -340,8 +337,8 @@ impl Control {
             &self.wall,
             Instant::now(),
         );
-        let text = exposition::render(&self.instruments.table, &self.live.snapshot, &facts)?;
+        let sheet = exposition::sheet(&self.instruments.table, &self.live.snapshot, &facts);
         self.generation += 1;
-        Ok(Page { text: text.into(), generation: self.generation, is_final })
+        Page { sheet, generation: self.generation, is_final }
     }
 }

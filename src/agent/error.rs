@@ -6,7 +6,6 @@ use crate::{
     agent::{admin, control_socket},
     engine::limits::Shortage,
     exit::Exit,
-    metrics::exposition,
     outputs::ndjson,
     protocol::tls,
 };
@@ -40,9 +39,6 @@ pub enum Error {
     /// The system refuses a thread or a signal handler.
     #[error("the system refuses what a run needs: {0}")]
     System(#[from] std::io::Error),
-    /// A page could not be rendered.
-    #[error(transparent)]
-    Exposition(#[from] exposition::Error),
     /// A second signal.
     #[error("ended at once by a second signal; nothing was written")]
     SecondSignal,
@@ -61,7 +57,7 @@ impl Error {
             Error::Listen(_) | Error::ControlSocket(_) => Exit::CannotListen,
             Error::Tls(_) | Error::Json(ndjson::Error::Open { .. }) | Error::Export { .. } => Exit::BadConfiguration,
             Error::SecondSignal => Exit::Interrupted,
-            Error::Json(_) | Error::System(_) | Error::Exposition(_) => Exit::Failed,
+            Error::Json(_) | Error::System(_) => Exit::Failed,
         }
     }
 }

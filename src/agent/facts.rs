@@ -35,6 +35,7 @@ pub fn waiting(profile: &Profile) -> RunFacts {
         state: RunState::Waiting,
         thresholds: profile.thresholds.iter().map(|threshold| fact(threshold, None)).collect(),
         process: ProcessStats::read(),
+        k6_series: profile.k6_series,
         ..RunFacts::default()
     }
 }

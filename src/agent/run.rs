@@ -37,7 +37,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
         observer.baseline().await;
     }
     let mut control = Control::prepare(&profile, plan, &options, publisher, observer)?;
-    control.publish(false)?;
+    control.publish(false);
     let (steering, mut orders) = steering::channel();
     // Dropped with the run, and its file with it.
     let mut steered = JoinSet::new();
@@ -47,11 +47,11 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     let started = control.start(&profile, &options)?;
     let end = control.watch(started, &mut requests, &mut orders, &mut signals, &mut progress).await?;
     progress.finish();
-    let (ended, notes) = control.settle(end, &mut requests, &mut signals).await?;
+    let (ended, notes) = control.settle(end, &mut requests, &mut signals).await;
     let (report, exit) = control.finish(&profile, &options, ended, notes);
     tell(&report, &options)?;
 
-    let last = control.publish(true)?;
+    let last = control.publish(true);
     let lingered = server.scrapers().linger(last, options.linger, async {
         signals.next().await;
     });

@@ -65,7 +65,7 @@ pub fn metric(name: &str, kind: MetricKind, is_time: bool) -> Result<&'static Me
         MetricKind::Trend | MetricKind::Gauge => name.to_owned(),
         MetricKind::Counter | MetricKind::Rate => format!("{}_total", name.trim_end_matches("_total")),
     };
-    let is_ours = |name: &str| ["rampd_", "process_", "target_"].iter().any(|prefix| name.starts_with(prefix));
+    let is_ours = |name: &str| ["rampd_", "process_", "target_", "k6_"].iter().any(|prefix| name.starts_with(prefix));
     let is_taken = METRICS.iter().any(|metric| metric.name == name)
         || Family::ALL.iter().any(|known| [name, &family].contains(&known.name()));
     if is_taken || is_ours(name) || ["vus_total"].contains(&family.as_str()) {
@@ -134,7 +134,7 @@ mod tests {
         for bad in ["", "a", "1a", "a-b", "é", &"a".repeat(130)] {
             assert_eq!(of(bad), Err(Error::Name), "{bad}");
         }
-        for bad in ["checks", "ws_msg_rtt", "vus", "rampd_x", "process_x", "target_x", "ws_msg_rtt_seconds"] {
+        for bad in ["checks", "ws_msg_rtt", "vus", "rampd_x", "process_x", "target_x", "k6_x", "ws_msg_rtt_seconds"] {
             assert_eq!(of(bad), Err(Error::Taken), "{bad}");
         }
         assert_eq!(metric("iterations", MetricKind::Counter, false), Err(Error::Taken));

@@ -56,10 +56,13 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         environment(&env);
     }
     // Before the flows and thresholds, which name them.
+    let mut k6_series = false;
     if let Some(node) = fields.take("metrics") {
         let read = metrics::metrics(&node);
         context.metrics_unsound.set(read.is_none());
-        context.metrics.replace(read.unwrap_or_default());
+        let (own, compat) = read.unwrap_or_default();
+        context.metrics.replace(own);
+        k6_series = compat;
     }
     if let Some(node) = fields.take("data") {
         let read = data::data(&node);
@@ -112,6 +115,7 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         thresholds: thresholds.unwrap_or_default(),
         observe: observe.flatten().unwrap_or_default(),
         metrics: context.metrics.take(),
+        k6_series,
         data: context.data.take().unwrap_or_default().into(),
         tls,
         network,

@@ -297,6 +297,14 @@ impl<'t> Fields<'t> {
         node
     }
 
+    /// What was not read, where other keys are names.
+    pub(crate) fn rest(self) -> Vec<(&'t str, Node<'t>)> {
+        #[cfg(test)]
+        self.node.context.maps.borrow_mut().push((self.node.path.clone(), self.known.clone(), self.required.clone()));
+        let rest = self.entries.iter().filter(|(name, _)| !self.known.contains(&name.as_str()));
+        rest.map(|(name, tree)| (name.as_str(), self.node.child(name, tree))).collect()
+    }
+
     /// Reports every key that was not read, and every missing one that none of those was meant to be.
     /// `later` are names of later versions, `hints` explain some keys. Returns what was meant.
     pub(crate) fn finish(self, later: Later, hints: &BTreeMap<&str, &str>) -> Vec<&'static str> {

@@ -46,6 +46,8 @@ pub struct Profile {
     pub thresholds: Vec<Threshold>,
     /// Metrics of its own, in the order typed.
     pub metrics: Vec<&'static Metric>,
+    /// k6's metrics are served under its names for them, too.
+    pub k6_series: bool,
     /// Data files, in the order typed.
     pub data: Arc<[Data]>,
     /// Targets whose own metrics are read, in the order typed.

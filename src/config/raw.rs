@@ -23,6 +23,7 @@ pub(crate) struct Raw {
     pub(crate) flow: Option<Typed<Arc<[Step]>>>,
     pub(crate) thresholds: Vec<Threshold>,
     pub(crate) metrics: Vec<&'static Metric>,
+    pub(crate) k6_series: bool,
     pub(crate) data: Arc<[Data]>,
     pub(crate) observe: Vec<Observed>,
     pub(crate) tls: Tls,

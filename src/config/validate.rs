@@ -41,6 +41,7 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
         scenarios,
         thresholds: raw.thresholds,
         metrics: raw.metrics,
+        k6_series: raw.k6_series,
         data: raw.data,
         observe: raw.observe,
         tls: raw.tls,

@@ -8,7 +8,7 @@ use crate::{
     catalogue::{Contains, Family, Metric, MetricKind, Source},
     config::threshold::{Method, Operator, Subject, Threshold},
     generate::promql::{number, quoted, selector, share, total},
-    metrics::exposition,
+    metrics::exposition::number,
     slo::evaluate::limit_nanos,
 };
 
@@ -116,7 +116,11 @@ impl<'t> Judgement<'t> {
             {
                 format!("{measured}\n{not} {limit} != 0")
             }
-            Form::Mean { .. } | Form::Extreme { .. } | Form::Sum { .. } | Form::PerSecond { .. } | Form::Share { .. } => {
+            Form::Mean { .. }
+            | Form::Extreme { .. }
+            | Form::Sum { .. }
+            | Form::PerSecond { .. }
+            | Form::Share { .. } => {
                 format!("{measured}\n{not} {limit}")
             }
             Form::Agent => format!("{measured}\n== 0"),
@@ -139,9 +143,8 @@ impl<'t> Judgement<'t> {
     /// Holds for runs whose agents have looked at the threshold with a sample.
     #[must_use]
     pub fn looked_at(&self, scope: &Scope) -> Option<String> {
-        (self.form == Form::Agent).then(|| {
-            format!("last_over_time({}[{}])", self.own("rampd_threshold_value"), scope.window)
-        })
+        (self.form == Form::Agent)
+            .then(|| format!("last_over_time({}[{}])", self.own("rampd_threshold_value"), scope.window))
     }
 
     /// What is compared with the limit: for a percentile, the share of samples up to the limit.
@@ -198,7 +201,9 @@ impl<'t> Judgement<'t> {
         match (self.threshold.expression.method, below) {
             // Neither can come back.
             (Method::Count | Method::Max, true) | (Method::Min, false) => Some(""),
-            (Method::Percentile(_) | Method::Med | Method::Avg, _) | (Method::Rate | Method::Value, true) => Some("10s"),
+            (Method::Percentile(_) | Method::Med | Method::Avg, _) | (Method::Rate | Method::Value, true) => {
+                Some("10s")
+            }
             (Method::Rate, false) if is_share => Some("10s"),
             _ => None,
         }
@@ -248,7 +253,7 @@ fn form(threshold: &Threshold, metric: &'static Metric) -> Form {
         (MetricKind::Trend, Method::Percentile(_) | Method::Med) if !is_equality => match limit_nanos(threshold) {
             Some((_, steps)) => Form::Bucket {
                 family,
-                bound: exposition::float(steps as f64 / all.scale() as f64),
+                bound: number::float(steps as f64 / all.scale() as f64),
                 percent: if let Method::Percentile(percent) = expression.method { percent } else { 50.0 },
             },
             None => Form::Agent,

@@ -60,7 +60,10 @@ pub fn of_profile(profile: &Profile, runbooks: &str) -> Vec<Group> {
     }
     let name = short(&format!("rampd-{}", profile.name), LONGEST_NAME - "-points".len());
     let group = |suffix: &str, rules: Vec<Rule>| Group { name: format!("{name}{suffix}"), rules };
-    vec![group("", gates(profile, &scope).into_iter().chain(alerts).collect()), group("-points", points(profile, &scope))]
+    vec![
+        group("", gates(profile, &scope).into_iter().chain(alerts).collect()),
+        group("-points", points(profile, &scope)),
+    ]
 }
 
 /// The head of the file.
@@ -199,7 +202,8 @@ fn at_the_end(profile: &Profile, judged: &Judged<'_>, scope: &Scope, runbooks: &
 
 fn during_the_run(profile: &Profile, judged: &Judged<'_>, scope: &Scope, runbooks: &str) -> Option<Rule> {
     let judgement = &judged.judgement;
-    let sampled = judgement.looked_at(scope).map_or_else(String::new, |sampled| format!("and on (testid)\n{sampled}\n"));
+    let sampled =
+        judgement.looked_at(scope).map_or_else(String::new, |sampled| format!("and on (testid)\n{sampled}\n"));
     let expr = format!("(\n{})\n{sampled}{}", indented(&judgement.crossed(scope)), gate(profile, "live"));
     let wait = judgement.live()?;
     Some(alert(profile, judged, judged.crossing.as_deref()?, wait, expr, ("warning", "live"), runbooks))

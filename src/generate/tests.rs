@@ -86,7 +86,8 @@ fn names(expr: &str) -> BTreeSet<String> {
         }
     }
     let part = |char: char| char.is_ascii_alphanumeric() || "_:".contains(char);
-    let words = bare.split(|char: char| !part(char)).filter(|word| word.starts_with(|char: char| char.is_ascii_alphabetic()));
+    let words =
+        bare.split(|char: char| !part(char)).filter(|word| word.starts_with(|char: char| char.is_ascii_alphabetic()));
     words.filter(|word| !WORDS.contains(word)).map(str::to_owned).collect()
 }
 

@@ -106,9 +106,8 @@ fn found(judgement: &Judgement<'_>, holds: bool, testid: &str) -> Option<Vec<(St
         Form::Sum { family } => vec![(series(family, "", &[]), value(judgement, holds, 1.0)?)],
         Form::PerSecond { family } => vec![(series(family, "", &[]), value(judgement, holds, 1.0)?)],
         Form::Share { hits, only, all } => {
-            let count = (1..=SAMPLES).find(|hits| {
-                expression.operator.holds(*hits as f64 / SAMPLES as f64, expression.limit) == holds
-            })?;
+            let count = (1..=SAMPLES)
+                .find(|hits| expression.operator.holds(*hits as f64 / SAMPLES as f64, expression.limit) == holds)?;
             let only: Vec<_> = only.iter().copied().collect();
             let rest: Vec<_> = only.iter().map(|(label, _)| (*label, "other")).collect();
             let all_count = if hits == all { SAMPLES - count } else { SAMPLES };

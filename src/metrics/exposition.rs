@@ -1,7 +1,9 @@
-//! A merged snapshot as Prometheus text 0.0.4. The only file that names the `prometheus` crate;
-//! what is shown is decided in [`families`] and [`run`], as plain values.
+//! A merged snapshot in the formats that Prometheus reads. The only file that names the `prometheus`
+//! crate; what is shown is decided in [`families`] and [`run`], as plain values.
 //!
-//! Rendering happens on the control thread, never on a worker: it reads copies only.
+//! Rendering happens on the control thread and the admin server's, never on a worker: it reads copies only.
+
+use std::sync::Arc;
 
 use prometheus::{
     Registry, TextEncoder,
@@ -13,6 +15,7 @@ use crate::{
     metrics::{
         exposition::{
             families::{Kind, Sheet, Value},
+            format::Format,
             run::RunFacts,
         },
         series::SeriesTable,
@@ -24,12 +27,15 @@ use crate::{
 #[cfg(test)]
 mod documentation;
 pub mod families;
+pub mod format;
+mod k6;
+pub mod native;
+pub mod number;
+mod open_metrics;
+mod protobuf;
 pub mod run;
 mod target;
 pub mod validity;
-
-/// Value of `Content-Type`; Prometheus 3 fails a scrape without a known one.
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The `prometheus` crate refused a family; a defect of the catalogue, which the tests exclude.
 #[derive(Debug, thiserror::Error)]
@@ -40,29 +46,45 @@ pub struct Error(#[from] prometheus::Error);
 ///
 /// Each family has at least one series, so that all names exist before the load starts; see
 /// [`families::catalogue`] for which series show.
-///
-/// # Errors
-/// Only for a family that the `prometheus` crate refuses, which no input can cause.
-pub fn render(table: &SeriesTable, snapshot: &Snapshot, facts: &RunFacts) -> Result<String, Error> {
+#[must_use]
+pub fn sheet(table: &SeriesTable, snapshot: &Snapshot, facts: &RunFacts) -> Arc<Sheet> {
     let mut sheet = Sheet::new(table.run_tags.clone());
     families::catalogue(&mut sheet, table, snapshot);
     run::families(&mut sheet, facts, snapshot.samples_dropped());
+    if facts.k6_series {
+        k6::families(&mut sheet, table, snapshot);
+    }
+    Arc::new(sheet)
+}
 
+/// A page in one format. The registry decides for all of them which families there are and in what order.
+///
+/// # Errors
+/// Only for a family that the `prometheus` crate refuses, which no input can cause.
+pub fn encode(sheet: &Arc<Sheet>, format: Format) -> Result<Vec<u8>, Error> {
     let registry = Registry::new();
-    registry.register(Box::new(SheetCollector::new(sheet)?))?;
-    let mut text = String::new();
-    TextEncoder::new().encode_utf8(&registry.gather(), &mut text)?;
-    Ok(with_float_bounds(&text))
+    registry.register(Box::new(SheetCollector::new(Arc::clone(sheet))?))?;
+    let gathered = registry.gather();
+    let named = || gathered.iter().filter_map(|family| sheet.family(family.name()));
+    Ok(match format {
+        Format::Text => {
+            let mut text = String::new();
+            TextEncoder::new().encode_utf8(&gathered, &mut text)?;
+            with_float_bounds(&text).into_bytes()
+        }
+        Format::OpenMetrics => open_metrics::encode(named()).into_bytes(),
+        Format::Protobuf => protobuf::encode(named()),
+    })
 }
 
 /// Hands one finished sheet to the registry.
 struct SheetCollector {
     descs: Vec<Desc>,
-    sheet: Sheet,
+    sheet: Arc<Sheet>,
 }
 
 impl SheetCollector {
-    fn new(sheet: Sheet) -> Result<Self, prometheus::Error> {
+    fn new(sheet: Arc<Sheet>) -> Result<Self, prometheus::Error> {
         let descs = sheet
             .families()
             .map(|family| Desc::new(family.name.into(), family.help.into(), Vec::new(), Default::default()))
@@ -115,7 +137,7 @@ fn metric(kind: Kind, labels: &Tags, value: &Value) -> proto::Metric {
             gauge.set_value(*number);
             metric.set_gauge(gauge);
         }
-        Value::Histogram { buckets, sum, count } => {
+        Value::Histogram { buckets, sum, count, native: _ } => {
             let mut histogram = proto::Histogram::default();
             let buckets = buckets.iter().map(|(bound, cumulative)| {
                 let mut bucket = proto::Bucket::default();
@@ -148,7 +170,7 @@ fn with_float_bounds(text: &str) -> String {
         match bound {
             Some((start, end, bound)) => {
                 out.push_str(&line[..start]);
-                out.push_str(&float(bound));
+                out.push_str(&number::float(bound));
                 out.push_str(&line[end..]);
             }
             None => out.push_str(line),
@@ -157,23 +179,9 @@ fn with_float_bounds(text: &str) -> String {
     out
 }
 
-/// A boundary as Go and so Prometheus 3 writes it: `1.0`, `0.25`, `1e-05`.
-#[must_use]
-pub fn float(bound: f64) -> String {
-    if bound != 0.0 && bound < 1e-4 {
-        let text = format!("{bound:e}");
-        return match text.split_once("e-") {
-            Some((digits, exponent)) => format!("{digits}e-{exponent:0>2}"),
-            None => text,
-        };
-    }
-    let text = bound.to_string();
-    if text.contains('.') { text } else { format!("{text}.0") }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
     use super::*;
     use crate::{
@@ -202,7 +210,11 @@ mod tests {
     }
 
     fn rendered(table: &SeriesTable, snapshot: &Snapshot) -> String {
-        render(table, snapshot, &RunFacts::default()).unwrap()
+        render(table, snapshot, &RunFacts::default())
+    }
+
+    pub(super) fn render(table: &SeriesTable, snapshot: &Snapshot, facts: &RunFacts) -> String {
+        String::from_utf8(encode(&sheet(table, snapshot, facts), Format::Text).unwrap()).unwrap()
     }
 
     #[test]
@@ -323,7 +335,7 @@ mod tests {
             },
             ..RunFacts::default()
         };
-        let text = render(&table, &Snapshot::empty(&table), &facts).unwrap();
+        let text = render(&table, &Snapshot::empty(&table), &facts);
         let run = "test=\"quantum\",testid=\"t1\"";
         for line in [
             format!("rampd_run_state{{state=\"finished\",{run}}} 1\n"),
@@ -363,7 +375,7 @@ mod tests {
             passed: None,
         };
         let facts = RunFacts { thresholds: vec![threshold.clone(), threshold], ..RunFacts::default() };
-        let text = render(&table, &Snapshot::empty(&table), &facts).unwrap();
+        let text = render(&table, &Snapshot::empty(&table), &facts);
         let mut names: Vec<_> =
             text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' ')).collect();
         let all = names.len();

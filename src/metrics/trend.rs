@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use crate::metrics::rank;
 
 /// Finest step, in nanoseconds: 64 ns up to 131 µs, three digits above.
-const RESOLUTION: u64 = 64;
+pub(in crate::metrics) const RESOLUTION: u64 = 64;
 /// Longest duration told apart, in nanoseconds: 115 days, and of a plain number in millionths 10^10. Longer ones are
 /// counted there; maximum and sum stay exact.
 const LONGEST: u64 = 10_000_000_000_000_000;
@@ -157,6 +157,14 @@ impl Trend {
     pub fn count_at_most(&self, bound: u64) -> Option<u64> {
         let index = self.bounds.binary_search(&bound).ok()?;
         Some(self.buckets.iter().take(index + 1).sum())
+    }
+
+    /// The middle of each step of the histogram in nanoseconds with the number of durations in it, ascending, without
+    /// empty steps. No duration is further from its middle than a two-thousandth of itself or [`RESOLUTION`].
+    pub fn steps(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.histogram
+            .iter_recorded()
+            .map(|step| (self.histogram.median_equivalent(step.value_iterated_to()), step.count_at_value()))
     }
 
     /// Boundaries in nanoseconds with the cumulative number of durations up to each.

@@ -119,7 +119,7 @@ fn a_real_prometheus_stores_the_final_values() {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
     let port = free_port();
-    let prometheus = Prometheus::start(scratch.directory(), port, "500ms");
+    let prometheus = Prometheus::start(scratch.directory(), port, "500ms", &[]);
     let summary = scratch.path("summary.json");
     let profile = scratch.write("profile.yaml", BUSY);
     rampd(["run"])

@@ -9,11 +9,11 @@ use std::{
 use rampd::catalogue::{Family, FamilyKind};
 
 use crate::support::{
-    agent::run,
+    agent::{Agent, run},
     exposition::Page,
     identities::assert_identities,
     scratch::Scratch,
-    target::{Library, Target, tool},
+    target::{Library, Target, python, tool},
 };
 
 /// Nothing happens in the first two seconds.
@@ -50,18 +50,41 @@ fn kind_name(kind: FamilyKind) -> &'static str {
     }
 }
 
-fn promtool_check(page: &str) {
-    let mut promtool = Command::new(tool("promtool"))
-        .args(["check", "metrics"])
+/// Whether a command accepts the page, and what it says.
+fn check(mut command: Command, page: &str) -> (bool, String) {
+    let mut reader = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("promtool starts");
-    promtool.stdin.take().expect("piped").write_all(page.as_bytes()).expect("promtool reads");
-    let output = promtool.wait_with_output().expect("promtool ends");
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    reader.stdin.take().expect("piped").write_all(page.as_bytes()).expect("it reads the page");
+    let output = reader.wait_with_output().expect("it ends");
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && said.is_empty(), "promtool check metrics: {said}\n{page}");
+    (output.status.success(), said)
+}
+
+fn promtool_check(page: &str) {
+    let mut promtool = Command::new(tool("promtool"));
+    promtool.args(["check", "metrics"]);
+    let (accepted, said) = check(promtool, page);
+    assert!(accepted && said.is_empty(), "promtool check metrics: {said}\n{page}");
+}
+
+/// The reference parser is stricter than Prometheus: about units, suffixes, and families of one name.
+fn open_metrics_check(agent: &mut Agent) {
+    let accept = [("Accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")];
+    let response = agent.get("/metrics", &accept).expect("served");
+    assert_eq!(response.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+    let mut parser = Command::new(python());
+    parser.args([
+        "-c",
+        "import sys; from prometheus_client.openmetrics.parser import text_string_to_metric_families as families\n\
+         print(sum(len(family.samples) for family in families(sys.stdin.read())))",
+    ]);
+    let samples = response.body.lines().filter(|line| !line.starts_with('#')).count();
+    let (accepted, said) = check(parser, &response.body);
+    assert!(accepted && said.trim() == samples.to_string(), "{said}\n{}", response.body);
 }
 
 #[test]
@@ -87,12 +110,14 @@ fn every_family_is_there_at_zero_before_the_load_and_stays() {
         assert_eq!(value, expected, "{family:?} before the load");
     }
     promtool_check(&before.body);
+    open_metrics_check(&mut agent);
 
     let busy = agent.scrape_until("five open connections", |page| page.sum("ws_open_connections", &[]) == 5.0);
     let new: Vec<_> = busy.families().difference(&idle.families()).map(|family| (*family).to_owned()).collect();
     assert!(new.iter().all(|family| LATER.contains(&family.as_str())), "{new:?} were not there from the start");
     assert_identities(&busy);
     promtool_check(&agent.get("/metrics", &[]).expect("served during the load").body);
+    open_metrics_check(&mut agent);
     agent.wait().assert_code(0);
 }
 

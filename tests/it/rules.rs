@@ -124,7 +124,8 @@ fn the_generated_tests_notice_rules_that_are_one_sample_off() {
 
 #[test]
 fn the_operators_object_and_the_tags_of_a_profile_are_written_too() {
-    let object = generated(&["rules", "config/quantum-ws.yaml", "--format", "prometheusrule", "--runbooks", "https://a.b/c/"]);
+    let object =
+        generated(&["rules", "config/quantum-ws.yaml", "--format", "prometheusrule", "--runbooks", "https://a.b/c/"]);
     for line in ["kind: PrometheusRule", "  name: rampd-quantum-ws", "    - name: rampd-quantum-ws"] {
         assert!(object.lines().any(|other| other == line), "{line}\n{object}");
     }

@@ -51,7 +51,7 @@ impl Bench {
         let mut echo = rampd(["echo", "--listen", "127.0.0.1:0"]).start();
         let target = format!("ws://{}/", echo.address());
         let port = free_port();
-        let server = Prometheus::start(scratch.directory(), port, "2s");
+        let server = Prometheus::start(scratch.directory(), port, "2s", &[]);
         Self { scratch, _echo: echo, target, port, server }
     }
 

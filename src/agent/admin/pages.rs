@@ -3,22 +3,23 @@
 //! A scrape asks the control thread for a fresh page and waits for it a moment; if that thread is
 //! busy, the last published page answers instead. So `/metrics` never hangs on the load.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::metrics::exposition::families::Sheet;
 
 /// Longest wait for a fresh page; scrape timeouts are 10 s by default.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// Scrapes that may wait for a fresh page; more are served the last one.
 const QUEUE: usize = 64;
 
-/// One rendering of `/metrics`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One state of `/metrics`.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// The text, in the format of [`crate::metrics::exposition::CONTENT_TYPE`].
-    pub text: Bytes,
-    /// Grows with every rendering; two pages of one generation have the same text.
+    /// The values; the server writes them in the format that a scraper asks for.
+    pub sheet: Arc<Sheet>,
+    /// Grows with every page; two pages of one generation have the same values.
     pub generation: u64,
     /// Whether no later page will differ; it is served without asking for a fresh one.
     pub is_final: bool,
@@ -93,7 +94,7 @@ impl Pages {
         self.last.borrow().clone()
     }
 
-    /// A page rendered for this request, or the last one if that takes too long.
+    /// A page made for this request, or the last one if that takes too long.
     pub(super) async fn fresh(&self) -> Option<Page> {
         let last = self.last();
         if last.as_ref().is_some_and(|page| page.is_final) {
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
 
     fn page(generation: u64, is_final: bool) -> Page {
-        Page { text: Bytes::from(format!("g {generation}\n")), generation, is_final }
+        Page { sheet: Arc::default(), generation, is_final }
     }
 
     #[tokio::test]

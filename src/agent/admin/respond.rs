@@ -3,17 +3,19 @@
 use std::{
     cell::{Cell, RefCell},
     convert::Infallible,
-    io::Write,
+    io::Read,
     net::IpAddr,
 };
 
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
+use flate2::{Compression, bufread::GzEncoder};
 use http_body_util::Full;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT, VARY},
+    header::{
+        ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT, VARY,
+    },
 };
 
 use crate::{
@@ -22,7 +24,7 @@ use crate::{
         scrapers::{Client, ScraperWatch},
     },
     clock::Instant,
-    metrics::exposition,
+    metrics::exposition::{self, format::Format},
 };
 
 const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
@@ -30,18 +32,26 @@ const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-
 /// A page that a response carries, and to whom.
 pub(super) type Served = Cell<Option<(Client, u64)>>;
 
+/// What makes two bodies of `/metrics` the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shape {
+    generation: u64,
+    format: Format,
+    is_compressed: bool,
+}
+
 /// What the endpoints answer from.
 #[derive(Debug)]
 pub(super) struct Endpoints {
     pub(super) pages: Pages,
     pub(super) scrapers: ScraperWatch,
-    /// The last compressed page by generation: several scrapers often get the same one.
-    compressed: RefCell<Option<(u64, Bytes)>>,
+    /// The last page as it was sent: several scrapers often get the same one.
+    encoded: RefCell<Vec<(Shape, Bytes)>>,
 }
 
 impl Endpoints {
     pub(super) fn new(pages: Pages, scrapers: ScraperWatch) -> Self {
-        Self { pages, scrapers, compressed: RefCell::new(None) }
+        Self { pages, scrapers, encoded: RefCell::default() }
     }
 
     /// Answers one request; a page of `/metrics` on its way is noted in `served`.
@@ -81,32 +91,51 @@ impl Endpoints {
         let Some(page) = self.pages.fresh().await else {
             return not_ready();
         };
+        let format = accepted_format(request.headers());
+        let is_compressed = accepts_gzip(request.headers());
+        let body = match self.encoded(&page, Shape { generation: page.generation, format, is_compressed }) {
+            Ok(body) => body,
+            Err(failed) => {
+                tracing::error!(error = %failed, "a scrape was not answered");
+                return error(StatusCode::INTERNAL_SERVER_ERROR, "not_encoded", &failed.to_string());
+            }
+        };
         if is_read {
             served.set(Some((client, page.generation)));
         }
-        let compressed = if accepts_gzip(request.headers()) { self.compressed(&page) } else { None };
-        let is_compressed = compressed.is_some();
-        let mut response = ok(exposition::CONTENT_TYPE, compressed.unwrap_or(page.text));
-        response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        let mut response = ok(format.content_type(), body);
+        response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
         if is_compressed {
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         response
     }
 
-    fn compressed(&self, page: &Page) -> Option<Bytes> {
-        let mut last = self.compressed.borrow_mut();
-        if let Some((generation, bytes)) = &*last
-            && *generation == page.generation
-        {
-            return Some(bytes.clone());
+    fn encoded(&self, page: &Page, shape: Shape) -> Result<Bytes, exposition::Error> {
+        let mut encoded = self.encoded.borrow_mut();
+        encoded.retain(|(kept, _)| kept.generation == shape.generation);
+        if let Some((_, bytes)) = encoded.iter().find(|(kept, _)| *kept == shape) {
+            return Ok(bytes.clone());
         }
-        let mut encoder = GzEncoder::new(Vec::with_capacity(page.text.len() / 8), Compression::fast());
-        encoder.write_all(&page.text).ok()?;
-        let bytes = Bytes::from(encoder.finish().ok()?);
-        *last = Some((page.generation, bytes.clone()));
-        Some(bytes)
+        let plain = exposition::encode(&page.sheet, shape.format)?;
+        let bytes = Bytes::from(if shape.is_compressed { compressed(&plain) } else { plain });
+        encoded.push((shape, bytes.clone()));
+        Ok(bytes)
     }
+}
+
+fn compressed(plain: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(plain.len() / 8);
+    // Reading from a slice fails no more than writing into a vector does.
+    let read = GzEncoder::new(plain, Compression::fast()).read_to_end(&mut out);
+    debug_assert!(read.is_ok(), "memory can be read");
+    out
+}
+
+/// What the `Accept` headers ask for.
+fn accepted_format(headers: &HeaderMap) -> Format {
+    let values: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    Format::accepted(&values.join(","))
 }
 
 /// Whether `gzip` is among the accepted codings and not refused by `q=0`.

@@ -1,17 +1,39 @@
-use std::io::Read;
+use std::{io::Read, sync::Arc};
 
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{pages::Page, *};
-use crate::agent::scrapers::LingerEnd;
+use crate::{
+    agent::scrapers::LingerEnd,
+    metrics::exposition::{
+        self,
+        families::{Kind, Sheet, Value},
+        format::Format,
+    },
+    units::tags::Tags,
+};
 
 fn server() -> (AdminServer, Publisher, Requests) {
     AdminServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap()
 }
 
 fn page(generation: u64, is_final: bool) -> Page {
-    Page { text: Bytes::from(format!("generation {generation}\n").repeat(2000)), generation, is_final }
+    long_page(&"x".repeat(30_000), generation, is_final)
+}
+
+/// One counter with a label of that value.
+fn long_page(label: &str, generation: u64, is_final: bool) -> Page {
+    let mut sheet = Sheet::new(Tags::from([("label".to_owned(), label.to_owned())]));
+    sheet.add("pages_total", "Pages.", Kind::Counter, [(Tags::new(), Value::Number(generation as f64))]);
+    Page { sheet: Arc::new(sheet), generation, is_final }
+}
+
+fn body(page: &Page, format: Format) -> Vec<u8> {
+    exposition::encode(&page.sheet, format).unwrap()
+}
+
+fn text(page: &Page) -> Vec<u8> {
+    body(page, Format::Text)
 }
 
 async fn exchange(server: &AdminServer, request: &str) -> (String, Vec<u8>) {
@@ -46,7 +68,7 @@ async fn metrics_come_fresh_or_else_the_last_published() {
     publisher.publish(page(1, false));
     let (head, body) = get(&server, "/metrics", "").await;
     assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{head}");
-    assert_eq!(body, page(1, false).text, "the control thread is busy");
+    assert_eq!(body, text(&page(1, false)), "the control thread is busy");
     // The request that was given up still waits in the queue; it is answered together with the next.
     let control = async {
         loop {
@@ -55,7 +77,7 @@ async fn metrics_come_fresh_or_else_the_last_published() {
     };
     tokio::select! {
         () = control => {}
-        (_, body) = get(&server, "/metrics?x=1", "") => assert_eq!(body, page(2, false).text),
+        (_, body) = get(&server, "/metrics?x=1", "") => assert_eq!(body, text(&page(2, false))),
     }
 }
 
@@ -65,10 +87,27 @@ async fn metrics_are_compressed_on_request() {
     publisher.publish(page(1, true));
     let (head, body) = get(&server, "/metrics", "Accept-Encoding: gzip\r\n").await;
     assert!(head.contains("content-encoding: gzip\r\n"), "{head}");
-    let mut text = Vec::new();
-    flate2::read::GzDecoder::new(&*body).read_to_end(&mut text).unwrap();
-    assert_eq!(text, page(1, true).text);
-    assert!(body.len() < text.len() / 10);
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(&*body).read_to_end(&mut plain).unwrap();
+    assert_eq!(plain, text(&page(1, true)));
+    assert!(body.len() < plain.len() / 10);
+}
+
+#[tokio::test]
+async fn metrics_come_in_the_format_that_is_liked_best() {
+    let (server, publisher, _requests) = server();
+    publisher.publish(page(1, true));
+    for (accept, format) in [
+        ("Accept: text/plain;version=0.0.4\r\n", Format::Text),
+        ("Accept: application/openmetrics-text;version=1.0.0,*/*;q=0.1\r\n", Format::OpenMetrics),
+        ("Accept: */*;q=0.1\r\nAccept: application/openmetrics-text\r\n", Format::OpenMetrics),
+        ("Accept: application/vnd.google.protobuf;encoding=delimited,text/plain;q=0.5\r\n", Format::Protobuf),
+    ] {
+        let (head, received) = get(&server, "/metrics", accept).await;
+        assert!(head.contains(&format!("content-type: {}\r\n", format.content_type())), "{head}");
+        assert!(head.contains("vary: Accept, Accept-Encoding\r\n"), "{head}");
+        assert_eq!(received, body(&page(1, true), format));
+    }
 }
 
 #[tokio::test]
@@ -126,8 +165,7 @@ async fn lingers_until_a_scraper_has_read_the_final_page() {
 async fn a_page_that_is_not_read_to_its_end_does_not_count() {
     let (server, publisher, _requests) = server();
     // More than the kernel's buffers for loopback hold, so that it cannot all be on its way.
-    let text = Bytes::from(vec![b'x'; 64 << 20]);
-    publisher.publish(Page { text, generation: 1, is_final: true });
+    publisher.publish(long_page(&"x".repeat(64 << 20), 1, true));
     let mut stream = TcpStream::connect(server.addr()).await.unwrap();
     let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nX-Prometheus-Scrape-Timeout-Seconds: 10\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -4,7 +4,6 @@ use crate::{
     agent::{
         admin::pages::Requests,
         control::{Control, End},
-        error::Error,
         signals::Signals,
     },
     clock::Instant,
@@ -15,16 +14,8 @@ use crate::{
 impl Control {
     /// Waits until what observed targets say after the load holds its thresholds, for as long as their `settle`
     /// allows; the thresholds are judged anew. A load that was ended early is followed by one look only.
-    ///
-    /// # Errors
-    /// A page that cannot be rendered.
-    pub async fn settle(
-        &mut self,
-        (mut ended, mut notes): End,
-        requests: &mut Requests,
-        signals: &mut Signals,
-    ) -> Result<End, Error> {
-        let Some(mut observer) = self.observer.take() else { return Ok((ended, notes)) };
+    pub async fn settle(&mut self, (mut ended, mut notes): End, requests: &mut Requests, signals: &mut Signals) -> End {
+        let Some(mut observer) = self.observer.take() else { return (ended, notes) };
         observer.load_is_over();
         self.live.state = RunState::Stopping;
         let mut told = false;
@@ -39,7 +30,7 @@ impl Control {
             if looked && !std::mem::replace(&mut told, true) {
                 tracing::info!("The load is over; waiting for the observed targets to settle.");
             }
-            self.publish(false)?;
+            self.publish(false);
             tokio::select! {
                 biased;
                 name = signals.next() => {
@@ -50,11 +41,11 @@ impl Control {
                 }
                 more = observer.changed() => if !more { break },
                 Some(request) = requests.recv() => {
-                    let page = self.page(false)?;
+                    let page = self.page(false);
                     request.respond(page);
                 }
             }
         }
-        Ok((ended, notes))
+        (ended, notes)
     }
 }

@@ -1,4 +1,4 @@
-//! `metrics:`, the profile's own.
+//! `metrics:`, the profile's own, and how all are served.
 
 use std::collections::BTreeMap;
 
@@ -20,9 +20,15 @@ const EXAMPLE: &str = "for example `metrics: { orders: counter, settle: { type: 
 const KINDS: [(&str, MetricKind); 3] =
     [("counter", MetricKind::Counter), ("rate", MetricKind::Rate), ("trend", MetricKind::Trend)];
 
-/// A map of names to types.
-pub(crate) fn metrics(node: &Node<'_>) -> Option<Vec<&'static Metric>> {
-    let entries = node.entries(EXAMPLE)?;
+/// A map of names to types, and whether k6's series are asked for.
+pub(crate) fn metrics(node: &Node<'_>) -> Option<(Vec<&'static Metric>, bool)> {
+    let mut fields = node.fields(EXAMPLE)?;
+    let compat = fields.take("compat").map(|node| one_of(&node, "a tool", &[("k6", true)]));
+    let own = own(node, &fields.rest());
+    Some((own?, compat.unwrap_or(Some(false))?))
+}
+
+fn own(node: &Node<'_>, entries: &[(&str, Node<'_>)]) -> Option<Vec<&'static Metric>> {
     if entries.len() > MOST_IN_PROFILE {
         node.problem(format!("more than {MOST_IN_PROFILE} metrics"), "each has series in every scenario".to_owned());
         return None;

@@ -85,6 +85,12 @@ impl Definitions {
                 }
                 map
             }
+            Shape::MapWith(known, names, of) => {
+                let mut map = self.object(known, known.keys.iter());
+                map["additionalProperties"] = self.shape(of);
+                map["propertyNames"] = json!({ "pattern": names });
+                map
+            }
             Shape::ByMetric(of) => {
                 let of = self.shape(of);
                 json!({ "type": "object", "properties": metrics(&of), "additionalProperties": of })

@@ -33,6 +33,8 @@ pub(super) enum Shape {
     ByMetric(&'static Shape),
     /// A map of at least so many values, with names that fit an expression.
     MapOf(usize, &'static str, &'static Shape),
+    /// A map with known keys, and with names that fit an expression for other values.
+    MapWith(&'static Map, &'static str, &'static Shape),
     /// A map with known keys.
     Map(&'static Map),
     /// Any of these; told apart by what kind of value it is.

@@ -119,7 +119,11 @@ fn descend<'t>(shape: &'static Shape, tree: &'t Tree, path: &[Segment]) -> Optio
         return (at < found.len()).then(|| found.swap_remove(at));
     }
     match (shape, tree, path) {
-        (Shape::Map(map), Tree::Map(_), []) => Some((map, tree)),
+        (Shape::Map(map) | Shape::MapWith(map, _, _), Tree::Map(_), []) => Some((map, tree)),
+        (Shape::MapWith(map, _, of), Tree::Map(entries), [Segment::Key(name), rest @ ..]) => {
+            let known = map.keys.iter().find(|key| key.name == name);
+            descend(known.map_or(*of, |key| &key.shape), value(entries, name)?, rest)
+        }
         (Shape::Map(map), Tree::Map(entries), [Segment::Key(name), rest @ ..]) => {
             let key = keys_of(map, tree).into_iter().find(|key| key.name == name)?;
             descend(&key.shape, value(entries, name)?, rest)
@@ -239,6 +243,11 @@ fn all_maps() -> Vec<&'static Map> {
             Shape::Map(map) if found.iter().all(|known| known.name != map.name) => {
                 found.push(map);
                 keys_of_all_variants(map).for_each(|key| walk(&key.shape, found));
+            }
+            Shape::MapWith(map, _, of) => {
+                found.push(map);
+                keys_of_all_variants(map).for_each(|key| walk(&key.shape, found));
+                walk(of, found);
             }
             Shape::List(_, of) | Shape::MapOf(_, _, of) | Shape::ByMetric(of) => walk(of, found),
             Shape::OneOf(shapes) => shapes.iter().for_each(|shape| walk(shape, found)),

@@ -98,3 +98,16 @@ fn checks_are_named_as_typed() {
         ]
     );
 }
+
+#[test]
+fn k6s_series_are_asked_for_among_the_metrics_and_are_none_of_them() {
+    for (metrics, k6_series, own) in [
+        ("{ compat: k6, orders: counter }", true, 1),
+        ("{ orders: counter }", false, 1),
+        ("{ compat: k6 }", true, 0),
+        ("{ compat: }", false, 0),
+    ] {
+        let profile = good(&format!("vus: 1\nmetrics: {metrics}\nflow: [{{ sleep: 1s }}]\n"));
+        assert_eq!((profile.k6_series, profile.metrics.len()), (k6_series, own), "{metrics}");
+    }
+}

@@ -4,8 +4,9 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, time::Duration};
 
 use super::{
-    render,
+    k6,
     run::{RunFacts, StageStart, ThresholdFact},
+    tests::render,
     validity::ValidityFacts,
 };
 use crate::{
@@ -83,6 +84,20 @@ fn metrics() -> String {
     table
 }
 
+fn k6_families() -> String {
+    let mut table = "| family | type | metric |\n|---|---|---|".to_owned();
+    let singles = [("counter", &k6::COUNTERS[..]), ("gauge", &k6::GAUGES[..]), ("gauge", &k6::RATES[..])];
+    for (kind, single) in singles.iter().flat_map(|(kind, all)| all.iter().map(move |single| (kind, single))) {
+        write!(table, "\n| `{}` | {kind} | `{}` |", single.name, single.metric).unwrap();
+    }
+    for many in &k6::TRENDS {
+        let stats = many.stats.map(|name| name.rsplit('_').next().unwrap_or_default().to_owned());
+        write!(table, "\n| `k6_{0}_*`: {1} | gauge | `{0}` |", many.metric, code(stats)).unwrap();
+        write!(table, "\n| `{}` | histogram | `{}` |", many.histogram, many.metric).unwrap();
+    }
+    table
+}
+
 /// A run whose every fact is known.
 fn facts() -> RunFacts {
     let label = |name: &str| (name.to_owned(), "x".to_owned());
@@ -143,7 +158,7 @@ fn observed() -> TargetValues {
 /// Families of a page that are not the catalogue's: type, labels and help by name.
 fn of_the_run(facts: &RunFacts) -> BTreeMap<String, (String, String, String)> {
     let table = SeriesTable::new(Tags::new(), &[]);
-    let page = render(&table, &Snapshot::empty(&table), facts).unwrap();
+    let page = render(&table, &Snapshot::empty(&table), facts);
     let mut families = BTreeMap::new();
     let mut help = String::new();
     for line in page.lines() {
@@ -185,7 +200,9 @@ fn run_and_late() -> (String, String) {
 #[test]
 fn docs_metrics_md_has_every_family_and_metric() {
     let (run, late) = run_and_late();
-    for (name, table) in [("catalogue", families()), ("run", run), ("late", late), ("metrics", metrics())] {
+    for (name, table) in
+        [("catalogue", families()), ("run", run), ("late", late), ("metrics", metrics()), ("k6", k6_families())]
+    {
         assert_documented(name, &table);
     }
 }

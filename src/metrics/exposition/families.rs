@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     catalogue::{Family, FamilyKind},
     metrics::{
+        exposition::native::Native,
         series::{Series, SeriesTable},
         snapshot::Snapshot,
         trend::Trend,
@@ -36,11 +37,13 @@ pub enum Value {
         sum: f64,
         /// Number of samples, which is the count up to `+Inf`.
         count: u64,
+        /// The same samples in exponential buckets.
+        native: Native,
     },
 }
 
 /// One family.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FamilyValues {
     /// Name on `/metrics`.
     pub name: &'static str,
@@ -53,7 +56,7 @@ pub struct FamilyValues {
 }
 
 /// Everything on one page of `/metrics`.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sheet {
     run_tags: Tags,
     families: Vec<FamilyValues>,
@@ -79,6 +82,12 @@ impl Sheet {
         if !series.is_empty() {
             self.families.push(FamilyValues { name, help, kind, series });
         }
+    }
+
+    /// The family of that name.
+    #[must_use]
+    pub fn family(&self, name: &str) -> Option<&FamilyValues> {
+        self.families.iter().find(|family| family.name == name)
     }
 
     /// The families in the order they were added.
@@ -155,7 +164,7 @@ fn histograms(family: Family, table: &SeriesTable, snapshot: &Snapshot) -> Vec<(
 }
 
 /// Adds up the buckets only; merging the trends would copy 200 KiB of HDR histogram for each.
-fn histogram(trends: &[&Trend], bounds: &[u64], scale: u64) -> Value {
+pub(super) fn histogram(trends: &[&Trend], bounds: &[u64], scale: u64) -> Value {
     let scale = scale as f64;
     // Correctly rounded, so that it prints as the decimal that was meant: 1.5e8 ns as 0.15.
     let mut buckets: Vec<_> = bounds.iter().map(|bound| (*bound as f64 / scale, 0)).collect();
@@ -165,5 +174,6 @@ fn histogram(trends: &[&Trend], bounds: &[u64], scale: u64) -> Value {
         }
     }
     let sum: u128 = trends.iter().map(|trend| trend.sum()).sum();
-    Value::Histogram { buckets, sum: sum as f64 / scale, count: trends.iter().map(|trend| trend.count()).sum() }
+    let count = trends.iter().map(|trend| trend.count()).sum();
+    Value::Histogram { buckets, sum: sum as f64 / scale, count, native: Native::of(trends, scale) }
 }

@@ -110,6 +110,8 @@ pub struct RunFacts {
     pub observed: Vec<TargetValues>,
     /// This process.
     pub process: ProcessStats,
+    /// Whether k6's metrics are served under its names for them, too.
+    pub k6_series: bool,
 }
 
 /// Adds the families of the run and of the process.

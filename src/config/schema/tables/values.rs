@@ -17,9 +17,15 @@ static DATA_FILE: Map = Map {
     ],
 };
 
-/// Metrics of the profile's own by name.
+/// Metrics of the profile's own by name, beside a key.
 pub(super) const METRICS: Shape =
-    Shape::MapOf(0, "^[A-Za-z_][A-Za-z0-9_]{1,128}$", &Shape::OneOf(&[TYPE, Shape::Map(&METRIC)]));
+    Shape::MapWith(&OWN, "^[A-Za-z_][A-Za-z0-9_]{1,128}$", &Shape::OneOf(&[TYPE, Shape::Map(&METRIC)]));
+static OWN: Map = Map {
+    name: "metrics",
+    rows: rows("Series as k6 names them", "key"),
+    rules: &[],
+    keys: &[key("compat", Shape::Words(&["k6"]))],
+};
 const TYPE: Shape = Shape::Words(&["counter", "rate", "trend"]);
 static METRIC: Map = Map {
     name: "metric",

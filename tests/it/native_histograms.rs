@@ -1,0 +1,87 @@
+//! A real Prometheus that takes native histograms gets them, exact, and keeps the classic buckets, which the alert
+//! rules ask for.
+
+use std::time::Duration;
+
+use crate::support::{
+    agent::rampd,
+    poll,
+    prometheus::{Prometheus, free_port},
+    results::Summary,
+    scratch::Scratch,
+    target::{Library, Target},
+};
+
+const PROFILE: &str = r#"
+scenarios:
+  busy:
+    executor: constant-vus
+    vus: 4
+    duration: 4s
+    gracefulStop: 0s
+    flow:
+      - websocket:
+          url: ${TARGET}
+          steps:
+            - repeat:
+                times: 100000
+                steps:
+                  - send: { text: hello, reply: fifo }
+                  - sleep: 20ms
+summaryTrendStats: [count, p(50), p(99)]
+thresholds:
+  ws_msg_rtt: ["p(99)<4321"]
+"#;
+
+#[test]
+fn prometheus_has_native_and_classic_histograms_and_both_count_what_the_summary_does() {
+    let scratch = Scratch::new();
+    let target = Target::echo(Library::PyPiWebsockets);
+    let port = free_port();
+    let prometheus = Prometheus::start(scratch.directory(), port, "500ms", &["--enable-feature=native-histograms"]);
+    let summary = scratch.path("summary.json");
+    rampd(["run"])
+        .arg(scratch.write("profile.yaml", PROFILE))
+        .args(["--listen", &format!("127.0.0.1:{port}"), "-e", &format!("TARGET={}", target.url())])
+        .args(["--summary-export", summary.to_str().expect("UTF-8"), "--on-invalid", "warn"])
+        .finish()
+        .assert_code(0);
+    let summary = Summary::read(&summary);
+    for (metric, family) in [
+        ("ws_msg_rtt", "ws_msg_rtt_seconds"),
+        ("ws_connecting", "ws_connecting_seconds"),
+        ("ws_session_duration", "ws_session_duration_seconds"),
+    ] {
+        let expected = summary.value(metric, "count");
+        assert!(expected > 0.0, "{metric}");
+        let ask = |query: &str| prometheus.query(query).first().map(|(_, value)| *value);
+        // Not `last_over_time`, which knew no native histograms in Prometheus 2.42.
+        let at = || prometheus.last_scrape(&format!("{family}_count")).unwrap_or_default();
+        let answers = || {
+            let at = at();
+            [
+                ask(&format!("sum(histogram_count({family} @ {at}))")),
+                ask(&format!("sum({family}_count @ {at})")),
+                ask(&format!("sum({family}_bucket{{le=\"+Inf\"}} @ {at})")),
+            ]
+        };
+        // A scrape is stored a moment after its answer was read.
+        let stored = poll(Duration::from_secs(2), || (answers() == [Some(expected); 3]).then_some(()));
+        assert!(
+            stored.is_some(),
+            "{family}: {expected} in the summary, native, count and +Inf: {:?}\n{}",
+            answers(),
+            prometheus.describe()
+        );
+        for percent in [50_u8, 99] {
+            let exact = summary.value(metric, &format!("p({percent})")) / 1e3;
+            let share = f64::from(percent) / 100.0;
+            let answer = ask(&format!("histogram_quantile({share}, sum({family} @ {}))", at())).expect("a quantile");
+            // A bucket is 2.2 % wide; where few samples are far apart, one rank decides between two of them.
+            let (low, high) = (exact * 0.97 - 1e-6, exact * 1.03 + 1e-6);
+            assert!(expected < 100.0 || (low..=high).contains(&answer), "p({percent}) of {family}: {answer}, {exact}");
+        }
+    }
+    let at_the_limit = prometheus.query("last_over_time(ws_msg_rtt_seconds_bucket{le=\"4.321\"}[1h])");
+    assert_eq!(at_the_limit.len(), 1, "the threshold's own bucket is what its rule asks for");
+}
