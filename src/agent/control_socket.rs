@@ -3,7 +3,12 @@
 //!
 //! A connection is one [`Request`] and one [`Response`], each a line of JSON.
 
-use std::{io, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
+use std::{
+    io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -67,11 +72,11 @@ impl ControlSocket {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn bind(path: PathBuf) -> Result<Self, Error> {
-        let failed = |source| Error { path: path.clone(), source };
-        let listener = UnixListener::bind(&path).map_err(failed)?;
-        let socket = Self { listener, path: path.clone() };
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    pub fn bind(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error { path: path.to_path_buf(), source };
+        let listener = UnixListener::bind(path).map_err(failed)?;
+        let socket = Self { listener, path: path.to_path_buf() };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
         Ok(socket)
     }
 
@@ -159,9 +164,9 @@ mod tests {
     async fn the_file_is_for_its_owner_only_and_goes_with_the_socket() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control");
-        let socket = ControlSocket::bind(path.clone()).unwrap();
+        let socket = ControlSocket::bind(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let message = ControlSocket::bind(path.clone()).unwrap_err().to_string();
+        let message = ControlSocket::bind(&path).unwrap_err().to_string();
         assert!(message.contains("choose another path"), "{message}");
         drop(socket);
         assert!(!path.exists());

@@ -42,7 +42,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     // Dropped with the run, and its file with it.
     let mut steered = JoinSet::new();
     if let Some(path) = &options.control_socket {
-        steered.spawn(ControlSocket::bind(path.clone())?.serve(steering));
+        steered.spawn(ControlSocket::bind(path)?.serve(steering));
     }
     let started = control.start(&profile, &options)?;
     let end = control.watch(started, &mut requests, &mut orders, &mut signals, &mut progress).await?;

@@ -7,7 +7,12 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::support::{agent::rampd, repository, scratch::Scratch, target::tool};
+use crate::support::{
+    agent::{AgentCommand, rampd},
+    repository,
+    scratch::Scratch,
+    target::tool,
+};
 
 /// One threshold of each form of the grammar, in both directions.
 const EVERY_FORM: &str = r#"
@@ -42,7 +47,7 @@ thresholds:
 "#;
 
 fn generated(arguments: &[&str]) -> String {
-    let ended = arguments.iter().fold(rampd(["generate"]), |command, argument| command.arg(argument)).finish();
+    let ended = arguments.iter().fold(rampd(["generate"]), AgentCommand::arg).finish();
     ended.assert_code(0);
     assert!(ended.stderr.is_empty(), "{}", ended.stderr);
     ended.stdout
