@@ -160,7 +160,7 @@ impl Trend {
     }
 
     /// The middle of each step of the histogram in nanoseconds with the number of durations in it, ascending, without
-    /// empty steps. No duration is further from its middle than a two-thousandth of itself or [`RESOLUTION`].
+    /// empty steps. No duration is further from its middle than a two-thousandth of itself or the finest step.
     pub fn steps(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.histogram
             .iter_recorded()
