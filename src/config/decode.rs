@@ -75,9 +75,12 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         stages: fields.take("stages").map(|node| executors::stages(&node)),
     };
     let scenarios = fields.take("scenarios").map(|node| scenarios::scenarios(&node));
+    // Flags may replace the scenarios by the shorthand's one.
+    let found = scenarios.as_ref().and_then(|scenarios| scenarios.value.as_ref());
+    let names: Vec<_> = found.into_iter().flatten().map(|scenario| scenario.name.as_str()).chain(["default"]).collect();
     let flow = fields.take("flow").map(|node| flow(&node));
     let observe = fields.take("observe").map(|node| observe::observe(&node));
-    let thresholds = fields.take("thresholds").map(|node| thresholds::thresholds(&node, observe.as_ref()));
+    let thresholds = fields.take("thresholds").map(|node| thresholds::thresholds(&node, observe.as_ref(), &names));
     let mut tls = fields.take("tls").map(|node| tls::tls(&node)).unwrap_or_default();
     tls.insecure_skip_verify |= fields.take("insecureSkipTLSVerify").and_then(|node| node.flag()).unwrap_or_default();
     if let Some(node) = fields.take("tlsVersion") {

@@ -145,7 +145,7 @@ fn forms_follow_from_what_a_page_can_answer() {
         "  ws_connecting: ['p(99)<200', 'med>0.1', 'p(0)<5', 'p(99)==5', 'p(99)<0', 'avg<1', 'max<1', 'min==1']\n  \
            ws_msgs_sent: ['count>1', 'rate>1']\n  vus: ['value<5']\n  checks: ['rate>0.9']\n  http_req_failed: ['rate<0.1']\n  \
            'ws_connecting{url:x}': ['p(99)<1']\n  'http_reqs{status:200}': ['count>1']\n  'http_req_failed{status:200}': ['rate<1']\n  \
-           'ws_sessions{scenario:a}': ['count>1']\n  price: ['p(50)<1.5']\n  target_memory: ['ratio<1.1']\n",
+           'ws_sessions{scenario:default}': ['count>1']\n  price: ['p(50)<1.5']\n  target_memory: ['ratio<1.1']\n",
     );
     let bucket = |family, bound: &str, percent| Form::Bucket { family, bound: bound.to_owned(), percent };
     let ws = "ws_connecting_seconds";
@@ -178,7 +178,7 @@ fn forms_follow_from_what_a_page_can_answer() {
 fn names_are_short_and_no_two_alerts_have_the_same() {
     let profile = with_thresholds(
         "  ws_connecting: ['p(99)<200', 'p(99)<300', 'p(99)<200', 'p(99.9)<300']\n  \
-           'ws_msg_replies_timed_out{scenario:a_long_name_of_a_scenario}': ['count<1', 'count<2']\n",
+           'ws_msg_replies_timed_out{scenario:default}': ['count<1', 'count<2']\n",
     );
     let judged = rules::judged(&profile);
     let names: Vec<_> = judged.iter().map(|judged| judged.crossed.as_str()).collect();

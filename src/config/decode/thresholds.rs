@@ -22,12 +22,12 @@ use crate::{
 type Targets<'t> = Option<&'t Option<Vec<Observed>>>;
 
 /// A map of metrics to lists of thresholds.
-pub(crate) fn thresholds(node: &Node<'_>, observe: Targets<'_>) -> Vec<Threshold> {
+pub(crate) fn thresholds(node: &Node<'_>, observe: Targets<'_>, scenarios: &[&str]) -> Vec<Threshold> {
     let entries = node.entries("for example `thresholds: { ws_connecting: [\"p(99)<200\"] }`").unwrap_or_default();
-    entries.iter().flat_map(|(name, value)| metric_thresholds(name, value, observe)).collect()
+    entries.iter().flat_map(|(name, value)| metric_thresholds(name, value, observe, scenarios)).collect()
 }
 
-fn metric_thresholds(name: &str, node: &Node<'_>, observe: Targets<'_>) -> Vec<Threshold> {
+fn metric_thresholds(name: &str, node: &Node<'_>, observe: Targets<'_>, scenarios: &[&str]) -> Vec<Threshold> {
     let refuse = |message: String, hint: String| {
         node.context.problem(&Place::Key(node.path.clone()), message, Some(hint));
         Vec::new()
@@ -39,6 +39,13 @@ fn metric_thresholds(name: &str, node: &Node<'_>, observe: Targets<'_>) -> Vec<T
             return refuse(shown(&error.to_string()), "for example `ws_connecting{scenario:ramp}`".to_owned());
         }
     };
+    // Of a scenario that is not there nothing is ever counted, and `count<10` would pass for ever.
+    let unknown = |(tag, value): &&(String, String)| tag == "scenario" && !scenarios.contains(&value.as_str());
+    if let Some((_, value)) = selector.iter().find(unknown) {
+        let hint = did_you_mean(value, scenarios.iter().copied());
+        let all = || format!("known: {}", scenarios.join(", "));
+        return refuse(format!("there is no scenario `{}`", shown(value)), hint.unwrap_or_else(all));
+    }
     let subject = match (own(metric).or_else(|| catalogue::find(metric)), observe) {
         (Some(metric), _) => Subject::Load(metric),
         (None, Some(None)) if metric.starts_with(TARGET_PREFIX) => return Vec::new(),

@@ -67,6 +67,7 @@ const ONLY_THE_LOADER: &[&str] = &[
     // A profile may have metrics of its own, or of its targets.
     "threshold-metric",
     "threshold-selector",
+    "threshold-scenario",
     "threshold-target-without-observe",
     // Variables are filled in later.
     "variable-unset",
