@@ -26,6 +26,7 @@ pub mod reconnects;
 pub mod replies;
 pub mod request;
 pub mod session;
+pub mod side_client;
 pub mod sockets;
 pub mod vu;
 pub mod vu_task;

@@ -1,20 +1,18 @@
 //! A profile as it is meant: every value checked, every default filled in. Only
 //! `config::validate` builds one, from what was typed.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     catalogue::Metric,
     config::{
-        capture::Captures,
         data::Data,
-        matcher::Matchers,
         profile::{
             action::Action,
             http::Http,
             network::Network,
             observe::Observed,
-            socket::{KeepAlive, Message, Reconnect, ReplyIds},
+            socket::{KeepAlive, Reconnect, ReplyIds},
         },
         template::Template,
         threshold::Threshold,
@@ -30,8 +28,12 @@ pub mod network;
 pub mod observe;
 pub mod proxy;
 pub mod socket;
+pub mod socket_step;
+pub mod tls;
 
 pub use executor::{Executor, RateStage, Stage, VuPool};
+pub use socket_step::{Arrivals, Expect, Pace, Reply, Send, SocketStep};
+pub use tls::{Identity, Tls, TlsVersion};
 
 /// A validated profile.
 #[derive(Debug, Clone)]
@@ -284,170 +286,4 @@ pub enum CloseMode {
     Reset,
     /// The server's close frame is waited for, as long as `timeouts.close`; after that as `Graceful`.
     ServerFirst,
-}
-
-/// One step on an open connection.
-#[derive(Debug, Clone)]
-pub enum SocketStep {
-    /// Sends a message.
-    Send(Send),
-    /// Sends a ping; its pong is measured.
-    Ping,
-    /// Waits for messages.
-    Expect(Expect),
-    /// Waits; messages that come are counted.
-    Sleep(Sleep),
-    /// Computes.
-    Do(Action),
-    /// Does its steps several times.
-    Repeat {
-        /// At least 1.
-        times: u32,
-        /// Not empty.
-        steps: Vec<SocketStep>,
-    },
-    /// Does its steps at a steady rate.
-    Every {
-        /// When.
-        pace: Pace,
-        /// Not empty.
-        steps: Vec<SocketStep>,
-    },
-    /// Keeps the connection open until the ramp takes the VU away, or for a time.
-    Hold {
-        /// Ends the hold earlier.
-        duration: Option<Duration>,
-    },
-    /// Sends a request and reads its response; connections are served meanwhile.
-    Http(Box<Http>),
-    /// Opens a further connection, does its steps, closes it.
-    WebSocket(Box<WebSocket>),
-    /// Steps for one of the connections around this place.
-    On {
-        /// How many connections are around that one.
-        depth: usize,
-        /// Not empty.
-        steps: Vec<SocketStep>,
-    },
-    /// Closes the connection; the remaining steps are left out.
-    Close {
-        /// Close code, 1000 by default.
-        code: u16,
-        /// Up to 123 bytes.
-        reason: String,
-    },
-}
-
-/// Slots at a rate.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pace {
-    /// Slots per second, above 0.
-    pub rate: f64,
-    /// For how long; until the ramp takes the VU away if not given.
-    pub duration: Option<Duration>,
-    /// Their spacing.
-    pub arrivals: Arrivals,
-}
-
-/// Spacing of slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Arrivals {
-    /// Even; VUs are spread over the interval.
-    #[default]
-    Uniform,
-    /// Exponential gaps, as of independent users.
-    Poisson,
-}
-
-/// A message to send.
-#[derive(Debug, Clone)]
-pub struct Send {
-    /// The message.
-    pub message: Message,
-    /// Whether a reply is to come, and how it is found.
-    pub reply: Option<Reply>,
-}
-
-/// How a reply is matched to its message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
-    /// Replies come in the order of the messages, one each.
-    Fifo,
-    /// Replies have the id of their message.
-    Id {
-        /// Where it is in the sent one: place in [`ReplyIds::sent`].
-        sent: usize,
-    },
-}
-
-/// Waits until `count` messages have come since the last `expect` (or since the connection opened).
-#[derive(Debug, Clone)]
-pub struct Expect {
-    /// At least 1.
-    pub count: u64,
-    /// After that the step fails. 10 s by default.
-    pub timeout: Duration,
-    /// Which messages count; all by default.
-    pub matchers: Matchers,
-    /// What is taken out of each message that counts.
-    pub capture: Captures,
-}
-
-impl Expect {
-    /// Whether messages only have to be counted, and not to be looked into.
-    #[must_use]
-    pub fn only_counts(&self) -> bool {
-        self.matchers.is_empty() && self.capture.is_empty()
-    }
-}
-
-/// TLS of a profile's connections.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// PEM certificates to trust beside the built-in roots.
-    pub ca_file: Option<PathBuf>,
-    /// Accepts any certificate; said loudly at the start.
-    pub insecure_skip_verify: bool,
-    /// Who we are, for servers that ask (mTLS).
-    pub identity: Option<Identity>,
-    /// Asked for (SNI) and looked for in the server's certificate, in place of the URL's host.
-    pub server_name: Option<String>,
-    /// Lowest version spoken.
-    pub min_version: TlsVersion,
-    /// Highest version spoken.
-    pub max_version: TlsVersion,
-    /// Whether a server's sessions are resumed; otherwise each handshake is a full one.
-    pub resumption: bool,
-}
-
-impl Default for Tls {
-    fn default() -> Self {
-        Self {
-            ca_file: None,
-            insecure_skip_verify: false,
-            identity: None,
-            server_name: None,
-            min_version: TlsVersion::Tls12,
-            max_version: TlsVersion::Tls13,
-            resumption: true,
-        }
-    }
-}
-
-/// Files of a certificate and its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// PEM: our certificate first, then those that lead from it to a root.
-    pub certificates: PathBuf,
-    /// PEM: PKCS#8, PKCS#1 or SEC1, not encrypted.
-    pub key: PathBuf,
-}
-
-/// Versions that are spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TlsVersion {
-    /// TLS 1.2.
-    Tls12,
-    /// TLS 1.3.
-    Tls13,
 }

@@ -7,31 +7,12 @@ use rampd::clock::Instant;
 use crate::support::{
     agent::{rampd, run_lingering},
     poll,
-    prometheus::{Prometheus, free_port},
+    prometheus::{BUSY, Prometheus, free_port},
     results::Summary,
     scraper::{HEADERS, Scraper},
     scratch::Scratch,
     target::{Library, Target},
 };
-
-/// Messages until the last moment, so that the final state differs from every earlier one.
-const BUSY: &str = r#"
-scenarios:
-  busy:
-    executor: constant-vus
-    vus: 4
-    duration: 4s
-    gracefulStop: 0s
-    flow:
-      - websocket:
-          url: ${TARGET}
-          steps:
-            - repeat:
-                times: 100000
-                steps:
-                  - send: { text: hello, reply: fifo }
-                  - sleep: 20ms
-"#;
 
 fn busy_for_a_second() -> String {
     BUSY.replace("duration: 4s", "duration: 1s")

@@ -6,28 +6,14 @@ use std::time::Duration;
 use crate::support::{
     agent::rampd,
     poll,
-    prometheus::{Prometheus, free_port},
+    prometheus::{BUSY, Prometheus, free_port},
     results::Summary,
     scratch::Scratch,
     target::{Library, Target},
 };
 
-const PROFILE: &str = r#"
-scenarios:
-  busy:
-    executor: constant-vus
-    vus: 4
-    duration: 4s
-    gracefulStop: 0s
-    flow:
-      - websocket:
-          url: ${TARGET}
-          steps:
-            - repeat:
-                times: 100000
-                steps:
-                  - send: { text: hello, reply: fifo }
-                  - sleep: 20ms
+/// What [`BUSY`] is to be judged by.
+const THRESHOLDS: &str = r#"
 summaryTrendStats: [count, p(50), p(99)]
 thresholds:
   ws_msg_rtt: ["p(99)<4321"]
@@ -41,7 +27,7 @@ fn prometheus_has_native_and_classic_histograms_and_both_count_what_the_summary_
     let prometheus = Prometheus::start(scratch.directory(), port, "500ms", &["--enable-feature=native-histograms"]);
     let summary = scratch.path("summary.json");
     rampd(["run"])
-        .arg(scratch.write("profile.yaml", PROFILE))
+        .arg(scratch.write("profile.yaml", &format!("{BUSY}{THRESHOLDS}")))
         .args(["--listen", &format!("127.0.0.1:{port}"), "-e", &format!("TARGET={}", target.url())])
         .args(["--summary-export", summary.to_str().expect("UTF-8"), "--on-invalid", "warn"])
         .finish()

@@ -1,31 +1,17 @@
 //! One target's page: asked for, read, and reduced to what the profile wants of it.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use crate::{
     agent::observe::page::{self, Line, Sample},
-    catalogue::Family,
-    clock::Instant,
     config::{
         profile::{Header, http::Http, network::Network, observe::Observed},
         series::SeriesSelector,
-        template::{Template, Values},
+        template::Template,
     },
-    engine::instruments::network_slots,
-    metrics::{
-        observed::{MetricReading, Reading, ScrapeFailure},
-        recorder::Recorder,
-        series::{Series, SeriesTable},
-    },
-    protocol::{
-        connect::Connector,
-        failure::request::RequestError,
-        http::{Client, ConnectionSlots, Prepared, Scratch, Surroundings},
-        meter::Meter,
-        tls::ClientConfigs,
-        transport::Probe,
-    },
-    units::tags::Tags,
+    engine::side_client::SideClient,
+    metrics::observed::{MetricReading, Reading, ScrapeFailure},
+    protocol::{failure::request::RequestError, http::Prepared, tls::ClientConfigs},
 };
 
 /// Largest page. Prometheus has no limit by default; a page of 16 MiB has about 150,000 series.
@@ -67,12 +53,7 @@ impl From<RequestError> for Error {
 pub(super) struct Scraper {
     target: Observed,
     request: Prepared,
-    client: Client,
-    connector: Connector,
-    recorder: Rc<Recorder>,
-    scratch: Scratch,
-    probe: Probe,
-    slots: ConnectionSlots,
+    client: SideClient,
 }
 
 impl Scraper {
@@ -88,29 +69,7 @@ impl Scraper {
         }
         request.connect_timeout = target.timeout;
         let request = Prepared::new(&request)?.keeping(LARGEST_PAGE);
-        // The load's bytes and connections are the workers': these count for nobody.
-        let mut table = SeriesTable::new(Tags::new(), &[]);
-        let series = |family| Series { family, labels: Tags::new(), hidden: Tags::new(), always: false };
-        let slots = ConnectionSlots {
-            opened: table.counter(series(Family::HttpConnections)),
-            open: table.gauge(series(Family::HttpOpen)),
-            retries: table.counter(series(Family::HttpReqRetries)),
-        };
-        let (sent, received) = (table.counter(series(Family::DataSent)), table.counter(series(Family::DataReceived)));
-        let read_lag = table.trend(series(Family::ReadLag));
-        let meter = network_slots(&mut table);
-        let recorder = Rc::new(Recorder::new(&Arc::new(table), Instant::now(), None));
-        let probe = Probe { recorder: recorder.clone(), sent, received, read_lag, stamps: None };
-        Ok(Self {
-            target,
-            request,
-            client: Client::default(),
-            connector: Connector::new(tls, network, Meter::new(recorder.clone(), meter), 0, 2),
-            recorder,
-            scratch: Scratch::default(),
-            probe,
-            slots,
-        })
+        Ok(Self { target, request, client: SideClient::new(tls, network) })
     }
 
     /// Time from one page to the next.
@@ -120,25 +79,10 @@ impl Scraper {
 
     /// Asks for the page and reads it.
     pub(super) async fn scrape(&mut self) -> Result<Reading, Error> {
-        let limit: Duration = self.target.timeout;
-        let probe = || self.probe.clone();
-        let around = Surroundings {
-            connector: &self.connector,
-            recorder: &self.recorder,
-            scratch: &self.scratch,
-            probe: &probe,
-            slots: self.slots,
-            intended: None,
-        };
-        let values = Values::default();
-        let answer = self.client.send(&self.request, &values, Instant::now(), &around);
-        let Ok(answer) = tokio::time::timeout(limit, answer).await else {
-            // What is left of the answer would be taken for the next one's.
-            self.client = Client::default();
+        let limit = self.target.timeout;
+        let Some(response) = self.client.send(&self.request, limit).await? else {
             return Err(Error::new(ScrapeFailure::Timeout, format!("no page within {limit:?}")));
         };
-        answer?;
-        let response = self.client.response();
         if response.status != 200 {
             return Err(Error::new(ScrapeFailure::Status, format!("status {}", response.status)));
         }

@@ -1,34 +1,20 @@
 //! Questions to a Prometheus server, over the agent's own HTTP client.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use url::Url;
 
 use crate::{
-    catalogue::Family,
-    clock::Instant,
     config::{
         profile::{Header, Target, Tls, http::Http, network::Network},
-        template::{Template, Values},
+        template::Template,
     },
-    engine::instruments::network_slots,
-    metrics::{
-        recorder::Recorder,
-        series::{Series, SeriesTable},
-    },
-    protocol::{
-        connect::Connector,
-        failure::request::RequestError,
-        http::{Client, ConnectionSlots, Prepared, Scratch, Surroundings},
-        meter::Meter,
-        tls,
-        transport::Probe,
-    },
+    engine::side_client::SideClient,
+    protocol::{failure::request::RequestError, http::Prepared, tls},
     slo::remote::{
         self,
         answer::{self, Sample},
     },
-    units::tags::Tags,
 };
 
 /// Largest answer that is read.
@@ -55,12 +41,7 @@ pub(super) enum Error {
 pub(super) struct Server {
     base: Url,
     token: Option<String>,
-    client: Client,
-    connector: Connector,
-    recorder: Rc<Recorder>,
-    scratch: Scratch,
-    probe: Probe,
-    slots: ConnectionSlots,
+    client: SideClient,
 }
 
 impl Server {
@@ -70,29 +51,8 @@ impl Server {
             matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && url.username().is_empty()
         });
         let base = base.ok_or_else(|| Error::Address(address.to_owned()))?;
-        // Nobody reads these counters: they are what a connection needs to be made.
-        let mut table = SeriesTable::new(Tags::new(), &[]);
-        let series = |family| Series { family, labels: Tags::new(), hidden: Tags::new(), always: false };
-        let slots = ConnectionSlots {
-            opened: table.counter(series(Family::HttpConnections)),
-            open: table.gauge(series(Family::HttpOpen)),
-            retries: table.counter(series(Family::HttpReqRetries)),
-        };
-        let (sent, received) = (table.counter(series(Family::DataSent)), table.counter(series(Family::DataReceived)));
-        let read_lag = table.trend(series(Family::ReadLag));
-        let meter = network_slots(&mut table);
-        let recorder = Rc::new(Recorder::new(&Arc::new(table), Instant::now(), None));
-        let meter = Meter::new(recorder.clone(), meter);
-        Ok(Self {
-            base,
-            token,
-            client: Client::default(),
-            connector: Connector::new(tls::client_configs(tls)?, Arc::new(Network::default()), meter, 0, 1),
-            probe: Probe { recorder: recorder.clone(), sent, received, read_lag, stamps: None },
-            recorder,
-            scratch: Scratch::default(),
-            slots,
-        })
+        let client = SideClient::new(tls::client_configs(tls)?, Arc::new(Network::default()));
+        Ok(Self { base, token, client })
     }
 
     /// The answer to an instant query, now.
@@ -107,19 +67,9 @@ impl Server {
         }
         let of_client = |error: RequestError| failed(error.detail);
         let request = Prepared::new(&request).map_err(of_client)?.keeping(LARGEST_ANSWER);
-        let probe = || self.probe.clone();
-        let around = Surroundings {
-            connector: &self.connector,
-            recorder: &self.recorder,
-            scratch: &self.scratch,
-            probe: &probe,
-            slots: self.slots,
-            intended: None,
+        let Some(response) = self.client.send(&request, TIMEOUT).await.map_err(of_client)? else {
+            return Err(failed(format!("no answer within {TIMEOUT:?}")));
         };
-        let values = Values::default();
-        let answer = tokio::time::timeout(TIMEOUT, self.client.send(&request, &values, Instant::now(), &around)).await;
-        answer.map_err(|_| failed(format!("no answer within {TIMEOUT:?}")))?.map_err(of_client)?;
-        let response = self.client.response();
         match response.status {
             // Prometheus tells what is wrong with a query in the body of these.
             200 | 400 | 422 => Ok(answer::read(&response.body)?),

@@ -10,14 +10,16 @@ use hyper::{
 
 use crate::{
     config::{
-        profile::{
-            self, Target,
-            http::{Http, Piece},
-        },
-        template::{Template, Values},
+        profile::{self, Target, http::Http},
+        template::Values,
     },
-    protocol::failure::request::{RequestError, RequestFailure},
+    protocol::{
+        failure::request::{RequestError, RequestFailure},
+        http::message::part::{Content, Part},
+    },
 };
+
+mod part;
 
 /// Bodies up to this length are copied behind their heads, so that both leave with one system call.
 const JOINED: usize = 16 * 1024;
@@ -33,73 +35,6 @@ pub struct Message {
     closes: bool,
     /// All of it but a long body, if nothing has a placeholder.
     wire: Option<Bytes>,
-}
-
-/// Made once, or for each request.
-#[derive(Debug, Clone)]
-enum Part<T> {
-    Constant(T),
-    Template(Template),
-}
-
-impl<T> Part<T> {
-    fn new(template: &Template, make: impl FnOnce(&str) -> T) -> Self {
-        match template.constant() {
-            Some(text) => Self::Constant(make(text)),
-            None => Self::Template(template.clone()),
-        }
-    }
-
-    fn constant(&self) -> Option<&T> {
-        match self {
-            Self::Constant(constant) => Some(constant),
-            Self::Template(_) => None,
-        }
-    }
-}
-
-/// A body, put together once or for each request.
-#[derive(Debug, Clone)]
-enum Content {
-    Constant(Bytes),
-    Rendered(Vec<Piece>),
-}
-
-impl Content {
-    fn new(pieces: &[Piece]) -> Self {
-        if pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.constant().is_none())) {
-            return Self::Rendered(pieces.to_vec());
-        }
-        // One file is shared by all workers, as it was read.
-        if let [Piece::Bytes(bytes)] = pieces {
-            return Self::Constant(Bytes::from_owner(bytes.clone()));
-        }
-        let mut body = BytesMut::new();
-        for piece in pieces {
-            match piece {
-                Piece::Text(text) => body.extend_from_slice(text.constant().unwrap_or_default().as_bytes()),
-                Piece::Bytes(bytes) => body.extend_from_slice(bytes),
-            }
-        }
-        Self::Constant(body.freeze())
-    }
-
-    fn constant(&self) -> Option<&Bytes> {
-        match self {
-            Self::Constant(body) => Some(body),
-            Self::Rendered(_) => None,
-        }
-    }
-}
-
-impl Piece {
-    fn append(&self, values: &Values, out: &mut BytesMut) -> Result<(), RequestError> {
-        match self {
-            Self::Text(template) => template.render(values, out)?,
-            Self::Bytes(bytes) => out.extend_from_slice(bytes),
-        }
-        Ok(())
-    }
 }
 
 /// A header.

@@ -6,6 +6,25 @@ use serde_json::Value;
 
 use crate::support::{http, poll, process::Process, target::tool};
 
+/// Messages until the last moment, so that the final state differs from every earlier one.
+pub(crate) const BUSY: &str = r#"
+scenarios:
+  busy:
+    executor: constant-vus
+    vus: 4
+    duration: 4s
+    gracefulStop: 0s
+    flow:
+      - websocket:
+          url: ${TARGET}
+          steps:
+            - repeat:
+                times: 100000
+                steps:
+                  - send: { text: hello, reply: fifo }
+                  - sleep: 20ms
+"#;
+
 /// A server that scrapes one agent.
 #[derive(Debug)]
 pub(crate) struct Prometheus {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::profile::{Header, http::Body};
+use crate::config::{profile::http::Piece, template::Template};
 
 fn target(host: &str, port: u16, path: &str) -> Target {
     let path_and_query = Template::parse(path).unwrap();
