@@ -73,7 +73,14 @@ fn status(tick: &Tick) -> String {
 /// The same beside the bar, where a terminal cuts the end: what moves and what is wrong come first.
 #[must_use]
 pub fn beside_bar(tick: &Tick) -> String {
-    [vec![vus(tick)], troubles(tick), traffic(tick), vec![iterations(tick)]].concat().join(", ")
+    [vec![vus(tick)], troubles(tick), traffic(tick), vec![short_iterations(tick)]].concat().join(", ")
+}
+
+/// k6's words for it do not fit beside a bar.
+fn short_iterations(tick: &Tick) -> String {
+    let planned = tick.planned_iterations.map_or_else(String::new, |planned| format!("/{planned}"));
+    let interrupted = if tick.interrupted > 0 { format!(", {} interrupted", tick.interrupted) } else { String::new() };
+    format!("{}{planned} complete{interrupted}", tick.complete)
 }
 
 fn iterations(tick: &Tick) -> String {
@@ -187,7 +194,7 @@ mod tests {
         assert_eq!(
             beside_bar(&busy),
             "(0m07.5s/2m30.0s), 25/2000 VUs (125 planned), 3 failed to connect, ✗ ws_connecting checks, 23 open, \
-             2 connecting, msgs/s 13.4k out 812 in, 7 complete and 1 interrupted iterations"
+             2 connecting, msgs/s 13.4k out 812 in, 7 complete, 1 interrupted"
         );
     }
 
