@@ -51,6 +51,9 @@ GOALS = {
     "scrape time": at_most(50, "p99 below 50 ms"),
     "scrape harm": Goal("every second: no change beyond the noise", lambda values: all(value <= 0 for value in values)),
     "pacing lateness": at_most(100, "median below 100 µs"),
+    "values share": at_least(0.6, "0.6 of constant messages"),
+    "values ready": at_most(2, "below 2 s"),
+    "values memory": at_most(1.5, "at most 1.5 × the file"),
     "soak slope": Goal("0 within the interval, or all of it below 8 KiB/min", lambda values: all(values)),
     "soak files": Goal("0 within the interval", lambda values: not any(values)),
 }

@@ -93,8 +93,10 @@ pub enum Test {
     Is(Sought),
     /// It is this JSON other than a text, to the letter.
     IsJson(String),
-    /// It is this number.
+    /// It is this number, written with a fraction or an exponent.
     IsNumber(f64),
+    /// It is this whole number: ids of 64 bits are not told apart as floats.
+    IsWhole(i128),
     /// It has this text in it.
     Contains(Sought),
     /// The expression matches within it.
@@ -124,6 +126,7 @@ impl Test {
             Self::Is(sought) => str::from_utf8(value).is_ok_and(|text| sought.is(text, room)),
             Self::IsJson(json) => value == json.as_bytes(),
             Self::IsNumber(expected) => number() == Some(*expected),
+            Self::IsWhole(expected) => str::from_utf8(value).is_ok_and(|text| is_whole(text, *expected)),
             Self::Contains(sought) => sought.is_in(value, room),
             Self::Matches(regex) => regex.0.is_match(value),
             Self::Within { min, max } => number().is_some_and(|number| (*min..=*max).contains(&number)),
@@ -140,6 +143,9 @@ impl Test {
             }
             Self::IsJson(json) => raw.is_json(json),
             Self::IsNumber(number) => raw.number() == Some(*number),
+            Self::IsWhole(expected) => {
+                !raw.is_text() && raw.with_any(|text, _| is_whole(text, *expected)).unwrap_or(false)
+            }
             Self::Contains(sought) => raw.with_any(|text, _| sought.is_in(text.as_bytes(), room)).unwrap_or(false),
             Self::Matches(regex) => raw.with_any(|text, _| regex.0.is_match(text.as_bytes())).unwrap_or(false),
             Self::Within { min, max } => raw.number().is_some_and(|number| (*min..=*max).contains(&number)),
@@ -260,6 +266,15 @@ impl Matchers {
     }
 }
 
+/// Whether a text is a whole number; one with a fraction or an exponent may be it too.
+fn is_whole(text: &str, expected: i128) -> bool {
+    let text = text.trim();
+    match text.parse::<i128>() {
+        Ok(found) => found == expected,
+        Err(_) => text.parse::<f64>().is_ok_and(|found| found == expected as f64),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -296,6 +311,7 @@ mod tests {
                 ("/status", Test::Exists),
                 ("/none", Test::Absent),
                 ("/n", Test::IsNumber(5.0)),
+                ("/n", Test::IsWhole(5)),
                 ("/n", Test::Within { min: 5.0, max: 6.0 }),
                 ("/n", Test::Is(sought("{{ index }}"))),
                 ("/b", Test::IsJson("true".into())),
@@ -303,9 +319,9 @@ mod tests {
                 ("/status", Test::Matches(Pattern(regex.clone()))),
             ]
         };
-        assert_eq!(verdicts(&matchers(all()), r#"{"status":"ok","n":5,"b":true}"#), "+++++++++");
-        assert_eq!(verdicts(&matchers(all()), r#"{"status":"no","none":null,"n":"5","b":false}"#), "-+---+---");
-        assert_eq!(verdicts(&matchers(all()), "not JSON"), "--+------");
+        assert_eq!(verdicts(&matchers(all()), r#"{"status":"ok","n":5,"b":true}"#), "++++++++++");
+        assert_eq!(verdicts(&matchers(all()), r#"{"status":"no","none":null,"n":"5","b":false}"#), "-+----+---");
+        assert_eq!(verdicts(&matchers(all()), "not JSON"), "--+-------");
     }
 
     #[test]
@@ -351,5 +367,21 @@ mod tests {
             let all = matchers(vec![("/a", Test::Is(sought("ok"))), ("/0", Test::IsNumber(1.0)), ("", Test::Exists)]);
             let _verdicts = verdicts(&all, &message);
         }
+    }
+
+    #[test]
+    fn whole_numbers_are_told_apart_to_the_unit() {
+        let expected = 1_234_567_890_123_456_789;
+        for (text, is) in [
+            ("1234567890123456789", true),
+            ("1234567890123456788", false),
+            (" 1234567890123456789 ", true),
+            ("1234567890123456790", false),
+            ("1234567890123456789x", false),
+            ("", false),
+        ] {
+            assert_eq!(is_whole(text, expected), is, "{text:?}");
+        }
+        assert!(is_whole("5.0", 5) && is_whole("5e0", 5) && is_whole("-7", -7) && !is_whole("5.5", 5));
     }
 }

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     config::{
         overrides::{MOST_ITERATIONS, MOST_VUS},
-        profile::{Executor, Profile, Sleep, SocketStep, Step},
+        profile::{
+            Executor, Profile, RateStage, Sleep, SocketStep, Step,
+            executor::{FIRST_ITERATION, iterations_of},
+        },
     },
     units::{duration::MAX, rate::Rate},
 };
@@ -27,9 +30,20 @@ pub enum Error {
     /// More iterations than there may be.
     #[error("a factor of {0} makes more iterations than rampd can count")]
     TooManyIterations(f64),
+    /// An arrival rate below one iteration in all.
+    #[error("a factor of {0} leaves a scenario without an iteration: its stages together would be less than one")]
+    NoIteration(f64),
     /// A duration beyond 10 years.
     #[error("a speed of {0} makes a duration longer than 10 years")]
     TooLong(f64),
+}
+
+fn begins(start_rate: Rate, stages: &[RateStage], time_unit: Duration, factor: f64) -> Result<(), Error> {
+    if iterations_of(start_rate, stages, time_unit) < FIRST_ITERATION {
+        Err(Error::NoIteration(factor))
+    } else {
+        Ok(())
+    }
 }
 
 impl Profile {
@@ -38,7 +52,7 @@ impl Profile {
     /// only the shared ones are multiplied: those of each VU would grow with the square.
     ///
     /// # Errors
-    /// [`Error::Factor`], [`Error::TooManyVus`], [`Error::TooManyIterations`].
+    /// [`Error::Factor`], [`Error::TooManyVus`], [`Error::TooManyIterations`], [`Error::NoIteration`].
     pub fn scaled(&self, factor: f64) -> Result<Self, Error> {
         check(factor)?;
         let scale = |vus: &mut u32| {
@@ -74,9 +88,10 @@ impl Profile {
                     scale(&mut pool.pre_allocated)?;
                     scale(&mut pool.max)?;
                 }
-                Executor::RampingArrivalRate { start_rate, stages, pool, .. } => {
+                Executor::RampingArrivalRate { start_rate, stages, pool, time_unit } => {
                     scale_rate(start_rate)?;
                     stages.iter_mut().try_for_each(|stage| scale_rate(&mut stage.target))?;
+                    begins(*start_rate, stages, *time_unit, factor)?;
                     scale(&mut pool.pre_allocated)?;
                     scale(&mut pool.max)?;
                 }
@@ -94,7 +109,7 @@ impl Profile {
     /// `maxDuration`, which are limits and not course.
     ///
     /// # Errors
-    /// [`Error::Factor`], [`Error::TooLong`].
+    /// [`Error::Factor`], [`Error::TooLong`], [`Error::NoIteration`].
     pub fn sped_up(&self, factor: f64) -> Result<Self, Error> {
         check(factor)?;
         let speed = Speed(factor);
@@ -108,8 +123,9 @@ impl Profile {
                 Executor::RampingVus { stages, .. } => {
                     stages.iter_mut().try_for_each(|stage| speed.divide(&mut stage.duration))?;
                 }
-                Executor::RampingArrivalRate { stages, .. } => {
+                Executor::RampingArrivalRate { start_rate, stages, time_unit, .. } => {
                     stages.iter_mut().try_for_each(|stage| speed.divide(&mut stage.duration))?;
+                    begins(*start_rate, stages, *time_unit, factor)?;
                 }
                 Executor::ExternallyControlled { duration, .. } => {
                     duration.iter_mut().try_for_each(|duration| speed.divide(duration))?;
@@ -229,6 +245,19 @@ thresholds:
     }
 
     #[test]
+    fn a_factor_that_leaves_no_iteration_is_refused() {
+        let text = "
+scenarios:
+  rates: { executor: ramping-arrival-rate, stages: [{ duration: 10s, target: 3 }], preAllocatedVUs: 8 }
+flow: [{ sleep: 1s }]";
+        let source = Source::from_bytes("p.yaml", text.as_bytes().to_vec()).unwrap();
+        let profile = load(&source, &Environment::default(), &Overrides::default()).unwrap();
+        assert_eq!(profile.scaled(0.05).unwrap_err(), Error::NoIteration(0.05));
+        assert_eq!(profile.sped_up(20.0).unwrap_err(), Error::NoIteration(20.0));
+        assert!(profile.scaled(0.1).is_ok() && profile.sped_up(10.0).is_ok());
+    }
+
+    #[test]
     fn speed_divides_the_course_and_leaves_the_limits() {
         let fast = format!("{:?}", profile().sped_up(10.0).unwrap());
         for expected in [
@@ -253,7 +282,7 @@ scenarios:
   shared: { executor: shared-iterations, vus: 4, iterations: 10, maxDuration: 50s }
   each: { executor: per-vu-iterations, vus: 4, iterations: 10 }
   rate: { executor: constant-arrival-rate, rate: 5, duration: 20s, preAllocatedVUs: 3, maxVUs: 10 }
-  rates: { executor: ramping-arrival-rate, startRate: 0.5, timeUnit: 1m, stages: [{ duration: 60s, target: 3 }], preAllocatedVUs: 8 }
+  rates: { executor: ramping-arrival-rate, startRate: 0.5, timeUnit: 1m, stages: [{ duration: 2h, target: 3 }], preAllocatedVUs: 8 }
   live: { executor: externally-controlled, vus: 0, maxVUs: 6, duration: 1m }
 flow: [{ sleep: 1s }]
 ";

@@ -35,6 +35,14 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
     if let Some(excess) = Cardinality::of(&scenarios, &raw.metrics).excess() {
         return check.refuse(&raw.place, excess, "each has series of its own in every scenario: split the profile");
     }
+    if raw.thresholds.len() > MOST_THRESHOLDS {
+        let message = format!("{} thresholds, at most {MOST_THRESHOLDS} are judged", raw.thresholds.len());
+        return check.refuse(
+            &raw.place,
+            message,
+            "each limit of a percentile is a bucket of every series of its metric",
+        );
+    }
     Some(Profile {
         name: raw.name.unwrap_or_else(|| context.source().stem().to_owned()),
         tags,
@@ -58,6 +66,9 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
 struct Check<'c> {
     context: &'c Context<'c>,
 }
+
+/// Most thresholds of a profile.
+const MOST_THRESHOLDS: usize = 500;
 
 /// The map that something is missing from, with the keys that misspelt ones in it were meant to be.
 #[derive(Clone, Copy)]

@@ -137,6 +137,14 @@ fn a_server_that_closes_after_some_requests_is_dialled_again() {
 }
 
 #[test]
+fn a_connection_that_was_asked_to_close_serves_one_request() {
+    let nginx = Nginx::start("location = /ok { return 200 hello; }", &[]);
+    let outcome = run(nginx, "  - http: { url: \"${TARGET}/ok\", headers: { Connection: close } }\n  - sleep: 10ms\n");
+    outcome.assert_accounts();
+    assert_eq!(connections(&outcome.log), outcome.log.len() as u64);
+}
+
+#[test]
 fn redirects_are_followed_and_each_is_a_request() {
     let server = "keepalive_requests 1000000;
         location = /ok { return 200 hello; }

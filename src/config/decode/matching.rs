@@ -13,7 +13,7 @@ use crate::config::{
     pointer,
     problem::shown,
     profile::http::HeaderTest,
-    tree::{Text, Tree},
+    tree::{Number, Text, Tree},
 };
 
 /// Bounds what one expression may take when it is compiled; the library's default of 10 MiB is for one, not for thousands.
@@ -132,7 +132,14 @@ fn test(node: &Node<'_>) -> Option<(Test, String)> {
     match node.tree {
         Tree::Null => Some((Test::IsJson("null".to_owned()), "is null".to_owned())),
         Tree::Bool(flag) => Some((Test::IsJson(flag.to_string()), format!("is {flag}"))),
-        Tree::Number(number) => Some((Test::IsNumber(number.as_f64()), format!("is {number}"))),
+        Tree::Number(number) => {
+            let test = match *number {
+                Number::Unsigned(whole) => Test::IsWhole(whole.into()),
+                Number::Negative(whole) => Test::IsWhole(whole.into()),
+                Number::Float(float) => Test::IsNumber(float),
+            };
+            Some((test, format!("is {number}")))
+        }
         Tree::Text(text) => Some((Test::Is(Sought::new(template(node, text)?)), format!("is {}", shown(text.typed())))),
         Tree::Map(_) => test_of_map(node),
         Tree::List(_) | Tree::Unresolved => {

@@ -101,6 +101,7 @@ fn server_name(node: &Node<'_>) -> Option<String> {
 pub(super) fn read_pem(path: &std::path::Path) -> Result<Vec<u8>, String> {
     // A directory or a huge file is no bundle: the public one has 200 KiB.
     match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Err("it is no file".to_owned()),
         Ok(metadata) if metadata.len() > 16 << 20 => Err("the file is larger than 16 MiB".to_owned()),
         Ok(_) => fs::read(path).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),

@@ -4,6 +4,20 @@ use std::time::Duration;
 
 use crate::units::rate::Rate;
 
+/// How many iterations a rate that goes through `stages` makes: the area under it.
+#[must_use]
+pub fn iterations_of(start_rate: Rate, stages: &[RateStage], time_unit: Duration) -> f64 {
+    let mut from = start_rate;
+    let area = stages.iter().map(|stage| {
+        let mean = (std::mem::replace(&mut from, stage.target).as_f64() + stage.target.as_f64()) / 2.0;
+        mean * stage.duration.as_secs_f64() / time_unit.as_secs_f64()
+    });
+    area.sum()
+}
+
+/// Below this no iteration begins: the first one does where the area reaches 1. Less by what floats lose.
+pub const FIRST_ITERATION: f64 = 1.0 - 1e-9;
+
 /// k6's executors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Executor {

@@ -7,7 +7,10 @@ use crate::{
     config::{
         at::Typed,
         overrides::MOST_VUS,
-        profile::{Executor, RateStage, Stage, VuPool},
+        profile::{
+            Executor, RateStage, Stage, VuPool,
+            executor::{FIRST_ITERATION, iterations_of},
+        },
         raw::{RawArrivals, RawExecutor, RawIterations},
     },
     units::{
@@ -190,13 +193,7 @@ impl Check<'_> {
                 "give at least one stage a target above 0",
             );
         }
-        // The area under the rate is the number of iterations; the first one begins where it reaches 1.
-        let mut from = start_rate;
-        let area = stages.iter().map(|stage| {
-            let mean = (std::mem::replace(&mut from, stage.target).as_f64() + stage.target.as_f64()) / 2.0;
-            mean * stage.duration.as_secs_f64() / time_unit.as_secs_f64()
-        });
-        if area.sum::<f64>() < 1.0 - 1e-9 {
+        if iterations_of(start_rate, &stages, time_unit) < FIRST_ITERATION {
             return self.refuse(
                 &typed.place,
                 "no iteration ever begins: the stages together are less than one",

@@ -45,6 +45,7 @@ const ONLY_THE_LOADER: &[&str] = &[
     "cardinality-steps",
     "network-sources-many",
     "sockets-too-deep",
+    "thresholds-many",
     // One value beside another one.
     "iterations-fewer-than-vus",
     "metrics-twice",
