@@ -7,9 +7,11 @@
 use crate::{
     catalogue::{Contains, Family, Metric, MetricKind, Source},
     config::threshold::{Method, Operator, Subject, Threshold},
-    generate::promql::{number, quoted, selector, share, total},
     metrics::exposition::number,
-    slo::evaluate::limit_nanos,
+    slo::{
+        evaluate::limit_nanos,
+        promql::{number, quoted, selector, share, total},
+    },
 };
 
 /// Tags that thresholds may select by although they are labels of few families or of none.
@@ -27,7 +29,7 @@ pub enum Form {
         /// 0 to 100.
         percent: f64,
     },
-    /// The mean of a trend.
+    /// The mean of a trend. On the very limit, floats may round to its other side than the agent's.
     Mean {
         /// Of `/metrics`.
         family: &'static str,
@@ -185,8 +187,13 @@ impl<'t> Judgement<'t> {
     #[must_use]
     pub fn limit(&self) -> f64 {
         let limit = self.threshold.expression.limit;
-        let is_trend = matches!(self.form, Form::Mean { .. } | Form::Extreme { .. } | Form::Bucket { .. });
-        if is_trend && self.threshold.metric.contains() == Contains::Time { limit / 1e3 } else { limit }
+        if self.is_time() { limit / 1e3 } else { limit }
+    }
+
+    /// Whether the threshold says milliseconds where `/metrics` says seconds.
+    #[must_use]
+    pub fn is_time(&self) -> bool {
+        self.threshold.metric.kind() == MetricKind::Trend && self.threshold.metric.contains() == Contains::Time
     }
 
     /// How long a crossing must last before it is told during the run; none if it says nothing before the end.

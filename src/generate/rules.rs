@@ -8,11 +8,11 @@ use crate::{
     config::{profile::Profile, threshold::Method, threshold::Threshold},
     generate::{
         judgement::{Form, Judgement, Scope},
-        promql::{number, quoted, share, total},
         rulefile::{Group, Pairs, Rule, RuleKind},
         standing::JUDGED_FOR,
     },
     plan::Plan,
+    slo::promql::{number, quoted, share, total},
 };
 
 /// Where the pages about alerts are: in this repository, unless someone serves them.
@@ -21,7 +21,8 @@ pub const RUNBOOKS: &str = "docs/runbooks";
 const LONGEST_NAME: usize = 40;
 /// What an endless run may take at most for its rules to see all of it.
 const ENDLESS: Duration = Duration::from_secs(24 * 3600);
-/// Waiting for the start and for the last scrape, and the time for which a verdict is told (`JUDGED_FOR`).
+/// Waiting for the start and for the last scrape, and the time for which a verdict is told (`JUDGED_FOR`): while it
+/// is told, no sample of the run may leave the window.
 const AROUND: Duration = Duration::from_secs(20 * 60);
 /// Metrics that runs are compared by, besides those of the thresholds.
 const COMPARED: [&str; 11] = [
@@ -257,17 +258,21 @@ fn literal(text: &str) -> String {
 fn description(judgement: &Judgement<'_>, is_final: bool, metric: &str, source: &str) -> String {
     let value = "{{ printf \"%.10g\" $value }}";
     let limit = number(judgement.threshold.expression.limit);
-    let unit = if judgement.limit() == judgement.threshold.expression.limit { "" } else { " ms" };
+    let unit = if judgement.is_time() { " ms" } else { "" };
     let none = if is_final && !judgement.threshold.allow_empty { " (0 also if there was no sample)" } else { "" };
     match &judgement.form {
         Form::Bucket { percent, .. } => {
-            let needed = share(*percent);
-            let wanted = if source.contains('<') { "at least" } else { "less than" };
-            format!("a share of {value} of {metric} is at most {limit}{unit}; {source} wants {wanted} {needed}{none}.")
+            let wanted = match (source.contains('<'), *percent > 0.0) {
+                (true, true) => format!("at least {}", share(*percent)),
+                (true, false) => "more than 0".to_owned(),
+                (false, true) => format!("less than {}", share(*percent)),
+                (false, false) => "0".to_owned(),
+            };
+            format!("a share of {value} of {metric} is at most {limit}{unit}; {source} wants {wanted}{none}.")
         }
         Form::Mean { .. } | Form::Extreme { .. } => {
-            let base = number(judgement.limit());
-            format!("{metric} is {value} (seconds for times), the limit of {source} is {base}{none}.")
+            let (base, unit) = (number(judgement.limit()), if judgement.is_time() { " s" } else { "" });
+            format!("{metric} is {value}{unit}, the limit of {source} is {base}{unit}{none}.")
         }
         Form::Share { .. } => format!("{metric} is {value}, the limit of {source} is {limit}{none}."),
         Form::Sum { .. } => format!("{metric} is {value}, the limit of {source} is {limit}."),

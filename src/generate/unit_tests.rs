@@ -8,11 +8,11 @@ use crate::{
     config::{profile::Profile, threshold::Operator},
     generate::{
         judgement::{Form, Judgement},
-        promql::{number, selector},
         rulefile::scalar,
         rules::{Judged, judged},
     },
     metrics::rank::nearest_rank,
+    slo::promql::{number, selector},
 };
 
 /// Samples of a run that is tested.

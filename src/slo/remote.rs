@@ -17,6 +17,7 @@ use crate::{
     metrics::rank,
     slo::{
         evaluate::limit_nanos,
+        promql,
         remote::{
             answer::{Sample, total},
             facts::{Claim, Facts},
@@ -90,21 +91,14 @@ pub struct Scope {
 impl Scope {
     /// The last stored value of every series of a family under `selector`.
     fn last(&self, series: &str, selector: &[(String, String)]) -> String {
-        let mut matchers = format!("testid={}", quoted(&self.testid));
-        for (name, value) in selector {
-            matchers.push_str(&format!(",{name}={}", quoted(value)));
-        }
-        format!("last_over_time({series}{{{matchers}}}[{}ms])", self.within.as_millis())
+        let own = selector.iter().map(|(tag, value)| (tag.as_str(), value.as_str()));
+        let matchers: Vec<_> = [("testid", self.testid.as_str())].into_iter().chain(own).collect();
+        format!("last_over_time({}[{}ms])", promql::selector(series, &matchers), self.within.as_millis())
     }
 
     fn sum(&self, series: &str, selector: &[(String, String)]) -> String {
         format!("sum({})", self.last(series, selector))
     }
-}
-
-/// A string of PromQL.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
 /// What a threshold is judged on, with the queries for it.

@@ -161,6 +161,27 @@ fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
 }
 
 #[test]
+fn alertmanager_routes_by_labels_and_names_that_the_rules_have() {
+    let config = generated(&["alertmanager", "--webhook", "https://chat.example/hook?a=b"]);
+    assert!(
+        config.contains("      - url: \"https://chat.example/hook?a=b\"\n        send_resolved: false"),
+        "{config}"
+    );
+    let rules = committed("grafana/alerts/quantum-ws.rules.yaml") + &committed("grafana/alerts/rampd.rules.yaml");
+    for (matcher, line) in [
+        ("alert_type=\"loadtest\"", "alert_type: loadtest"),
+        ("verdict=~\"live|final|agent\"", "verdict: live"),
+        ("verdict=\"final\"", "verdict: final"),
+        ("verdict=\"agent\"", "verdict: agent"),
+        ("RampdRunInvalid|RampdNoSamples", "- alert: RampdRunInvalid"),
+        ("RampdRunInvalid|RampdNoSamples", "- alert: RampdNoSamples"),
+    ] {
+        assert!(config.contains(matcher), "{matcher}\n{config}");
+        assert!(rules.lines().any(|other| other.trim() == line), "no rule has {line}");
+    }
+}
+
+#[test]
 fn a_profile_that_is_wrong_is_refused() {
     let scratch = Scratch::new();
     let profile = scratch.write("profile.yaml", "vus: 1\n");

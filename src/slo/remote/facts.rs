@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::slo::remote::{Error, Scope, answer::Sample, quoted};
+use crate::slo::{
+    promql::quoted,
+    remote::{Error, Scope, answer::Sample},
+};
 
 /// The series that [`Facts`] are made of.
 const SERIES: [&str; 6] = [

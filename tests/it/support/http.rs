@@ -42,9 +42,23 @@ pub(crate) fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> 
     let malformed = || std::io::Error::other(format!("not an HTTP answer: {text:?}"));
     let (head, body) = text.split_once("\r\n\r\n").ok_or_else(malformed)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(malformed)?;
-    let response = Response { status, head: head.to_owned(), body: body.to_owned() };
+    let mut response = Response { status, head: head.to_owned(), body: body.to_owned() };
     if response.header("transfer-encoding").is_some() {
-        return Err(std::io::Error::other("chunked answers are not understood here"));
+        response.body = unchunked(body).ok_or_else(malformed)?;
     }
     Ok(response)
+}
+
+/// What the chunks of a body hold together.
+fn unchunked(mut rest: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (size, behind) = rest.split_once("\r\n")?;
+        let size = usize::from_str_radix(size.trim(), 16).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        body.push_str(behind.get(..size)?);
+        rest = behind.get(size..)?.strip_prefix("\r\n")?;
+    }
 }

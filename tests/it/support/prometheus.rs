@@ -38,11 +38,12 @@ pub(crate) fn free_port() -> u16 {
 }
 
 impl Prometheus {
-    /// Scrapes `agent_port` every `interval`, whether or not anybody is there; with further options.
+    /// Scrapes `agent_port` every `interval`, whether or not anybody is there, and has the rules that
+    /// `directory` has; with further options.
     pub(crate) fn start(directory: &Path, agent_port: u16, interval: &str, options: &[&str]) -> Self {
         let config = directory.join("prometheus.yml");
         let jobs = format!(
-            "global: {{ scrape_interval: {interval}, scrape_timeout: {interval} }}\n\
+            "global: {{ scrape_interval: {interval}, scrape_timeout: {interval} }}\nrule_files: ['*.rules.yaml']\n\
              scrape_configs:\n  - job_name: rampd\n    static_configs: [{{ targets: ['127.0.0.1:{agent_port}'] }}]\n"
         );
         std::fs::write(&config, jobs).expect("write into the temporary directory");
