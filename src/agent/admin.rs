@@ -4,22 +4,11 @@
 //! Each connection serves one request and has little time, so that idle or slow clients cannot
 //! keep others out, and so that a scrape is known to have been read (`confirm`).
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    rc::Rc,
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{net::SocketAddr, rc::Rc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::TcpStream,
-    runtime::{Builder, Runtime},
-    sync::watch,
-    task::{JoinSet, LocalSet},
-};
+use tokio::{net::TcpStream, time::timeout};
 
 use crate::agent::{
     admin::{
@@ -28,6 +17,7 @@ use crate::agent::{
         respond::{Endpoints, Served},
     },
     scrapers::ScraperWatch,
+    server::{self, Server},
 };
 
 mod confirm;
@@ -40,36 +30,19 @@ const CONNECTIONS: usize = 256;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a connection in all; Prometheus gives up after 10 s by default.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(30);
-/// Time for open connections when the server ends.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
-/// Pause after a failed accept (usually: no file descriptor left), instead of a hot loop.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Largest request head.
 const REQUEST_BYTES: usize = 16 * 1024;
 
 /// Why there is no admin server.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The address is taken or not ours.
-    #[error("cannot listen on {addr}: {source}; choose another address with --listen (port 0 takes any free one)")]
-    Listen {
-        /// The address asked for.
-        addr: SocketAddr,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// No thread or no event queue.
-    #[error("cannot start the admin server: {0}; check the limits of threads and open files")]
-    Start(#[source] io::Error),
-}
+#[error("{0}; choose another address with --listen (port 0 takes any free one)")]
+pub struct Error(#[from] server::Error);
 
 /// A running admin server; ends when dropped, within a second.
 #[derive(Debug)]
 pub struct AdminServer {
-    addr: SocketAddr,
+    server: Server,
     scrapers: ScraperWatch,
-    stop: watch::Sender<bool>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl AdminServer {
@@ -80,83 +53,33 @@ impl AdminServer {
     /// # Errors
     /// If it cannot listen there or cannot start a thread.
     pub fn bind(addr: SocketAddr) -> Result<(Self, Publisher, Requests), Error> {
-        let (listener, addr) = listen(addr).map_err(|source| Error::Listen { addr, source })?;
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Start)?;
         let (publisher, requests, pages) = pages::channel();
-        let (stop, stopped) = watch::channel(false);
         let scrapers = ScraperWatch::default();
         let served = scrapers.clone();
-        let thread = std::thread::Builder::new()
-            .name("rampd-admin".to_owned())
-            .spawn(move || serve(&runtime, listener, Endpoints::new(pages, served), stopped))
-            .map_err(Error::Start)?;
-        Ok((Self { addr, scrapers, stop, thread: Some(thread) }, publisher, requests))
+        let server = Server::start(addr, "rampd-admin", CONNECTIONS, move || {
+            let endpoints = Rc::new(Endpoints::new(pages, served));
+            move |stream, peer| {
+                let connection = connection(stream, peer, Rc::clone(&endpoints));
+                async move {
+                    if timeout(CONNECTION_TIMEOUT, connection).await.is_err() {
+                        tracing::debug!(%peer, "connection of the admin server was cut");
+                    }
+                }
+            }
+        })?;
+        Ok((Self { server, scrapers }, publisher, requests))
     }
 
     /// The address it listens on, with the port that was given for port 0.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.server.addr()
     }
 
     /// Who reads `/metrics`.
     #[must_use]
     pub fn scrapers(&self) -> &ScraperWatch {
         &self.scrapers
-    }
-}
-
-impl Drop for AdminServer {
-    fn drop(&mut self) {
-        self.stop.send_replace(true);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the admin server panicked; please report this as a bug");
-        }
-    }
-}
-
-fn listen(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(addr)?;
-    listener.set_nonblocking(true)?;
-    let addr = listener.local_addr()?;
-    Ok((listener, addr))
-}
-
-fn serve(runtime: &Runtime, listener: TcpListener, endpoints: Endpoints, stopped: watch::Receiver<bool>) {
-    let accepting = async {
-        match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => accept(listener, Rc::new(endpoints), stopped).await,
-            Err(error) => tracing::error!(%error, "cannot watch the admin listener"),
-        }
-    };
-    LocalSet::new().block_on(runtime, accepting);
-}
-
-async fn accept(listener: tokio::net::TcpListener, endpoints: Rc<Endpoints>, mut stopped: watch::Receiver<bool>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            biased;
-            _ = stopped.changed() => break,
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
-                Ok((stream, peer)) => {
-                    let connection = connection(stream, peer, Rc::clone(&endpoints));
-                    connections.spawn_local(tokio::time::timeout(CONNECTION_TIMEOUT, connection));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection of the admin server");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
-        }
-    }
-    drop(listener);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
-        tracing::debug!("connections of the admin server were cut");
     }
 }
 

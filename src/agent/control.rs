@@ -10,13 +10,14 @@ use crate::{
         crew::Crew,
         error::Error,
         facts,
+        fleet::Fleet,
         health::{Health, pulse::SNAPSHOT_PATIENCE, window::Counts},
         live::Live,
         observe::Observer,
-        options::{OnInvalid, Options},
+        options::Options,
         signals::Signals,
         steering::Orders,
-        stopping::{Stopping, exit},
+        stopping::Stopping,
         telling,
     },
     clock::{Instant, WallClock},
@@ -28,22 +29,20 @@ use crate::{
         limits::{Offer, RESERVED_FILES},
         worker::{self, WorkerSpec},
     },
-    exit::Exit,
+    fleet::message::Cause,
     metrics::exposition::{
         self,
         run::{RunFacts, RunState},
     },
-    outputs::{
-        ndjson::NdjsonOutput,
-        progress::Progress,
-        report::{Ended, RunReport},
-    },
+    outputs::{ndjson::NdjsonOutput, progress::Progress, report::Ended},
     plan::Plan,
     protocol::tls,
-    slo::{evaluate::limit_nanos, validity::Level, verdict::Verdict},
+    slo::evaluate::limit_nanos,
     units::tags::Tags,
 };
 
+mod finish;
+mod gather;
 mod settle;
 
 /// From the preparation to the first VU: time for every worker's thread to be there.
@@ -62,6 +61,8 @@ pub struct Control {
     ordered: BTreeMap<usize, u32>,
     wall: WallClock,
     json: Vec<NdjsonOutput>,
+    /// What the workers share, once there are some.
+    commons: Option<Arc<Commons>>,
     publisher: Publisher,
     generation: u64,
     observer: Option<Observer>,
@@ -74,7 +75,7 @@ impl Control {
     /// Makes the slots of the run and opens its outputs; nothing is sent yet.
     ///
     /// # Errors
-    /// An output cannot be written.
+    /// None at present that the profile's own checks have not found.
     pub fn prepare(
         profile: &Profile,
         plan: Arc<Plan>,
@@ -88,14 +89,11 @@ impl Control {
         let instruments = Arc::new(Instruments::new(&plan, run_tags, &limits));
         let wall = WallClock::now();
         let start = Instant::now() + HEAD_START;
-        let mut live = Live::new(instruments.table.clone(), profile.thresholds.clone(), start);
+        // What a part of a load has measured is judged with the other parts.
+        let thresholds = if options.judges() { profile.thresholds.clone() } else { Vec::new() };
+        let mut live = Live::new(instruments.table.clone(), thresholds, start);
         live.observed = observer.as_ref().map(Observer::values).unwrap_or_default();
-        let json = options
-            .json
-            .iter()
-            .map(|path| NdjsonOutput::open(path, &instruments.table, &profile.thresholds, wall.unix_nanos(start)))
-            .collect::<Result<_, _>>()?;
-        let facts = facts::waiting(profile);
+        let facts = facts::waiting(profile, &live.thresholds);
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
         Ok(Self {
             plan,
@@ -106,7 +104,8 @@ impl Control {
             workers_lost: 0,
             ordered: BTreeMap::new(),
             wall,
-            json,
+            json: Vec::new(),
+            commons: None,
             publisher,
             generation: 0,
             observer,
@@ -126,6 +125,7 @@ impl Control {
         let files = Offer::of_this_machine().files / if options.echo { 2 } else { 1 };
         let (commons, handed_over) = Commons::new(&self.plan, workers);
         let (commons, mut handed_over) = (Arc::new(commons), handed_over.into_iter());
+        self.commons = Some(commons.clone());
         let network = Arc::new(profile.network.clone());
         let mut handles = Vec::new();
         for index in 0..workers {
@@ -161,6 +161,7 @@ impl Control {
         mut crew: Crew,
         requests: &mut Requests,
         orders: &mut Orders,
+        fleet: &mut Fleet,
         signals: &mut Signals,
         progress: &mut Progress,
     ) -> Result<End, Error> {
@@ -183,6 +184,7 @@ impl Control {
                     notes.push(format!("interrupted by {name}: the run is incomplete"));
                     self.live.state = RunState::Stopping;
                     stopping.stop(&crew, Ended::Interrupted);
+                    fleet.stop(Cause::Interrupted);
                 }
                 finished = crew.finished() => {
                     if let Err(lost) = finished {
@@ -190,6 +192,7 @@ impl Control {
                         notes.push(lost.to_string());
                         self.workers_lost += 1;
                         stopping.stop(&crew, Ended::Failed);
+                        fleet.stop(Cause::Failed);
                         continue;
                     }
                     break;
@@ -203,14 +206,26 @@ impl Control {
                         self.ordered.insert(scenario, vus);
                     }
                 }
+                event = fleet.event() => {
+                    let (why, ended) = event.told();
+                    tracing::warn!("{why}");
+                    notes.push(why);
+                    if let Some(ended) = ended {
+                        self.live.state = RunState::Stopping;
+                        stopping.stop(&crew, ended);
+                    }
+                }
                 _ = ticks.tick() => {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
+                    fleet.tell(&self.instruments.table, &snapshot);
+                    self.live.others = fleet.others();
                     self.look();
                     let now = Instant::now();
                     if let Some(verdict) = self.live.tick(snapshot, now) {
                         tracing::error!("{}", verdict.message().unwrap_or_default());
                         self.live.state = RunState::Stopping;
                         stopping.stop(&crew, Ended::Aborted);
+                        fleet.stop(Cause::Aborted);
                     }
                     self.health.tick(&self.live.snapshot, self.counts(now), now);
                     self.write_ticks(now);
@@ -249,64 +264,6 @@ impl Control {
         if let Some(observer) = &self.observer {
             self.live.observed = observer.values();
         }
-    }
-
-    /// Closes the outputs and judges the final counts. A file that could not be written spoils a passed run.
-    pub fn finish(
-        &mut self,
-        profile: &Profile,
-        options: &Options,
-        ended: Ended,
-        mut notes: Vec<String>,
-    ) -> (RunReport, Exit) {
-        let mut written = true;
-        let at = self.live.ended.unwrap_or(self.live.start).nanos_since(self.live.start);
-        for output in std::mem::take(&mut self.json) {
-            match output.finish(at, &self.live.snapshot) {
-                Ok(points) => tracing::debug!(points, "JSON output written."),
-                Err(error) => {
-                    tracing::error!("{error}");
-                    notes.push(error.to_string());
-                    written = false;
-                }
-            }
-        }
-        let mut verdict = Verdict::at_end(&self.live.thresholds, &self.live.evaluations);
-        if let Verdict::Crossed { aborted, .. } = &mut verdict {
-            *aborted = ended == Ended::Aborted;
-        }
-        let judgement = &self.health.validity().judgement;
-        let invalid = judgement.level == Level::Invalid && options.on_invalid == OnInvalid::Fail;
-        let exit = exit(ended, invalid, verdict.passed(), written);
-        match (judgement.level, judgement.message()) {
-            (Level::Invalid, Some(message)) => tracing::error!("{message}"),
-            (_, Some(message)) => tracing::warn!("{message}"),
-            (_, None) => {}
-        }
-        // An abort has been said when it happened.
-        if let (Some(message), true) = (verdict.message(), ended != Ended::Aborted) {
-            tracing::error!("{message}");
-        }
-        self.live.state = if ended == Ended::Completed { RunState::Finished } else { RunState::Aborted };
-        let report = RunReport {
-            profile: profile.name.clone(),
-            testid: options.testid.clone(),
-            table: self.instruments.table.clone(),
-            snapshot: self.live.snapshot.clone(),
-            extremes: self.live.extremes.clone(),
-            elapsed: Duration::from_nanos(at),
-            observed: self.live.observed.clone(),
-            thresholds: self.live.thresholds.clone(),
-            evaluations: self.live.evaluations.clone(),
-            verdict,
-            validity: self.health.validity().clone(),
-            invalid_fails: options.on_invalid == OnInvalid::Fail,
-            trend_stats: profile.summary_trend_stats.clone(),
-            ended,
-            exit_code: exit.code(),
-            notes,
-        };
-        (report, exit)
     }
 
     fn counts(&self, now: Instant) -> Counts {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    agent::{admin, control_socket},
+    agent::{admin, control_socket, fleet},
     engine::limits::Shortage,
     exit::Exit,
     outputs::ndjson,
@@ -39,6 +39,15 @@ pub enum Error {
     /// The system refuses a thread or a signal handler.
     #[error("the system refuses what a run needs: {0}")]
     System(#[from] std::io::Error),
+    /// The fleet did not come together.
+    #[error(transparent)]
+    Fleet(#[from] fleet::Error),
+    /// The time to start is over.
+    #[error("--start-at lies {0:?} in the past; nothing was sent")]
+    TooLate(std::time::Duration),
+    /// A signal before the load.
+    #[error("{0} before the start; nothing was sent")]
+    InterruptedBeforeStart(&'static str),
     /// A second signal.
     #[error("ended at once by a second signal; nothing was written")]
     SecondSignal,
@@ -56,7 +65,9 @@ impl Error {
             Error::Preflight(_) => Exit::PreflightRefused,
             Error::Listen(_) | Error::ControlSocket(_) => Exit::CannotListen,
             Error::Tls(_) | Error::Json(ndjson::Error::Open { .. }) | Error::Export { .. } => Exit::BadConfiguration,
-            Error::SecondSignal => Exit::Interrupted,
+            Error::Fleet(error) => error.exit(),
+            Error::TooLate(_) => Exit::BadConfiguration,
+            Error::SecondSignal | Error::InterruptedBeforeStart(_) => Exit::Interrupted,
             Error::Json(_) | Error::System(_) => Exit::Failed,
         }
     }

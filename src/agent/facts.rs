@@ -28,12 +28,12 @@ pub fn build() -> Tags {
 
 /// The facts before the load starts.
 #[must_use]
-pub fn waiting(profile: &Profile) -> RunFacts {
+pub fn waiting(profile: &Profile, judged: &[Threshold]) -> RunFacts {
     RunFacts {
         build: build(),
         info: Tags::from([("profile".to_owned(), profile.name.clone())]),
         state: RunState::Waiting,
-        thresholds: profile.thresholds.iter().map(|threshold| fact(threshold, None)).collect(),
+        thresholds: judged.iter().map(|threshold| fact(threshold, None)).collect(),
         process: ProcessStats::read(),
         k6_series: profile.k6_series,
         ..RunFacts::default()
@@ -55,10 +55,10 @@ pub fn present(
     let thresholds = live.thresholds.iter().enumerate();
     RunFacts {
         state: live.state,
-        started: (now >= live.start).then(|| wall.unix_nanos(live.start)),
+        started: (live.scheduled && now >= live.start).then(|| wall.unix_nanos(live.start)),
         ended: live.ended.map(|ended| wall.unix_nanos(ended)),
         elapsed,
-        stages: stages(plan, wall, live.start),
+        stages: if live.scheduled { stages(plan, wall, live.start) } else { Vec::new() },
         planned_vus: planned(plan, ordered, if live.state == RunState::Running { Some(elapsed) } else { None }),
         thresholds: thresholds.map(|(index, threshold)| fact(threshold, live.evaluations.get(index))).collect(),
         validity: health.facts(),

@@ -42,6 +42,10 @@ pub struct Live {
     pub snapshot: Snapshot,
     /// What observed targets have said of themselves.
     pub observed: Vec<TargetValues>,
+    /// What the other agents of a fleet have counted, at its leader.
+    pub others: Option<Arc<Snapshot>>,
+    /// Whether the start is known.
+    pub scheduled: bool,
     table: Arc<SeriesTable>,
     next_evaluation: Duration,
 }
@@ -59,6 +63,8 @@ impl Live {
             extremes: BTreeMap::new(),
             snapshot: Snapshot::empty(&table),
             observed: Vec::new(),
+            others: None,
+            scheduled: false,
             table,
             next_evaluation: EVALUATION_INTERVAL,
         }
@@ -85,8 +91,16 @@ impl Live {
             return None;
         }
         self.next_evaluation = elapsed + EVALUATION_INTERVAL - Duration::from_millis(elapsed.as_millis() as u64 % 1000);
-        self.evaluations = evaluate_all(&self.thresholds, &self.view(now));
+        self.evaluations = self.evaluate(now);
         Verdict::abort_at_tick(&self.thresholds, &self.evaluations, elapsed)
+    }
+
+    /// Judges what this agent has counted, with the others of its fleet.
+    fn evaluate(&self, now: Instant) -> Vec<Evaluation> {
+        let Some(others) = &self.others else { return evaluate_all(&self.thresholds, &self.view(now)) };
+        let mut all = self.snapshot.clone();
+        all.merge(others);
+        evaluate_all(&self.thresholds, &View { snapshot: &all, ..self.view(now) })
     }
 
     /// Takes the final counts and judges them.
@@ -99,7 +113,7 @@ impl Live {
 
     /// Judges what is known, after the end of the load.
     pub fn judge(&mut self, now: Instant) -> Verdict {
-        self.evaluations = evaluate_all(&self.thresholds, &self.view(now));
+        self.evaluations = self.evaluate(now);
         Verdict::at_end(&self.thresholds, &self.evaluations)
     }
 

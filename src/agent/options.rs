@@ -2,7 +2,11 @@
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use crate::outputs::style::Style;
+use crate::{
+    agent::fleet::options::{FleetOptions, Role},
+    outputs::style::Style,
+    plan::segment::Segment,
+};
 
 /// See the module.
 #[derive(Debug)]
@@ -31,6 +35,24 @@ pub struct Options {
     pub workers: Option<NonZeroU32>,
     /// Where the run can be steered, if anywhere.
     pub control_socket: Option<PathBuf>,
+    /// Which agent of how many this is, if there are several.
+    pub fleet: Option<FleetOptions>,
+    /// Nanoseconds since 1970 before which the load does not begin.
+    pub start_at: Option<i128>,
+}
+
+impl Options {
+    /// The part of the load that is this agent's.
+    #[must_use]
+    pub fn segment(&self) -> Segment {
+        self.fleet.as_ref().map_or(Segment::WHOLE, |fleet| fleet.segment)
+    }
+
+    /// Whether this agent judges the run: alone, or as the leader.
+    #[must_use]
+    pub fn judges(&self) -> bool {
+        self.fleet.as_ref().is_none_or(|fleet| matches!(fleet.role, Role::Leader { .. }))
+    }
 }
 
 /// What an invalid run ends with.

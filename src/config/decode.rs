@@ -7,6 +7,7 @@ mod body;
 mod data;
 mod dns;
 mod executors;
+mod fleet;
 mod flow;
 mod headers;
 mod hosts;
@@ -32,7 +33,7 @@ use crate::{
     config::{
         at::{Path, Place, Typed},
         context::Context,
-        node::{Fields, Later, Node, quoted},
+        node::{Fields, Node, quoted},
         overrides::tag_name_fault,
         problem::{did_you_mean, shown},
         profile::{LatencyClock, Precision, Step, Timing, TrendStat},
@@ -43,8 +44,6 @@ use crate::{
     },
     units::tags::Tags,
 };
-
-const LATER: Later = &["fleet"];
 
 /// Reads the whole profile.
 pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
@@ -88,6 +87,7 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
     }
     let (network, proxied) = network::network(&mut fields);
     let summary_trend_stats = fields.take("summaryTrendStats").and_then(|node| trend_stats(&node));
+    let fleet = fields.take("fleet").and_then(|node| fleet::fleet(&node)).unwrap_or_default();
     let keep_cookies = fields.take("noCookiesReset").and_then(|node| node.flag()).unwrap_or_default();
     // Bodies are kept only where a step looks into them, whatever this says.
     let _accepted = fields.take("discardResponseBodies").map(|node| node.flag());
@@ -101,7 +101,7 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         seed: fields.take("seed").and_then(|node| node.whole(&(0..=u64::MAX))),
     };
     let meant = fields.finish(
-        LATER,
+        &[],
         &BTreeMap::from([
             ("tlsAuth", "did you mean `tls: { certFile: client.pem, keyFile: client.key }`?"),
             ("tlsCipherSuites", "the suites are rustls' own, of TLS 1.2 and 1.3; `tlsVersion` chooses between those"),
@@ -125,6 +125,7 @@ pub(crate) fn profile(tree: &Tree, context: &Context<'_>) -> Option<Raw> {
         proxied,
         timing,
         keep_cookies,
+        fleet,
         summary_trend_stats,
         place: root.place(),
         meant,

@@ -9,6 +9,7 @@ use crate::{
         data::Data,
         profile::{
             action::Action,
+            fleet::FleetPolicy,
             http::Http,
             network::Network,
             observe::Observed,
@@ -22,6 +23,7 @@ use crate::{
 
 pub mod action;
 pub mod executor;
+pub mod fleet;
 pub mod hosts;
 pub mod http;
 pub mod network;
@@ -60,6 +62,8 @@ pub struct Profile {
     pub network: Network,
     /// How time is kept.
     pub timing: Timing,
+    /// How several agents of the run go together.
+    pub fleet: FleetPolicy,
     /// Cookies stay from one iteration of a VU to the next (k6: `noCookiesReset`).
     pub keep_cookies: bool,
     /// Columns of trends in the summary and the export; k6's default is avg, min, med, max, p(90), p(95).

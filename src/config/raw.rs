@@ -8,7 +8,7 @@ use crate::{
     config::{
         at::{Place, Typed},
         data::Data,
-        profile::{RateStage, Stage, Step, Timing, Tls, TrendStat, network::Network, observe::Observed},
+        profile::{RateStage, Stage, Step, Timing, Tls, TrendStat, fleet::FleetPolicy, network::Network, observe::Observed},
         threshold::Threshold,
     },
     units::{rate::Rate, tags::Tags},
@@ -32,6 +32,7 @@ pub(crate) struct Raw {
     pub(crate) proxied: bool,
     pub(crate) timing: Timing,
     pub(crate) keep_cookies: bool,
+    pub(crate) fleet: FleetPolicy,
     pub(crate) summary_trend_stats: Option<Vec<TrendStat>>,
     /// The whole file, for problems with what is not there.
     pub(crate) place: Place,

@@ -56,6 +56,7 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
         network: raw.network,
         timing: raw.timing,
         keep_cookies: raw.keep_cookies,
+        fleet: raw.fleet,
         summary_trend_stats: raw.summary_trend_stats.unwrap_or_else(|| {
             use TrendStat::{Avg, Max, Med, Min, Percentile};
             vec![Avg, Min, Med, Max, Percentile(90.0), Percentile(95.0)]

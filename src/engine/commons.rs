@@ -5,7 +5,10 @@
 //! - [`Pool`]: how many VUs of an arrival rate are free on each worker. A worker whose VUs are all
 //!   busy gives its slot to another one: with k6 all VUs are in one pool, and a slot is dropped only if all of them are busy.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
 
@@ -25,6 +28,8 @@ pub struct Commons {
     /// By the scenario's place in the plan.
     pub pools: Vec<Pool>,
     workers: Vec<mpsc::Sender<Handover>>,
+    /// How late the first event of the latest worker was, in nanoseconds; one more than that, and 0 before it.
+    start_delay: AtomicU64,
 }
 
 /// A slot for a VU that has been claimed on another worker.
@@ -43,7 +48,18 @@ impl Commons {
         let (senders, receivers) = (0..workers).map(|_| mpsc::channel(HANDED_OVER)).unzip();
         let pots = plan.scenarios.iter().map(Pot::new).collect();
         let pools = plan.scenarios.iter().map(|scenario| Pool::new(scenario, workers)).collect();
-        (Self { pots, pools, workers: senders }, receivers)
+        (Self { pots, pools, workers: senders, start_delay: AtomicU64::new(0) }, receivers)
+    }
+
+    /// A worker's first event was so late.
+    pub fn note_start(&self, delay: Duration) {
+        self.start_delay.fetch_max((delay.as_nanos() as u64).saturating_add(1), Relaxed);
+    }
+
+    /// How late the load began, where it was latest; none before it began.
+    #[must_use]
+    pub fn start_delay(&self) -> Option<Duration> {
+        self.start_delay.load(Relaxed).checked_sub(1).map(Duration::from_nanos)
     }
 
     /// Gives the slot of a worker without a free VU to one that has one. False if nobody has.
@@ -166,7 +182,7 @@ mod tests {
     #[test]
     fn a_slot_goes_to_whoever_has_a_free_vu_and_to_nobody_twice() {
         let (senders, mut receivers): (Vec<_>, Vec<_>) = (0..3).map(|_| mpsc::channel(HANDED_OVER)).unzip();
-        let commons = Commons { pots: Vec::new(), pools: vec![pool(&[0, 1, 2], 0)], workers: senders };
+        let commons = Commons { pots: Vec::new(), pools: vec![pool(&[0, 1, 2], 0)], workers: senders, start_delay: AtomicU64::new(0) };
         let handover = Handover { scenario: 0, slot: Instant::now() };
         assert!(commons.hand_over(0, handover) && commons.hand_over(0, handover) && commons.hand_over(1, handover));
         assert!(!commons.hand_over(0, handover), "all three are taken");
@@ -177,7 +193,7 @@ mod tests {
     #[test]
     fn a_worker_that_has_ended_is_passed_over() {
         let (senders, mut receivers): (Vec<_>, Vec<_>) = (0..3).map(|_| mpsc::channel(HANDED_OVER)).unzip();
-        let commons = Commons { pots: Vec::new(), pools: vec![pool(&[0, 1, 1], 0)], workers: senders };
+        let commons = Commons { pots: Vec::new(), pools: vec![pool(&[0, 1, 1], 0)], workers: senders, start_delay: AtomicU64::new(0) };
         receivers[1].close();
         assert!(commons.hand_over(0, Handover { scenario: 0, slot: Instant::now() }));
         assert_eq!(receivers[2].len(), 1);

@@ -151,6 +151,8 @@ struct Worker {
     tasks: JoinSet<()>,
     /// Told to end before the plan does.
     stopped: bool,
+    /// Whether anything has been due.
+    begun: bool,
 }
 
 /// What one worker knows of a scenario.
@@ -218,6 +220,7 @@ impl Worker {
             vus: HashMap::new(),
             tasks: JoinSet::new(),
             stopped: false,
+            begun: false,
         })
     }
 
@@ -308,6 +311,11 @@ impl Worker {
 
     fn process_due(&mut self, now: Instant) {
         let plan = self.plan.clone();
+        if !std::mem::replace(&mut self.begun, true)
+            && let Some(at) = self.workload.next_at()
+        {
+            self.commons.note_start(now.since(at));
+        }
         while let Some(due) = self.workload.take(&plan, now) {
             match due {
                 Due::Change { scenario, change: Change::Start { vu } } => self.start_vu(scenario, vu),

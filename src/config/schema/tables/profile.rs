@@ -47,6 +47,7 @@ pub(in crate::config::schema) static PROFILE: Map = Map {
         key("dns", Shape::Map(&DNS)),
         key("blockHostnames", NAMES),
         key("blacklistIPs", NETWORKS),
+        key("fleet", Shape::Map(&FLEET)),
         key("noCookiesReset", Shape::Flag),
         key("discardResponseBodies", Shape::Flag),
         key("latencyClock", Shape::Words(&["kernel", "user"])),
@@ -70,5 +71,17 @@ static THRESHOLD: Map = Map {
         key("abortOnFail", Shape::Flag),
         key("delayAbortEval", Shape::Duration),
         key("allowEmpty", Shape::Flag),
+    ],
+};
+
+/// How several agents go together.
+static FLEET: Map = Map {
+    name: "fleet",
+    rows: rows("Fleet", "key"),
+    rules: &[],
+    keys: &[
+        key("startTimeout", Shape::Duration),
+        key("onMissing", Shape::Words(&["fail", "go"])),
+        key("lostAfter", Shape::Duration),
     ],
 };

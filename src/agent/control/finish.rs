@@ -1,0 +1,76 @@
+//! The end of a run: outputs are closed, the final counts judged.
+
+use std::time::Duration;
+
+use crate::{
+    agent::{
+        control::Control,
+        options::{OnInvalid, Options},
+        stopping::exit,
+    },
+    config::profile::Profile,
+    exit::Exit,
+    metrics::exposition::run::RunState,
+    outputs::report::{Ended, RunReport},
+    slo::{validity::Level, verdict::Verdict},
+};
+
+impl Control {
+    /// Closes the outputs and judges the final counts. A file that could not be written spoils a passed run.
+    pub fn finish(
+        &mut self,
+        profile: &Profile,
+        options: &Options,
+        ended: Ended,
+        mut notes: Vec<String>,
+    ) -> (RunReport, Exit) {
+        let mut written = true;
+        let at = self.live.ended.unwrap_or(self.live.start).nanos_since(self.live.start);
+        for output in std::mem::take(&mut self.json) {
+            match output.finish(at, &self.live.snapshot) {
+                Ok(points) => tracing::debug!(points, "JSON output written."),
+                Err(error) => {
+                    tracing::error!("{error}");
+                    notes.push(error.to_string());
+                    written = false;
+                }
+            }
+        }
+        let mut verdict = Verdict::at_end(&self.live.thresholds, &self.live.evaluations);
+        if let Verdict::Crossed { aborted, .. } = &mut verdict {
+            *aborted = ended == Ended::Aborted;
+        }
+        let judgement = &self.health.validity().judgement;
+        let invalid = judgement.level == Level::Invalid && options.on_invalid == OnInvalid::Fail;
+        let exit = exit(ended, invalid, verdict.passed(), written);
+        match (judgement.level, judgement.message()) {
+            (Level::Invalid, Some(message)) => tracing::error!("{message}"),
+            (_, Some(message)) => tracing::warn!("{message}"),
+            (_, None) => {}
+        }
+        // An abort has been said when it happened.
+        if let (Some(message), true) = (verdict.message(), ended != Ended::Aborted) {
+            tracing::error!("{message}");
+        }
+        self.live.state = if ended == Ended::Completed { RunState::Finished } else { RunState::Aborted };
+        let report = RunReport {
+            profile: profile.name.clone(),
+            testid: options.testid.clone(),
+            table: self.instruments.table.clone(),
+            snapshot: self.live.snapshot.clone(),
+            extremes: self.live.extremes.clone(),
+            elapsed: Duration::from_nanos(at),
+            observed: self.live.observed.clone(),
+            thresholds: self.live.thresholds.clone(),
+            evaluations: self.live.evaluations.clone(),
+            verdict,
+            validity: self.health.validity().clone(),
+            invalid_fails: options.on_invalid == OnInvalid::Fail,
+            trend_stats: profile.summary_trend_stats.clone(),
+            ended,
+            exit_code: exit.code(),
+            notes,
+        };
+        (report, exit)
+    }
+}

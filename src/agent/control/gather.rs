@@ -1,0 +1,80 @@
+//! Before the load: waiting for the fleet, or for the time at which it is to begin, while scrapes are answered.
+
+use std::{pin::pin, time::Duration};
+
+use crate::{
+    agent::{
+        admin::pages::Requests,
+        control::{Control, HEAD_START},
+        error::Error,
+        fleet::Fleet,
+        health::Health,
+        options::Options,
+        signals::Signals,
+    },
+    clock::Instant,
+    config::profile::Profile,
+    fleet::message::Cause,
+    outputs::ndjson::NdjsonOutput,
+};
+
+/// Workers are made so long before the start: time for a thread and its timer on a busy machine.
+const LEAD: Duration = Duration::from_millis(200);
+
+impl Control {
+    /// Waits until the load is about to begin, and sets when that is. `start_at` is a time given by people.
+    ///
+    /// # Errors
+    /// The fleet does not come together; a signal; an output cannot be written.
+    pub async fn gather(
+        &mut self,
+        fleet: &mut Fleet,
+        start_at: Option<Instant>,
+        requests: &mut Requests,
+        signals: &mut Signals,
+    ) -> Result<(), Error> {
+        let outcome = {
+            let mut gathering = pin!(async {
+                let start = fleet.gather().await?.or(start_at);
+                if let Some(start) = start {
+                    tokio::time::sleep_until(tokio::time::Instant::from_std((start - LEAD).to_std())).await;
+                }
+                Ok::<_, Error>(start)
+            });
+            loop {
+                tokio::select! {
+                    biased;
+                    name = signals.next() => break Err(Error::InterruptedBeforeStart(name)),
+                    start = &mut gathering => break start,
+                    Some(request) = requests.recv() => {
+                        let page = self.page(false);
+                        request.respond(page);
+                    }
+                }
+            }
+        };
+        if outcome.is_err()
+            && let Fleet::Leader(leader) = fleet
+        {
+            leader.stop(Cause::Interrupted);
+            leader.wait_until_told().await;
+        }
+        self.live.start = outcome?.unwrap_or_else(|| Instant::now() + HEAD_START);
+        Ok(())
+    }
+
+    /// The start is known: what counts from it is made, and the outputs are opened.
+    ///
+    /// # Errors
+    /// An output cannot be written.
+    pub fn schedule(&mut self, profile: &Profile, options: &Options) -> Result<(), Error> {
+        let start = self.live.start;
+        let clock = profile.timing.latency_clock;
+        self.health = Health::new(&self.plan, start, clock, self.instruments.generator, &self.live.snapshot);
+        let unix_nanos = self.wall.unix_nanos(start);
+        let open = |path| NdjsonOutput::open(path, &self.instruments.table, &self.live.thresholds, unix_nanos);
+        self.json = options.json.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
+        self.live.scheduled = true;
+        Ok(())
+    }
+}

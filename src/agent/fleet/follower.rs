@@ -1,0 +1,223 @@
+//! Any agent but the first: joins the leader, starts when it says, tells it what is counted, hands in at the end.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::sleep,
+};
+
+use crate::{
+    agent::fleet::{
+        Error, Event,
+        exchange::{Answered, Exchange, Failed},
+    },
+    clock::Instant,
+    config::profile::fleet::FleetPolicy,
+    fleet::{
+        clock_offset::ClockOffset,
+        message::{Hello, INDEX, INSTANCE, JOIN, Order, REPORT, RESULT, SEQUENCE},
+        token::Token,
+    },
+    metrics::{series::SeriesTable, snapshot::Snapshot, wire},
+};
+
+/// Between questions that were not answered.
+const RETRY: Duration = Duration::from_millis(250);
+/// Beyond the start's timeout, for a leader that began later than this agent.
+const LEADER_HEAD_START: Duration = Duration::from_secs(30);
+/// So close to the start no more is asked.
+const LAST_QUESTION: Duration = Duration::from_millis(100);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Follower {
+    hello: Hello,
+    policy: FleetPolicy,
+    offset: ClockOffset,
+    /// Until the load begins, and after it.
+    exchange: Option<Exchange>,
+    counts: watch::Sender<Bytes>,
+    events: mpsc::Receiver<Event>,
+    /// Where the reporter says what it hears.
+    heard: mpsc::Sender<Event>,
+    reporter: JoinSet<Exchange>,
+    done: watch::Sender<bool>,
+}
+
+impl Follower {
+    /// Nothing is sent yet.
+    #[must_use]
+    pub fn new(leader: String, token: Token, hello: Hello, policy: FleetPolicy) -> Self {
+        let (heard, events) = mpsc::channel(4);
+        Self {
+            hello,
+            policy,
+            offset: ClockOffset::default(),
+            exchange: Some(Exchange::new(leader, token)),
+            counts: watch::Sender::new(Bytes::new()),
+            events,
+            heard,
+            reporter: JoinSet::new(),
+            done: watch::Sender::new(false),
+        }
+    }
+
+    /// How far the start may be off because of the clocks, either way.
+    #[must_use]
+    pub fn clock_error(&self) -> Option<Duration> {
+        self.offset.error(Instant::now())
+    }
+
+    /// Joins, and asks until the start is known.
+    ///
+    /// # Errors
+    /// The leader is not reached, refuses, or gives up.
+    pub async fn gather(&mut self) -> Result<Instant, Error> {
+        let Some(exchange) = &mut self.exchange else { return Err(Error::GivenUp("the load is over".to_owned())) };
+        let leader = exchange.leader().to_owned();
+        let body = Bytes::from(serde_json::json!(self.hello).to_string());
+        let mut patient_until = Instant::now() + self.policy.start_timeout + LEADER_HEAD_START;
+        let (mut present, mut start) = (0, None);
+        loop {
+            let pause = match exchange.ask(JOIN, &[], body.clone()).await {
+                Ok(Answered { answer, sent, received }) => {
+                    self.offset.note(sent, received, answer.now);
+                    patient_until = received + self.policy.start_timeout + LEADER_HEAD_START;
+                    match answer.order {
+                        Order::Wait { present: now } if now != present => {
+                            present = now;
+                            tracing::info!(present, of = self.hello.run.of, "Waiting for the other agents.");
+                        }
+                        Order::Wait { .. } => {}
+                        Order::Start { at } => start = self.offset.instant(at),
+                        Order::Stop(cause) => return Err(Error::Stopped(cause)),
+                        Order::GiveUp { why } => return Err(Error::GivenUp(why)),
+                    }
+                    Duration::from_millis(answer.again_ms)
+                }
+                Err(Failed::Refused(refused)) if !refused.may_pass => {
+                    return Err(Error::Refused { leader, why: refused.message });
+                }
+                Err(source) if start.is_none() && Instant::now() > patient_until => {
+                    return Err(Error::Unreachable { leader, source });
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "The leader does not answer.");
+                    RETRY
+                }
+            };
+            match start {
+                Some(start) if Instant::now() + pause + LAST_QUESTION > start => return Ok(start),
+                _ => sleep(pause).await,
+            }
+        }
+    }
+
+    /// Reports from now on.
+    pub fn begin(&mut self) {
+        if let Some(exchange) = self.exchange.take() {
+            let reporter = Reporter {
+                exchange,
+                who: who(&self.hello),
+                counts: self.counts.subscribe(),
+                heard: self.heard.clone(),
+                done: self.done.subscribe(),
+                lost_after: self.policy.lost_after,
+            };
+            self.reporter.spawn(reporter.run());
+        }
+    }
+
+    /// What has been counted so far.
+    pub fn tell(&self, table: &SeriesTable, snapshot: &Snapshot) {
+        self.counts.send_replace(wire::encode(snapshot, table, |_| true).into());
+    }
+
+    /// What the leader says. Cancelling it loses nothing.
+    pub async fn event(&mut self) -> Event {
+        match self.events.recv().await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Gives the leader this agent's result; asks again for as long as a lost agent is waited for.
+    ///
+    /// # Errors
+    /// The leader has not taken it.
+    pub async fn hand_in(&mut self, result: Bytes) -> Result<(), Error> {
+        self.done.send_replace(true);
+        if let Some(Ok(exchange)) = self.reporter.join_next().await {
+            self.exchange = Some(exchange);
+        }
+        let Some(exchange) = &mut self.exchange else { return Err(Error::GivenUp("the reporter failed".to_owned())) };
+        let leader = exchange.leader().to_owned();
+        let until = Instant::now() + self.policy.lost_after;
+        loop {
+            match exchange.ask(RESULT, &who(&self.hello), result.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(Failed::Refused(refused)) if !refused.may_pass => {
+                    return Err(Error::Refused { leader, why: refused.message });
+                }
+                Err(source) if Instant::now() > until => return Err(Error::Unreachable { leader, source }),
+                Err(error) => tracing::debug!(%error, "The leader has not taken the result."),
+            }
+            sleep(RETRY).await;
+        }
+    }
+}
+
+fn who(hello: &Hello) -> [(&'static str, u64); 2] {
+    [(INDEX, hello.index.into()), (INSTANCE, hello.instance)]
+}
+
+/// Tells the leader what is counted, as often as it says.
+struct Reporter {
+    exchange: Exchange,
+    who: [(&'static str, u64); 2],
+    counts: watch::Receiver<Bytes>,
+    heard: mpsc::Sender<Event>,
+    done: watch::Receiver<bool>,
+    lost_after: Duration,
+}
+
+impl Reporter {
+    /// Until the load is over; gives the connection back.
+    async fn run(mut self) -> Exchange {
+        let (mut sequence, mut last_heard, mut told) = (0, Instant::now(), false);
+        while !*self.done.borrow() {
+            sequence += 1;
+            let counts = self.counts.borrow_and_update().clone();
+            let headers = [self.who[0], self.who[1], (SEQUENCE, sequence)];
+            let (event, pause) = match self.exchange.ask(REPORT, &headers, counts).await {
+                Ok(Answered { answer, received, .. }) => {
+                    last_heard = received;
+                    let event = match answer.order {
+                        Order::Stop(cause) => Some(Event::Stop(cause)),
+                        Order::GiveUp { why } => Some(Event::LeaderLost(why)),
+                        Order::Wait { .. } | Order::Start { .. } => None,
+                    };
+                    (event, Duration::from_millis(answer.again_ms))
+                }
+                Err(error) if error.is_final() => (Some(Event::LeaderLost(error.to_string())), self.lost_after),
+                Err(error) => {
+                    tracing::debug!(%error, "The leader has not heard what is counted.");
+                    let lost = Instant::now().since(last_heard) > self.lost_after;
+                    (lost.then(|| Event::LeaderLost(error.to_string())), RETRY)
+                }
+            };
+            if let Some(event) = event.filter(|_| !told) {
+                // Said once: the load ends of it, whatever comes later.
+                told = self.heard.try_send(event).is_ok();
+            }
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = self.done.changed() => {}
+            }
+        }
+        self.exchange
+    }
+}

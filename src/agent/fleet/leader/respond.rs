@@ -1,0 +1,180 @@
+//! The leader's endpoints, on a thread of their own.
+
+use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpStream, sync::watch, time::sleep};
+
+use crate::{
+    agent::{
+        fleet::leader::Room,
+        server::{self, Server},
+    },
+    clock::Instant,
+    fleet::{
+        message::{Hello, INDEX, INSTANCE, JOIN, Order, REPORT, RESULT, Refused, SEQUENCE},
+        roster::Refusal,
+        token::Token,
+    },
+    metrics::{series::SeriesTable, snapshot::Snapshot, wire},
+};
+
+/// Beside one connection of each agent: for those that are being made anew, and for strangers.
+const SPARE_CONNECTIONS: usize = 64;
+/// Between two requests of a follower; it asks every 5 s at the latest in a fleet of 1,000.
+const IDLE: Duration = Duration::from_secs(30);
+/// For a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// A result of 100 scenarios has 6 MiB at most (measured: docs/scale.md).
+const BODY_BYTES: usize = 64 * 1024 * 1024;
+/// Largest request head.
+const HEAD_BYTES: usize = 16 * 1024;
+/// How often the counts of all agents are added up.
+const ADD_UP: Duration = Duration::from_secs(1);
+
+struct Endpoints {
+    token: Token,
+    room: Room,
+    table: Arc<SeriesTable>,
+}
+
+/// Answers a fleet of `of` agents, and adds up what they count.
+pub(super) fn serve(
+    listen: SocketAddr,
+    token: Token,
+    of: u32,
+    room: Room,
+    table: Arc<SeriesTable>,
+    totals: watch::Sender<Option<Arc<Snapshot>>>,
+) -> Result<Server, server::Error> {
+    Server::start(listen, "rampd-fleet", of as usize + SPARE_CONNECTIONS, move || {
+        tokio::task::spawn_local(add_up(room.clone(), table.clone(), totals));
+        let endpoints = Rc::new(Endpoints { token, room, table });
+        move |stream, peer| connection(stream, peer, Rc::clone(&endpoints))
+    })
+}
+
+/// The sum of the others' counts, once a second for as long as there is somebody to read it.
+async fn add_up(room: Room, table: Arc<SeriesTable>, totals: watch::Sender<Option<Arc<Snapshot>>>) {
+    while !totals.is_closed() {
+        let counts: Vec<_> = room.roster().counts().map(|(_, counts)| counts.clone()).collect();
+        let mut sum: Option<Snapshot> = None;
+        for counts in counts {
+            // Each was looked at when it came.
+            let Ok(snapshot) = wire::decode(&counts, &table) else { continue };
+            match &mut sum {
+                Some(sum) => sum.merge(&snapshot),
+                None => sum = Some(snapshot),
+            }
+            // Answers between them: a fleet of 1,000 takes a while to add up.
+            tokio::task::yield_now().await;
+        }
+        totals.send_replace(sum.map(Arc::new));
+        sleep(ADD_UP).await;
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, endpoints: Rc<Endpoints>) {
+    let service = service_fn(|request| endpoints.respond(peer, request));
+    let outcome = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = outcome {
+        tracing::debug!(%peer, %error, "connection of an agent failed");
+    }
+}
+
+impl Endpoints {
+    async fn respond(&self, peer: SocketAddr, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        Ok(match self.answer(peer, request).await {
+            Ok(answer) => json(StatusCode::OK, serde_json::json!(answer)),
+            Err((status, may_pass, message)) => {
+                tracing::warn!(agent = %peer.ip(), "refused: {message}");
+                json(status, serde_json::json!(Refused { may_pass, message }))
+            }
+        })
+    }
+
+    async fn answer(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Result<crate::fleet::message::Answer, (StatusCode, bool, String)> {
+        let shown = request.headers().get(AUTHORIZATION).is_some_and(|value| self.token.is_in(value.as_bytes()));
+        if !shown {
+            let message = "the token is missing or wrong; give all agents the same RAMPD_FLEET_TOKEN".to_owned();
+            return Err((StatusCode::UNAUTHORIZED, false, message));
+        }
+        let path = request.uri().path().to_owned();
+        if request.method() != Method::POST || ![JOIN, REPORT, RESULT].contains(&path.as_str()) {
+            return Err((StatusCode::NOT_FOUND, false, "there is nothing here".to_owned()));
+        }
+        let number = |name| request.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
+        let (index, instance, sequence) = (number(INDEX), number(INSTANCE), number(SEQUENCE));
+        let body = body(request.into_body()).await?;
+        if path == JOIN {
+            let hello: Hello = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
+            let now = Instant::now();
+            let mut roster = self.room.roster();
+            let order = roster.join(&hello, peer.ip(), now).map_err(|refusal| refused(&refusal))?;
+            return Ok(roster.answer(order, now));
+        }
+        let index = index.and_then(|index| u32::try_from(index).ok());
+        let (Some(index), Some(instance)) = (index, instance) else {
+            return Err((StatusCode::BAD_REQUEST, false, format!("{INDEX} or {INSTANCE} is missing")));
+        };
+        let who = (index, instance);
+        // Outside the lock: it takes a while.
+        if path == REPORT && !body.is_empty() {
+            wire::decode(&body, &self.table).map_err(|error| malformed(&error))?;
+        }
+        let now = Instant::now();
+        let mut roster = self.room.roster();
+        let order: Result<Order, Refusal> = if path == REPORT {
+            roster.report(who, sequence.unwrap_or(0), body, now)
+        } else {
+            roster.hand_in(who, body, now)
+        };
+        let order = order.map_err(|refusal| refused(&refusal))?;
+        Ok(roster.answer(order, now))
+    }
+}
+
+async fn body(incoming: Incoming) -> Result<Bytes, (StatusCode, bool, String)> {
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(incoming, BODY_BYTES).collect()).await;
+    match collected {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err((StatusCode::PAYLOAD_TOO_LARGE, false, format!("more than {BODY_BYTES} bytes")))
+        }
+        Ok(Err(error)) => Err((StatusCode::BAD_REQUEST, true, error.to_string())),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, true, format!("no whole request within {BODY_TIMEOUT:?}"))),
+    }
+}
+
+fn malformed(error: &dyn std::fmt::Display) -> (StatusCode, bool, String) {
+    (StatusCode::BAD_REQUEST, false, format!("malformed: {error}"))
+}
+
+fn refused(refusal: &Refusal) -> (StatusCode, bool, String) {
+    (StatusCode::CONFLICT, false, refusal.to_string())
+}
+
+fn json(status: StatusCode, body: serde_json::Value) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.status_mut() = status;
+    response
+}
