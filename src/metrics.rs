@@ -17,3 +17,4 @@ pub mod series;
 pub mod snapshot;
 pub mod trend;
 pub mod view;
+pub mod wire;

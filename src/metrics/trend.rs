@@ -11,21 +11,21 @@ use crate::metrics::rank;
 pub(in crate::metrics) const RESOLUTION: u64 = 64;
 /// Longest duration told apart, in nanoseconds: 115 days, and of a plain number in millionths 10^10. Longer ones are
 /// counted there; maximum and sum stay exact.
-const LONGEST: u64 = 10_000_000_000_000_000;
-const DIGITS: u8 = 3;
+pub(in crate::metrics) const LONGEST: u64 = 10_000_000_000_000_000;
+pub(in crate::metrics) const DIGITS: u8 = 3;
 
 /// One distribution. 16 KiB, growing with the longest duration to 120 KiB at 1 s and 210 KiB at 1 h; merging is exact when the boundaries are equal.
 #[derive(Debug, Clone)]
 pub struct Trend {
-    histogram: Histogram<u64>,
-    bounds: Arc<[u64]>,
+    pub(in crate::metrics) histogram: Histogram<u64>,
+    pub(in crate::metrics) bounds: Arc<[u64]>,
     /// `buckets[i]` counts values in `(bounds[i-1], bounds[i]]`; the last one is above every boundary.
-    buckets: Box<[u64]>,
+    pub(in crate::metrics) buckets: Box<[u64]>,
     /// Durations of zero, which the histogram cannot tell from its finest step.
-    zeros: u64,
-    sum: u128,
-    min: u64,
-    max: u64,
+    pub(in crate::metrics) zeros: u64,
+    pub(in crate::metrics) sum: u128,
+    pub(in crate::metrics) min: u64,
+    pub(in crate::metrics) max: u64,
 }
 
 impl Trend {
