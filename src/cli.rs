@@ -10,6 +10,7 @@ pub mod ctl;
 pub mod dashboards;
 pub mod demo;
 pub mod echo;
+pub mod fleet;
 pub mod generate;
 pub mod profile;
 pub mod run;

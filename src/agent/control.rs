@@ -41,6 +41,7 @@ use crate::{
     units::tags::Tags,
 };
 
+mod conclude;
 mod finish;
 mod gather;
 mod settle;
@@ -73,16 +74,14 @@ pub type End = (Ended, Vec<String>);
 
 impl Control {
     /// Makes the slots of the run and opens its outputs; nothing is sent yet.
-    ///
-    /// # Errors
-    /// None at present that the profile's own checks have not found.
+    #[must_use]
     pub fn prepare(
         profile: &Profile,
         plan: Arc<Plan>,
         options: &Options,
         publisher: Publisher,
         observer: Option<Observer>,
-    ) -> Result<Self, Error> {
+    ) -> Self {
         let limits: Vec<_> = profile.thresholds.iter().filter_map(limit_nanos).collect();
         let mut run_tags = Tags::from([("testid".to_owned(), options.testid.clone())]);
         run_tags.extend(profile.tags.clone());
@@ -95,7 +94,7 @@ impl Control {
         live.observed = observer.as_ref().map(Observer::values).unwrap_or_default();
         let facts = facts::waiting(profile, &live.thresholds);
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
-        Ok(Self {
+        Self {
             plan,
             instruments,
             facts,
@@ -109,7 +108,7 @@ impl Control {
             publisher,
             generation: 0,
             observer,
-        })
+        }
     }
 
     /// Starts the workers; the load begins at `live.start`.

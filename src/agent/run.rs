@@ -1,6 +1,6 @@
 //! The life of one run, as a story: prepare, listen, start, watch, end, judge, report, linger.
 
-use std::{io::Write as _, sync::Arc};
+use std::{io::Write as _, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
@@ -9,10 +9,11 @@ use crate::{
         admin::AdminServer, control::Control, control_socket::ControlSocket, error::Error, observe::Observer,
         options::Options, signals::Signals, steering,
     },
+    clock::{Instant, Reading},
     config::profile::Profile,
     engine::limits::{Needs, Offer},
     exit::Exit,
-    outputs::{progress::Progress, report::RunReport, summary, summary_export},
+    outputs::{ndjson, progress::Progress, report::RunReport, summary, summary_export},
     plan::Plan,
 };
 
@@ -22,33 +23,43 @@ use crate::{
 /// Why it did not start, or that it could not be ended in order. Everything measured until an
 /// interrupt is reported and is no error.
 pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> Result<Exit, Error> {
-    let plan = Arc::new(Plan::new(&profile));
+    let plan = Arc::new(Plan::of_segment(&profile, options.segment()));
     preflight(&plan, &profile, &options)?;
     // Writable now or never: after hours of load is too late to find out.
     if let Some(path) = &options.summary_export {
         std::fs::File::create(path).map_err(|source| Error::Export { path: path.clone(), source })?;
     }
+    for path in &options.json {
+        std::fs::File::create(path).map_err(|source| ndjson::Error::Open { path: path.clone(), source })?;
+    }
     let mut signals = Signals::new()?;
     let (server, publisher, mut requests) = AdminServer::bind(options.listen)?;
     tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), testid = options.testid, "Listening.");
 
-    let mut observer = Observer::start(&profile)?;
+    // Once for the whole fleet: its targets are the same.
+    let mut observer = if options.judges() { Observer::start(&profile)? } else { None };
     if let Some(observer) = &mut observer {
         observer.baseline().await;
     }
-    let mut control = Control::prepare(&profile, plan, &options, publisher, observer)?;
+    let start_at = options.start_at.map(start_at).transpose()?;
+    let mut control = Control::prepare(&profile, plan, &options, publisher, observer);
     control.publish(false);
+    let mut fleet = control.join(&profile, &options, start_at)?;
     let (steering, mut orders) = steering::channel();
     // Dropped with the run, and its file with it.
     let mut steered = JoinSet::new();
     if let Some(path) = &options.control_socket {
         steered.spawn(ControlSocket::bind(path)?.serve(steering));
     }
+    control.gather(&mut fleet, start_at, &mut requests, &mut signals).await?;
+    control.schedule(&profile, &options)?;
+    fleet.begin();
     let started = control.start(&profile, &options)?;
-    let end = control.watch(started, &mut requests, &mut orders, &mut signals, &mut progress).await?;
+    let end = control.watch(started, &mut requests, &mut orders, &mut fleet, &mut signals, &mut progress).await?;
     progress.finish();
     let (ended, notes) = control.settle(end, &mut requests, &mut signals).await;
-    let (report, exit) = control.finish(&profile, &options, ended, notes);
+    let own = control.finish(&profile, &options, ended, notes);
+    let (report, exit) = control.conclude(fleet, own, &options, &mut requests, &mut signals).await;
     tell(&report, &options)?;
 
     let last = control.publish(true);
@@ -60,6 +71,15 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
         tracing::info!("Final state served: {lingered}.");
     }
     Ok(exit)
+}
+
+/// The instant of a time of day, now or later.
+fn start_at(unix_nanos: i128) -> Result<Instant, Error> {
+    let now = Reading::now();
+    match u64::try_from(unix_nanos - now.unix_nanos) {
+        Ok(nanos) => Ok(now.instant + Duration::from_nanos(nanos)),
+        Err(_) => Err(Error::TooLate(Duration::from_nanos((now.unix_nanos - unix_nanos).unsigned_abs() as u64))),
+    }
 }
 
 fn preflight(plan: &Plan, profile: &Profile, options: &Options) -> Result<(), Error> {

@@ -14,6 +14,7 @@ use crate::{
     cli::{
         Cli,
         console::{self, refuse},
+        fleet,
         profile::{self, Changes},
     },
     clock::WallClock,
@@ -75,6 +76,9 @@ pub struct How {
     /// Make a Unix socket for `rampd ctl`, which sets the VUs of `externally-controlled` scenarios
     #[arg(long, value_name = "FILE", env = "RAMPD_CONTROL_SOCKET")]
     pub control_socket: Option<PathBuf>,
+    /// Which agent of how many.
+    #[command(flatten)]
+    pub fleet: fleet::Args,
     /// Threads that drive the load; by default one for each core that the process may use
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroU32>,
@@ -139,6 +143,10 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
     {
         tracing::info!(%proxy, "Connections go through a proxy.");
     }
+    let fleet = match how.fleet.options(how.testid.as_deref(), || String::new()) {
+        Ok(fleet) => fleet,
+        Err(error) => return refuse(Exit::BadConfiguration, &error),
+    };
     let options = Options {
         testid: how.testid.clone().unwrap_or_else(|| testid(&profile.name)),
         listen: how.listen,
@@ -155,6 +163,8 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         },
         workers: how.workers,
         control_socket: how.control_socket.clone(),
+        fleet,
+        start_at: how.fleet.start_at,
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -143,7 +143,6 @@ async fn what_is_not_http_does_not_end_the_server() {
 async fn a_taken_port_is_refused_with_a_remedy() {
     let (server, _publisher, _requests) = server();
     let refused = AdminServer::bind(server.addr()).unwrap_err();
-    assert!(matches!(refused, Error::Listen { .. }));
     let message = refused.to_string();
     assert!(message.contains(&server.addr().to_string()) && message.contains("--listen"), "{message}");
 }

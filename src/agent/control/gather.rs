@@ -22,6 +22,15 @@ use crate::{
 const LEAD: Duration = Duration::from_millis(200);
 
 impl Control {
+    /// Takes this agent's place in its fleet, if it has one.
+    ///
+    /// # Errors
+    /// The leader cannot listen.
+    pub fn join(&self, profile: &Profile, options: &Options, start_at: Option<Instant>) -> Result<Fleet, Error> {
+        let table = &self.instruments.table;
+        Ok(Fleet::open(options.fleet.as_ref(), &options.testid, profile.fleet, table, start_at)?)
+    }
+
     /// Waits until the load is about to begin, and sets when that is. `start_at` is a time given by people.
     ///
     /// # Errors
