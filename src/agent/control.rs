@@ -95,7 +95,7 @@ impl Control {
             .iter()
             .map(|path| NdjsonOutput::open(path, &instruments.table, &profile.thresholds, wall.unix_nanos(start)))
             .collect::<Result<_, _>>()?;
-        let facts = facts::waiting(profile);
+        let facts = facts::waiting(profile, options.fleet_size);
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
         Ok(Self {
             plan,
@@ -278,6 +278,7 @@ impl Control {
         let judgement = &self.health.validity().judgement;
         let invalid = judgement.level == Level::Invalid && options.on_invalid == OnInvalid::Fail;
         let exit = exit(ended, invalid, verdict.passed(), written);
+        self.facts.exit_code = Some(exit.code());
         match (judgement.level, judgement.message()) {
             (Level::Invalid, Some(message)) => tracing::error!("{message}"),
             (_, Some(message)) => tracing::warn!("{message}"),

@@ -6,6 +6,7 @@ use crate::{
     agent::{health::Health, live::Live},
     clock::{Instant, WallClock},
     config::{profile::Profile, threshold::Threshold},
+    engine::limits::ports,
     metrics::{
         exposition::run::{RunFacts, RunState, StageStart, ThresholdFact},
         process::ProcessStats,
@@ -26,15 +27,17 @@ pub fn build() -> Tags {
     ])
 }
 
-/// The facts before the load starts.
+/// The facts before the load starts, of a run by `fleet_size` agents.
 #[must_use]
-pub fn waiting(profile: &Profile) -> RunFacts {
+pub fn waiting(profile: &Profile, fleet_size: u32) -> RunFacts {
     RunFacts {
         build: build(),
         info: Tags::from([("profile".to_owned(), profile.name.clone())]),
         state: RunState::Waiting,
         thresholds: profile.thresholds.iter().map(|threshold| fact(threshold, None)).collect(),
+        fleet_size,
         process: ProcessStats::read(),
+        ephemeral_ports: ports::count(),
         k6_series: profile.k6_series,
         ..RunFacts::default()
     }

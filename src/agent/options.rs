@@ -31,6 +31,8 @@ pub struct Options {
     pub workers: Option<NonZeroU32>,
     /// Where the run can be steered, if anywhere.
     pub control_socket: Option<PathBuf>,
+    /// Agents that the run has, this one included; told as `rampd_fleet_size`.
+    pub fleet_size: u32,
 }
 
 /// What an invalid run ends with.

@@ -155,6 +155,7 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         },
         workers: how.workers,
         control_socket: how.control_socket.clone(),
+        fleet_size: 1,
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
