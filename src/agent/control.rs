@@ -44,6 +44,7 @@ use crate::{
     units::tags::Tags,
 };
 
+mod marks;
 mod settle;
 
 /// From the preparation to the first VU: time for every worker's thread to be there.

@@ -71,7 +71,9 @@ pub fn present(
     }
 }
 
-fn stages(plan: &Plan, wall: &WallClock, start: Instant) -> Vec<StageStart> {
+/// When each stage of each scenario begins, in their order.
+#[must_use]
+pub fn stages(plan: &Plan, wall: &WallClock, start: Instant) -> Vec<StageStart> {
     let scenarios = plan.scenarios.iter();
     scenarios
         .flat_map(|scenario| {

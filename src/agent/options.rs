@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use crate::outputs::style::Style;
+use crate::{agent::annotate::Grafana, outputs::style::Style};
 
 /// See the module.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Options {
     pub workers: Option<NonZeroU32>,
     /// Where the run can be steered, if anywhere.
     pub control_socket: Option<PathBuf>,
+    /// Where the run is marked, if anywhere.
+    pub annotate: Option<Grafana>,
     /// Agents that the run has, this one included; told as `rampd_fleet_size`.
     pub fleet_size: u32,
 }

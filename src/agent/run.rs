@@ -6,13 +6,13 @@ use tokio::task::JoinSet;
 
 use crate::{
     agent::{
-        admin::AdminServer, control::Control, control_socket::ControlSocket, error::Error, observe::Observer,
-        options::Options, signals::Signals, steering,
+        admin::AdminServer, annotate::Annotator, control::Control, control_socket::ControlSocket, error::Error,
+        observe::Observer, options::Options, signals::Signals, steering,
     },
     config::profile::Profile,
     engine::limits::{Needs, Offer},
     exit::Exit,
-    outputs::{progress::Progress, report::RunReport, summary, summary_export},
+    outputs::{annotation::RunName, progress::Progress, report::RunReport, summary, summary_export},
     plan::Plan,
 };
 
@@ -45,10 +45,19 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
         steered.spawn(ControlSocket::bind(path)?.serve(steering));
     }
     let started = control.start(&profile, &options)?;
+    let marked = RunName { profile: &profile.name, testid: &options.testid };
+    let annotator = options.annotate.clone().map(|grafana| Annotator::start(grafana, control.marks(marked)));
     let end = control.watch(started, &mut requests, &mut orders, &mut signals, &mut progress).await?;
     progress.finish();
     let (ended, notes) = control.settle(end, &mut requests, &mut signals).await;
-    let (report, exit) = control.finish(&profile, &options, ended, notes);
+    let (mut report, exit) = control.finish(&profile, &options, ended, notes);
+    if let Some(annotator) = annotator {
+        let stop = async {
+            signals.next().await;
+        };
+        let note = annotator.finish(&report, stop).await;
+        report.notes.extend(note);
+    }
     tell(&report, &options)?;
 
     let last = control.publish(true);

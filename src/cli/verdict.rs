@@ -31,7 +31,7 @@ pub struct Args {
     /// Judge the thresholds of this profile; by default those that the run itself exported
     pub profile: Option<PathBuf>,
     /// Address of the Prometheus server; its bearer token, if it wants one, is taken from RAMPD_PROMETHEUS_TOKEN
-    #[arg(long = "prometheus", value_name = "URL", env = "RAMPD_PROMETHEUS")]
+    #[arg(long = "prometheus", value_name = "URL", env = "RAMPD_PROMETHEUS", hide_env_values = true)]
     pub server: String,
     /// The run's testid
     #[arg(long, value_name = "ID", env = "RAMPD_TESTID")]
@@ -61,9 +61,9 @@ pub fn run(args: &Args) -> Exit {
         Ok(profile) => profile.map(|profile| profile.thresholds),
         Err(message) => return refuse(Exit::BadConfiguration, &message),
     };
-    let token = std::env::var("RAMPD_PROMETHEUS_TOKEN").ok();
+    let token = std::env::var("RAMPD_PROMETHEUS_TOKEN").unwrap_or_default();
     let tls = Tls { ca_file: args.ca_file.clone(), ..Tls::default() };
-    let server = match Server::new(&args.server, token, &tls) {
+    let server = match Server::new(&args.server, &token, &tls) {
         Ok(server) => server,
         Err(error) => return refuse(Exit::BadConfiguration, &error),
     };
