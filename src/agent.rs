@@ -1,6 +1,7 @@
 //! A run's life: what happens around the load, from listening to lingering.
 
 pub mod admin;
+pub mod annotate;
 pub mod control;
 pub mod control_socket;
 pub mod crew;

@@ -44,6 +44,7 @@ use crate::{
 mod conclude;
 mod finish;
 mod gather;
+mod marks;
 mod settle;
 
 /// From the preparation to the first VU: time for every worker's thread to be there.
@@ -92,7 +93,7 @@ impl Control {
         let thresholds = if options.judges() { profile.thresholds.clone() } else { Vec::new() };
         let mut live = Live::new(instruments.table.clone(), thresholds, start);
         live.observed = observer.as_ref().map(Observer::values).unwrap_or_default();
-        let facts = facts::waiting(profile, &live.thresholds);
+        let facts = facts::waiting(profile, &live.thresholds, options.segment().of());
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
         Self {
             plan,

@@ -6,6 +6,7 @@ use crate::{
     agent::{health::Health, live::Live},
     clock::{Instant, WallClock},
     config::{profile::Profile, threshold::Threshold},
+    engine::limits::ports,
     metrics::{
         exposition::run::{RunFacts, RunState, StageStart, ThresholdFact},
         process::ProcessStats,
@@ -26,15 +27,17 @@ pub fn build() -> Tags {
     ])
 }
 
-/// The facts before the load starts.
+/// The facts before the load starts, of a run by `fleet_size` agents.
 #[must_use]
-pub fn waiting(profile: &Profile, judged: &[Threshold]) -> RunFacts {
+pub fn waiting(profile: &Profile, judged: &[Threshold], fleet_size: u32) -> RunFacts {
     RunFacts {
         build: build(),
         info: Tags::from([("profile".to_owned(), profile.name.clone())]),
         state: RunState::Waiting,
         thresholds: judged.iter().map(|threshold| fact(threshold, None)).collect(),
+        fleet_size,
         process: ProcessStats::read(),
+        ephemeral_ports: ports::count(),
         k6_series: profile.k6_series,
         ..RunFacts::default()
     }
@@ -68,7 +71,9 @@ pub fn present(
     }
 }
 
-fn stages(plan: &Plan, wall: &WallClock, start: Instant) -> Vec<StageStart> {
+/// When each stage of each scenario begins, in their order.
+#[must_use]
+pub fn stages(plan: &Plan, wall: &WallClock, start: Instant) -> Vec<StageStart> {
     let scenarios = plan.scenarios.iter();
     scenarios
         .flat_map(|scenario| {

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use crate::{
-    agent::fleet::options::{FleetOptions, Role},
+    agent::{
+        annotate::Grafana,
+        fleet::options::{FleetOptions, Role},
+    },
     outputs::style::Style,
     plan::segment::Segment,
 };
@@ -35,6 +38,8 @@ pub struct Options {
     pub workers: Option<NonZeroU32>,
     /// Where the run can be steered, if anywhere.
     pub control_socket: Option<PathBuf>,
+    /// Where the run is marked, if anywhere.
+    pub annotate: Option<Grafana>,
     /// Which agent of how many this is, if there are several.
     pub fleet: Option<FleetOptions>,
     /// Nanoseconds since 1970 before which the load does not begin.

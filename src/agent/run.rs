@@ -6,14 +6,14 @@ use tokio::task::JoinSet;
 
 use crate::{
     agent::{
-        admin::AdminServer, control::Control, control_socket::ControlSocket, error::Error, observe::Observer,
-        options::Options, signals::Signals, steering,
+        admin::AdminServer, annotate::Annotator, control::Control, control_socket::ControlSocket, error::Error,
+        observe::Observer, options::Options, signals::Signals, steering,
     },
     clock::{Instant, Reading},
     config::profile::Profile,
     engine::limits::{Needs, Offer},
     exit::Exit,
-    outputs::{ndjson, progress::Progress, report::RunReport, summary, summary_export},
+    outputs::{annotation::RunName, ndjson, progress::Progress, report::RunReport, summary, summary_export},
     plan::Plan,
 };
 
@@ -55,11 +55,22 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     control.schedule(&profile, &options)?;
     fleet.begin();
     let started = control.start(&profile, &options)?;
+    let marked = RunName { profile: &profile.name, testid: &options.testid };
+    // A fleet's run is marked once.
+    let grafana = options.annotate.clone().filter(|_| options.judges());
+    let annotator = grafana.map(|grafana| Annotator::start(grafana, control.marks(marked)));
     let end = control.watch(started, &mut requests, &mut orders, &mut fleet, &mut signals, &mut progress).await?;
     progress.finish();
     let (ended, notes) = control.settle(end, &mut requests, &mut signals).await;
     let own = control.finish(&profile, &options, ended, notes);
-    let (report, exit) = control.conclude(fleet, own, &options, &mut requests, &mut signals).await;
+    let (mut report, exit) = control.conclude(fleet, own, &options, &mut requests, &mut signals).await;
+    if let Some(annotator) = annotator {
+        let stop = async {
+            signals.next().await;
+        };
+        let note = annotator.finish(&report, stop).await;
+        report.notes.extend(note);
+    }
     tell(&report, &options)?;
 
     let last = control.publish(true);

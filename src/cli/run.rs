@@ -10,7 +10,11 @@ use std::{
 use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::{
-    agent::{self, options::Options},
+    agent::{
+        self,
+        annotate::{ConfigError, Grafana},
+        options::Options,
+    },
     cli::{
         Cli,
         console::{self, refuse},
@@ -79,6 +83,12 @@ pub struct How {
     /// Which agent of how many.
     #[command(flatten)]
     pub fleet: fleet::Args,
+    /// Mark the run and its stages in the Grafana at this address, with the service account's token in RAMPD_GRAFANA_TOKEN
+    #[arg(long, value_name = "URL", env = "RAMPD_ANNOTATE_URL", hide_env_values = true)]
+    pub annotate: Option<String>,
+    /// PEM certificates to trust beside the built-in roots, for --annotate https://…
+    #[arg(long, value_name = "FILE", env = "RAMPD_ANNOTATE_CA_FILE")]
+    pub annotate_ca_file: Option<PathBuf>,
     /// Threads that drive the load; by default one for each core that the process may use
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroU32>,
@@ -116,6 +126,10 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
     if let Err(message) = console::start_logging(cli.log_format, &cli.log, progress.log_writer()) {
         return refuse(Exit::BadConfiguration, &message);
     }
+    let annotate = match annotate(how) {
+        Ok(annotate) => annotate,
+        Err(error) => return refuse(Exit::BadConfiguration, &error),
+    };
     let echo = if how.echo {
         match Echo::bind((Ipv4Addr::LOCALHOST, 0).into(), &Default::default()) {
             Ok(echo) => {
@@ -165,6 +179,7 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         control_socket: how.control_socket.clone(),
         fleet,
         start_at: how.fleet.start_at,
+        annotate,
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -188,6 +203,13 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
             error.exit()
         }
     }
+}
+
+/// Where the run is marked, if anywhere.
+fn annotate(how: &How) -> Result<Option<Grafana>, ConfigError> {
+    let Some(address) = &how.annotate else { return Ok(None) };
+    let token = std::env::var("RAMPD_GRAFANA_TOKEN").unwrap_or_default();
+    Grafana::new(address, &token, how.annotate_ca_file.clone()).map(Some)
 }
 
 /// The profile's name with the time to the second: distinct for runs that follow each other.

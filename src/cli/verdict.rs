@@ -31,7 +31,7 @@ pub struct Args {
     /// Judge the thresholds of this profile; by default those that the run itself exported
     pub profile: Option<PathBuf>,
     /// Address of the Prometheus server; its bearer token, if it wants one, is taken from RAMPD_PROMETHEUS_TOKEN
-    #[arg(long = "prometheus", value_name = "URL", env = "RAMPD_PROMETHEUS")]
+    #[arg(long = "prometheus", value_name = "URL", env = "RAMPD_PROMETHEUS", hide_env_values = true)]
     pub server: String,
     /// The run's testid
     #[arg(long, value_name = "ID", env = "RAMPD_TESTID")]
@@ -61,9 +61,9 @@ pub fn run(args: &Args) -> Exit {
         Ok(profile) => profile.map(|profile| profile.thresholds),
         Err(message) => return refuse(Exit::BadConfiguration, &message),
     };
-    let token = std::env::var("RAMPD_PROMETHEUS_TOKEN").ok();
+    let token = std::env::var("RAMPD_PROMETHEUS_TOKEN").unwrap_or_default();
     let tls = Tls { ca_file: args.ca_file.clone(), ..Tls::default() };
-    let server = match Server::new(&args.server, token, &tls) {
+    let server = match Server::new(&args.server, &token, &tls) {
         Ok(server) => server,
         Err(error) => return refuse(Exit::BadConfiguration, &error),
     };
@@ -141,7 +141,13 @@ fn told(facts: &Facts, judged: &[Judged]) -> String {
     }
     let crossed = judged.iter().filter(|judged| !judged.passed).count();
     let state = if facts.invalid { "; the run is invalid: the generator was the limit" } else { "" };
-    let early = if facts.aborted { "; it ended before its planned end" } else { "" };
+    let early = match ended(facts, crossed == 0) {
+        Ended::Completed => "",
+        Ended::Aborted => "; a threshold with abortOnFail ended it before its planned end",
+        Ended::Interrupted => "; it was interrupted before its planned end",
+        Ended::Stopped => "; it was stopped through the API before its planned end",
+        Ended::Failed => "; an agent failed before its planned end",
+    };
     let _never = writeln!(
         text,
         "{} of {} thresholds passed, by {} agent(s){state}{early}",
@@ -152,25 +158,51 @@ fn told(facts: &Facts, judged: &[Judged]) -> String {
     text
 }
 
-/// The code `run` ends with. Metrics do not tell who aborted a run: with a crossed threshold it is taken for
-/// `abortOnFail`, without one for an interrupt.
+/// How the run came to its end, by what its agents exited with. Of an agent that did not say so, a crossed threshold
+/// is taken for `abortOnFail`, and none for an interrupt.
+fn ended(facts: &Facts, passed: bool) -> Ended {
+    let said = |exit: Exit| facts.exit_codes.contains(&exit.code());
+    if !facts.aborted {
+        Ended::Completed
+    } else if said(Exit::Failed) {
+        Ended::Failed
+    } else if said(Exit::Interrupted) {
+        Ended::Interrupted
+    } else if said(Exit::StoppedByApi) {
+        Ended::Stopped
+    } else if said(Exit::ThresholdCrossed) || said(Exit::RunInvalid) || !passed {
+        Ended::Aborted
+    } else {
+        Ended::Interrupted
+    }
+}
+
+/// The code `run` ends with, whatever its own `--on-invalid` was.
 fn exit(facts: &Facts, judged: &[Judged], on_invalid: OnInvalid) -> Exit {
+    let said = |exit: Exit| facts.exit_codes.contains(&exit.code());
     let passed = judged.iter().all(|judged| judged.passed);
-    let ended = match (facts.aborted, passed) {
-        (false, _) => Ended::Completed,
-        (true, false) => Ended::Aborted,
-        (true, true) => Ended::Interrupted,
-    };
-    stopping::exit(ended, facts.invalid && on_invalid == OnInvalid::Fail, passed, true)
+    // Besides its signals, what invalidates a run is an agent that was lost.
+    let invalid = facts.invalid || said(Exit::RunInvalid);
+    let written = !said(Exit::Failed);
+    stopping::exit(ended(facts, passed), invalid && on_invalid == OnInvalid::Fail, passed, written)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    fn code(aborted: bool, invalid: bool, codes: &[u8], passed: bool, on_invalid: OnInvalid) -> u8 {
+        let exit_codes = codes.iter().copied().collect::<BTreeSet<_>>();
+        let facts = Facts { agents: 1, aborted, invalid, exit_codes, ..Facts::default() };
+        let judged = Judged { metric: "m".into(), threshold: "t".into(), passed, found: String::new() };
+        exit(&facts, &[judged], on_invalid).code()
+    }
 
     #[test]
     fn the_code_is_that_of_run() {
-        for (aborted, invalid, passed, on_invalid, code) in [
+        for (aborted, invalid, passed, on_invalid, expected) in [
             (false, false, true, OnInvalid::Fail, 0),
             (false, false, false, OnInvalid::Fail, 99),
             (false, true, true, OnInvalid::Fail, 96),
@@ -179,9 +211,33 @@ mod tests {
             (true, false, false, OnInvalid::Fail, 99),
             (true, false, true, OnInvalid::Fail, 105),
         ] {
-            let facts = Facts { agents: 1, aborted, invalid, ..Facts::default() };
-            let judged = Judged { metric: "m".into(), threshold: "t".into(), passed, found: String::new() };
-            assert_eq!(exit(&facts, &[judged], on_invalid).code(), code);
+            assert_eq!(code(aborted, invalid, &[], passed, on_invalid), expected);
         }
+    }
+
+    #[test]
+    fn what_an_agent_exited_with_tells_who_ended_the_run() {
+        for (aborted, invalid, codes, passed, expected) in [
+            (false, false, &[0][..], true, 0),
+            // Its JSON output could not be written.
+            (false, false, &[1], true, 1),
+            (true, false, &[1], true, 1),
+            (true, false, &[103], true, 103),
+            (true, false, &[103], false, 103),
+            (true, false, &[105], true, 105),
+            // Interrupted while a threshold was crossed.
+            (true, false, &[105], false, 105),
+            (true, true, &[105], true, 105),
+            (true, false, &[99], false, 99),
+            (true, true, &[96], false, 96),
+            // A fleet that has lost an agent, or was ended by its leader.
+            (false, false, &[0, 96], true, 96),
+            (true, false, &[0, 105], true, 105),
+            (true, false, &[0, 99], false, 99),
+        ] {
+            let found = code(aborted, invalid, codes, passed, OnInvalid::Fail);
+            assert_eq!(found, expected, "{aborted} {invalid} {codes:?} {passed}");
+        }
+        assert_eq!(code(false, false, &[0, 96], true, OnInvalid::Warn), 0);
     }
 }

@@ -1,5 +1,9 @@
-//! An HTTP client beside the load: for an observed target's page, for questions to Prometheus. It is the load's own
+//! An HTTP client beside the load: for an observed target's page, for questions to Prometheus, for marks
+//! in Grafana. It is the load's own
 //! client, so that addresses, TLS and proxies work alike, but its connections and bytes count for nobody.
+
+pub mod bearer;
+pub mod service;
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 

@@ -79,12 +79,26 @@ time() - max by (testid) (last_over_time(rampd_run_end_timestamp_seconds[W])) < 
         name: "RampdAgentMissing",
         severity: "critical",
         wait: "30s",
+        // By instance those that have gone; by run those that have never come, once another one has left its start, for as
+        // long as the others' last values are all seen.
         expr: "\
-last_over_time(rampd_run_finished[W]) == 0
-unless
-rampd_run_finished",
-        summary: "An agent has gone before its run was over.",
-        description: "Run {{ $labels.testid }}: the agent {{ $labels.instance }} cannot be read any more, and its run was not over when it was last read.",
+(
+  last_over_time(rampd_run_finished[W]) == 0
+  unless
+  rampd_run_finished
+)
+or
+(
+  count by (testid) (count by (testid, instance) (last_over_time(rampd_run_finished[W])))
+  < on (testid)
+  max by (testid) (last_over_time(rampd_fleet_size[W]))
+  and on (testid)
+  min by (testid) (last_over_time(rampd_run_state{state=\"waiting\"}[W])) == 0
+  unless on (testid)
+  time() - max by (testid) (last_over_time(rampd_run_end_timestamp_seconds[W])) >= H
+)",
+        summary: "An agent has gone before its run was over, or has never come.",
+        description: "Run {{ $labels.testid }}: {{ if $labels.instance }}the agent {{ $labels.instance }} cannot be read any more, and its run was not over when it was last read.{{ else }}only {{ $value }} of its agents have been read, fewer than rampd_fleet_size says.{{ end }}",
     },
     Alert {
         name: "RampdConnectionDrops",
@@ -127,12 +141,16 @@ max by (testid, instance) (
         severity: "warning",
         wait: "",
         expr: "\
-sum by (testid, instance) (ws_open_connections)
-+ sum by (testid, instance) (ws_connecting_connections)
-+ sum by (testid, instance) (http_open_connections)
-> 25400",
-        summary: "An agent has nearly as many connections as Linux has local ports for one destination.",
-        description: "Run {{ $labels.testid }}: {{ $labels.instance }} has {{ $value }} connections; of the default 28,232 local ports for each destination, 90 % are in use if there is one.",
+(
+  sum by (testid, instance) (ws_open_connections)
+  + sum by (testid, instance) (ws_connecting_connections)
+  + sum by (testid, instance) (http_open_connections)
+)
+/
+max by (testid, instance) (rampd_ephemeral_ports)
+> 0.9",
+        summary: "An agent has nearly as many connections as its machine has local ports for one destination.",
+        description: "Run {{ $labels.testid }}: {{ $labels.instance }} has {{ $value | humanizePercentage }} as many connections as local ports for one pair of addresses.",
     },
     Alert {
         name: "RampdLocalLimitReached",
@@ -160,7 +178,11 @@ pub fn rules(runbooks: &str) -> Vec<Group> {
                 ("runbook_url", format!("{}/{}.md", runbooks.trim_end_matches('/'), alert.name)),
             ],
         },
-        expr: alert.expr.replace("[W]", &format!("[{WINDOW}]")).replace("< H", &format!("< {JUDGED_FOR}")),
+        expr: alert
+            .expr
+            .replace("[W]", &format!("[{WINDOW}]"))
+            .replace("= H", &format!("= {JUDGED_FOR}"))
+            .replace("< H", &format!("< {JUDGED_FOR}")),
         labels: labels(alert),
     };
     vec![Group { name: "rampd".to_owned(), rules: ALERTS.iter().map(rule).collect() }]

@@ -17,6 +17,8 @@ use crate::outputs::{
     style::Style,
 };
 
+pub(in crate::outputs) use thresholds::value_text;
+
 const GOOD: &str = "✓";
 const BAD: &str = "✗";
 const NO_SAMPLES: &str = "no samples";

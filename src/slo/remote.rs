@@ -36,7 +36,7 @@ pub enum Error {
     NoRun(String),
     /// Some agents have not ended, or were lost.
     #[error(
-        "the final state of {missing} of {agents} agents is not in Prometheus: still running, lost, or not scraped at the end (--linger)"
+        "the final state of {missing} of {agents} agents is not in Prometheus: still running, lost, never there, or not scraped at the end (--linger)"
     )]
     NotOver {
         /// Agents without a final state.

@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod annotate;
 mod architecture;
 mod cli;
 mod cookbook;

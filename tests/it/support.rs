@@ -9,6 +9,7 @@ pub(crate) mod dns;
 pub(crate) mod exact;
 pub(crate) mod exposition;
 pub(crate) mod faults;
+pub(crate) mod grafana;
 pub(crate) mod http;
 pub(crate) mod http2_faults;
 pub(crate) mod http_faults;

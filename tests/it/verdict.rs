@@ -121,6 +121,19 @@ fn an_invalid_run_is_invalid_in_prometheus_too() {
 }
 
 #[test]
+fn a_run_that_was_interrupted_with_a_threshold_crossed_is_told_from_one_that_aborted_itself() {
+    let bench = Bench::new();
+    let mut agent = bench.run("interrupted", "0.001").args(["--on-invalid", "warn"]).start();
+    agent.scrape_until("messages to flow", |page| page.sum("ws_msgs_received_total", &[]) > 50.0);
+    agent.signal(Signal::SIGTERM);
+    agent.wait().assert_code(105);
+    let verdict = bench.verdict("interrupted", ["--on-invalid", "warn"]);
+    verdict.assert_code(105);
+    assert!(verdict.stdout.contains("it was interrupted before its planned end"), "{}", verdict.describe());
+    assert!(verdict.stdout.contains("✗ ws_msg_rtt 'p(95)<0.001'"), "{}", verdict.describe());
+}
+
+#[test]
 fn what_is_not_there_is_no_verdict() {
     let bench = Bench::new();
     let unknown = bench.verdict("unknown", ["--wait", "0"]);

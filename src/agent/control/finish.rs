@@ -43,6 +43,7 @@ impl Control {
         let judgement = &self.health.validity().judgement;
         let invalid = judgement.level == Level::Invalid && options.on_invalid == OnInvalid::Fail;
         let exit = exit(ended, invalid, verdict.passed(), written);
+        self.facts.exit_code = Some(exit.code());
         match (judgement.level, judgement.message()) {
             (Level::Invalid, Some(message)) => tracing::error!("{message}"),
             (_, Some(message)) => tracing::warn!("{message}"),

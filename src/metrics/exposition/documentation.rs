@@ -104,6 +104,8 @@ fn facts() -> RunFacts {
     RunFacts {
         build: Tags::from(["version", "revision", "rustc"].map(label)),
         info: Tags::from([label("profile")]),
+        exit_code: Some(0),
+        fleet_size: 1,
         started: Some(1),
         ended: Some(2),
         elapsed: Duration::from_secs(1),
@@ -135,6 +137,7 @@ fn facts() -> RunFacts {
             start_time: Some(1.0),
             threads: Some(1),
         },
+        ephemeral_ports: Some(1),
         ..RunFacts::default()
     }
 }
@@ -180,7 +183,7 @@ fn of_the_run(facts: &RunFacts) -> BTreeMap<String, (String, String, String)> {
 
 fn run_and_late() -> (String, String) {
     let mut early = facts();
-    early.ended = None;
+    (early.ended, early.exit_code) = (None, None);
     early.thresholds.iter_mut().for_each(|fact| (fact.value, fact.passed) = (None, None));
     let early = of_the_run(&early);
     let mut run = "| family | type | labels | meaning |\n|---|---|---|---|".to_owned();
@@ -189,7 +192,11 @@ fn run_and_late() -> (String, String) {
         if early.contains_key(&name) {
             write!(run, "\n| `{name}` | {kind} | {labels} | {help} |").unwrap();
         } else {
-            let when = if name.contains("_end_") { "after the end" } else { "from the first evaluation" };
+            let when = if name.contains("_end_") || name.contains("_exit_") {
+                "after the end"
+            } else {
+                "from the first evaluation"
+            };
             write!(late, "\n| {when} | `{name}` | {kind} | {labels} | {help} |").unwrap();
         }
     }

@@ -92,6 +92,10 @@ pub struct RunFacts {
     pub info: Tags,
     /// Where the run is in its life.
     pub state: RunState,
+    /// What the process will exit with; known when the run is over and judged.
+    pub exit_code: Option<u8>,
+    /// Agents that the run has, this one included.
+    pub fleet_size: u32,
     /// Start of the load in nanoseconds since 1970.
     pub started: Option<i128>,
     /// End of the load in nanoseconds since 1970.
@@ -110,6 +114,8 @@ pub struct RunFacts {
     pub observed: Vec<TargetValues>,
     /// This process.
     pub process: ProcessStats,
+    /// Local ports for one pair of addresses.
+    pub ephemeral_ports: Option<u64>,
     /// Whether k6's metrics are served under its names for them, too.
     pub k6_series: bool,
 }
@@ -133,6 +139,18 @@ pub fn families(sheet: &mut Sheet, facts: &RunFacts, samples_dropped: u64) {
         "1 once no value of the run will change any more.",
         Kind::Gauge,
         [(Tags::new(), flag(facts.state.is_over()))],
+    );
+    sheet.add(
+        "rampd_run_exit_code",
+        "Exit code of the agent: 0 passed, 96 invalid, 99 a threshold was crossed, 103 stopped, 105 interrupted, 1 failed.",
+        Kind::Gauge,
+        facts.exit_code.into_iter().flat_map(|code| number(code.into())),
+    );
+    sheet.add(
+        "rampd_fleet_size",
+        "Agents that the run has, this one included.",
+        Kind::Gauge,
+        number(facts.fleet_size.into()),
     );
     sheet.add(
         "rampd_run_start_timestamp_seconds",
@@ -178,6 +196,12 @@ pub fn families(sheet: &mut Sheet, facts: &RunFacts, samples_dropped: u64) {
         number(samples_dropped as f64),
     );
     target::families(sheet, &facts.observed);
+    sheet.add(
+        "rampd_ephemeral_ports",
+        "Local ports for connections between one pair of addresses: net.ipv4.ip_local_port_range without the reserved ones.",
+        Kind::Gauge,
+        facts.ephemeral_ports.into_iter().flat_map(|ports| number(ports as f64)),
+    );
     process(sheet, &facts.process);
 }
 

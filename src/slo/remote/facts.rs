@@ -8,7 +8,9 @@ use crate::slo::{
 };
 
 /// The series that [`Facts`] are made of.
-const SERIES: [&str; 6] = [
+const SERIES: [&str; 8] = [
+    "rampd_fleet_size",
+    "rampd_run_exit_code",
     "rampd_run_finished",
     "rampd_run_state",
     "rampd_validity_state",
@@ -47,6 +49,8 @@ pub struct Facts {
     pub agents: usize,
     /// Whether one of them ended before its planned end.
     pub aborted: bool,
+    /// What they exited with, each once; empty if none has said so.
+    pub exit_codes: BTreeSet<u8>,
     /// Whether the generator was the limit in one of them.
     pub invalid: bool,
     /// Labels of every series of the run.
@@ -69,8 +73,7 @@ impl Facts {
     /// The run is not known, not over, or stored twice.
     pub fn of(samples: &[Sample], scope: &Scope) -> Result<Self, Error> {
         let named = |name: &'static str| samples.iter().filter(move |sample| sample.label("__name__") == Some(name));
-        let agents = named("rampd_run_finished").count();
-        if agents == 0 {
+        if named("rampd_run_finished").next().is_none() {
             return Err(Error::NoRun(scope.testid.clone()));
         }
         let mut instances = BTreeSet::new();
@@ -80,14 +83,17 @@ impl Facts {
                 return Err(Error::Twice(instance.to_owned()));
             }
         }
-        let missing = named("rampd_run_finished").filter(|agent| agent.value != 1.0).count();
-        if missing > 0 {
-            return Err(Error::NotOver { missing, agents });
+        let over = named("rampd_run_finished").filter(|agent| agent.value == 1.0).count();
+        let expected = named("rampd_fleet_size").map(|size| size.value as usize).max().unwrap_or_default();
+        let agents = instances.len().max(expected);
+        if over < agents {
+            return Err(Error::NotOver { missing: agents - over, agents });
         }
         let is = |name, state| named(name).any(|sample| sample.label("state") == Some(state) && sample.value == 1.0);
         let mut facts = Self {
             agents,
             aborted: is("rampd_run_state", "aborted"),
+            exit_codes: named("rampd_run_exit_code").map(|code| code.value as u8).collect(),
             invalid: is("rampd_validity_state", "invalid"),
             ..Self::default()
         };

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::units::tags::Tags;
 
@@ -118,6 +120,23 @@ fn facts_need_a_run_that_is_over_and_stored_once() {
     assert!(facts.aborted && facts.invalid && facts.agents == 1);
     assert_eq!(facts.run_tags, ["env"]);
     assert!(!facts.claims[0].all_passed(), "nobody has judged it");
+    assert!(facts.exit_codes.is_empty(), "an agent that has not said how it ended");
+}
+
+#[test]
+fn a_fleet_is_over_when_as_many_agents_are_as_it_has() {
+    let of = |name: &str, instance: &str, value| sample(&[("__name__", name), ("instance", instance)], value);
+    let agent = |instance: &str, size, code| {
+        [
+            of("rampd_run_finished", instance, 1.0),
+            of("rampd_fleet_size", instance, size),
+            of("rampd_run_exit_code", instance, code),
+        ]
+    };
+    let two = [agent("a", 3.0, 99.0), agent("b", 3.0, 105.0)].concat();
+    assert_eq!(Facts::of(&two, &scope()), Err(Error::NotOver { missing: 1, agents: 3 }));
+    let facts = Facts::of(&[two, agent("c", 3.0, 99.0).to_vec()].concat(), &scope()).expect("complete");
+    assert_eq!((facts.agents, facts.exit_codes), (3, BTreeSet::from([99, 105])));
 }
 
 #[test]
