@@ -12,6 +12,7 @@ pub mod config;
 pub mod echo;
 pub mod engine;
 pub mod exit;
+pub mod fleet;
 pub mod generate;
 pub mod metrics;
 pub mod outputs;

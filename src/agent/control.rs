@@ -305,6 +305,7 @@ impl Control {
             ended,
             exit_code: exit.code(),
             notes,
+            fleet: None,
         };
         (report, exit)
     }

@@ -3,10 +3,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     catalogue::Metric,
     config::{
         data::Data,
+        digest::Digest,
         profile::{
             action::Action,
             http::Http,
@@ -38,6 +41,8 @@ pub use tls::{Identity, Tls, TlsVersion};
 /// A validated profile.
 #[derive(Debug, Clone)]
 pub struct Profile {
+    /// Of the text as typed.
+    pub typed: Digest,
     /// Name of the test.
     pub name: String,
     /// Tags on every sample.
@@ -98,7 +103,7 @@ pub enum Precision {
 }
 
 /// A column of a trend in the summary.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum TrendStat {
     /// Mean.
     Avg,

@@ -9,7 +9,7 @@ use std::{
 use crate::support::repository;
 
 /// What each module may import of this crate, besides itself.
-const IMPORTS: [(&str, &[&str]); 15] = [
+const IMPORTS: [(&str, &[&str]); 16] = [
     ("units", &[]),
     ("clock", &[]),
     ("catalogue", &[]),
@@ -20,6 +20,7 @@ const IMPORTS: [(&str, &[&str]); 15] = [
     ("engine", &["plan", "protocol", "metrics", "config", "units", "clock", "catalogue"]),
     ("slo", &["config", "metrics", "catalogue", "units", "clock"]),
     ("outputs", &["slo", "metrics", "plan", "config", "catalogue", "units", "clock"]),
+    ("fleet", &["outputs", "slo", "metrics", "plan", "config", "catalogue", "units", "clock", "exit"]),
     // An output of the profile, not of a run.
     ("generate", &["slo", "metrics", "plan", "config", "catalogue", "units"]),
     // The target of `demo` and `--echo`: no part of a run's data flow.
@@ -37,6 +38,7 @@ const EVERYTHING: &[&str] = &[
     "echo",
     "engine",
     "exit",
+    "fleet",
     "generate",
     "metrics",
     "outputs",
@@ -46,7 +48,7 @@ const EVERYTHING: &[&str] = &[
     "units",
 ];
 /// Values and decisions, without a runtime.
-const PURE: [&str; 8] = ["units", "clock", "catalogue", "config", "plan", "metrics", "slo", "generate"];
+const PURE: [&str; 9] = ["units", "clock", "catalogue", "config", "plan", "metrics", "slo", "generate", "fleet"];
 const LONGEST_FILE: usize = 500;
 
 /// A source file: its module and its code without comments and literals.

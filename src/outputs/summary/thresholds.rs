@@ -44,7 +44,8 @@ fn line(threshold: &Threshold, evaluation: &Evaluation, style: Style) -> String 
     format!("{mark} '{}' {measured}", threshold.source)
 }
 
-fn value_text(threshold: &Threshold, value: f64) -> String {
+/// What was measured, in the unit that people read.
+pub(in crate::outputs) fn value_text(threshold: &Threshold, value: f64) -> String {
     let text = match (threshold.metric.kind(), threshold.metric.contains()) {
         _ if threshold.expression.method == Method::Ratio => format::number(value),
         (MetricKind::Rate, _) => format::percent(value),
