@@ -5,6 +5,8 @@
 //! nanoseconds, shown in milliseconds in profiles, summary and JSON (k6), and in seconds on
 //! `/metrics` (Prometheus). Imports nothing of this crate.
 
+use serde::{Deserialize, Serialize};
+
 pub mod custom;
 
 use self::custom::Custom;
@@ -131,7 +133,7 @@ families! {
 }
 
 /// k6's metric types.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MetricKind {
     /// A sum.
     Counter,
@@ -144,7 +146,7 @@ pub enum MetricKind {
 }
 
 /// k6's value types.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Contains {
     /// A plain number.
     Default,

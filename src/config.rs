@@ -20,6 +20,7 @@ mod validate;
 
 pub mod capture;
 pub mod data;
+pub mod digest;
 pub mod environment;
 pub mod matcher;
 pub mod overrides;

@@ -4,6 +4,8 @@
 //! at the instant it names, tell it what they count while the load goes on, and hand in their results at the end.
 
 pub mod clock_offset;
+pub mod merge;
 pub mod message;
+pub mod result;
 pub mod roster;
 pub mod token;

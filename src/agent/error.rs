@@ -36,6 +36,14 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The result's file cannot be written.
+    #[error("cannot write the result to {path}: {source}; choose another path in --result FILE")]
+    Result {
+        /// As given.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The system refuses a thread or a signal handler.
     #[error("the system refuses what a run needs: {0}")]
     System(#[from] std::io::Error),
@@ -64,7 +72,7 @@ impl Error {
         match self {
             Error::Preflight(_) => Exit::PreflightRefused,
             Error::Listen(_) | Error::ControlSocket(_) => Exit::CannotListen,
-            Error::Tls(_) | Error::Json(ndjson::Error::Open { .. }) | Error::Export { .. } => Exit::BadConfiguration,
+            Error::Tls(_) | Error::Json(ndjson::Error::Open { .. }) | Error::Export { .. } | Error::Result { .. } => Exit::BadConfiguration,
             Error::Fleet(error) => error.exit(),
             Error::TooLate(_) => Exit::BadConfiguration,
             Error::SecondSignal | Error::InterruptedBeforeStart(_) => Exit::Interrupted,

@@ -12,9 +12,9 @@ use crate::{
         exchange::Failed,
         follower::Follower,
         leader::Leader,
-        options::{FleetOptions, Role},
+        options::Role,
     },
-    agent::server,
+    agent::{options::Options, server},
     clock::Instant,
     config::profile::fleet::FleetPolicy,
     exit::Exit,
@@ -117,26 +117,25 @@ impl Fleet {
     /// # Errors
     /// It cannot listen.
     pub fn open(
-        options: Option<&FleetOptions>,
-        testid: &str,
+        options: &Options,
         policy: FleetPolicy,
         table: &Arc<SeriesTable>,
         earliest: Option<Instant>,
     ) -> Result<Self, Error> {
-        let Some(options) = options else { return Ok(Self::Alone) };
+        let Some(place) = &options.fleet else { return Ok(Self::Alone) };
         let run = RunIdentity {
-            of: options.segment.of(),
+            of: place.segment.of(),
             digest: options.digest.clone(),
-            testid: testid.to_owned(),
+            testid: options.testid.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        Ok(match &options.role {
+        Ok(match &place.role {
             Role::Apart => Self::Alone,
             Role::Leader { listen, token } => {
                 Self::Leader(Box::new(Leader::open(*listen, token.clone(), run, policy, earliest, table.clone())?))
             }
             Role::Follower { leader, token } => {
-                let hello = Hello { index: options.segment.index(), instance: rand::random(), run };
+                let hello = Hello { index: place.segment.index(), instance: rand::random(), run };
                 Self::Follower(Box::new(Follower::new(leader.clone(), token.clone(), hello, policy)))
             }
         })

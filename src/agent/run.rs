@@ -63,7 +63,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     progress.finish();
     let (ended, notes) = control.settle(end, &mut requests, &mut signals).await;
     let own = control.finish(&profile, &options, ended, notes);
-    let (mut report, exit) = control.conclude(fleet, own, &options, &mut requests, &mut signals).await;
+    let (mut report, exit) = control.conclude(&mut fleet, own, (&profile, &options), &mut requests, &mut signals).await?;
     if let Some(annotator) = annotator {
         let stop = async {
             signals.next().await;

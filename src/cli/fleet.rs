@@ -71,11 +71,11 @@ pub enum Error {
 }
 
 impl Args {
-    /// What they make; none for an agent alone. `digest` is of the profile.
+    /// What they make; none for an agent alone.
     ///
     /// # Errors
     /// See [`enum@Error`].
-    pub fn options(&self, testid: Option<&str>, digest: impl FnOnce() -> String) -> Result<Option<FleetOptions>, Error> {
+    pub fn options(&self, testid: Option<&str>) -> Result<Option<FleetOptions>, Error> {
         let Some(segment) = self.place(std::env::var(INDEX).ok().as_deref())? else {
             return match (&self.fleet_leader, self.fleet_listen) {
                 (Some(_), _) => Err(Error::Alone("--fleet-leader")),
@@ -105,7 +105,7 @@ impl Args {
             (_, _, None) => Role::Apart,
         };
         // One of one is the whole, and judges itself.
-        Ok((segment.of() > 1).then(|| FleetOptions { segment, digest: digest(), role }))
+        Ok((segment.of() > 1).then(|| FleetOptions { segment, role }))
     }
 
     fn place(&self, index: Option<&str>) -> Result<Option<Segment>, Error> {
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn without_a_leader_agents_do_not_know_each_other_and_alone_nobody_is_one() {
-        let options = |args: Args, testid| args.options(testid, || "d".to_owned());
+        let options = |args: Args, testid| args.options(testid);
         let place = Segment::new(1, 2);
         let apart = options(Args { fleet: place, ..Args::default() }, Some("t")).unwrap().unwrap();
         assert!(matches!(apart.role, Role::Apart));

@@ -62,6 +62,12 @@ pub struct How {
     /// Write the summary as JSON, in the form of k6's --summary-export, except that `true` means passed
     #[arg(long, value_name = "FILE")]
     pub summary_export: Option<PathBuf>,
+    /// Write the run as a file for `rampd merge`
+    #[arg(long, value_name = "FILE", env = "RAMPD_RESULT")]
+    pub result: Option<PathBuf>,
+    /// Write the verdict as one short text, for example to /dev/termination-log
+    #[arg(long, value_name = "FILE", env = "RAMPD_VERDICT_FILE")]
+    pub verdict_file: Option<PathBuf>,
     /// Write every sample in k6's NDJSON lines; .gz compresses
     #[arg(long, value_name = "json=FILE", value_parser = json_output)]
     pub out: Option<PathBuf>,
@@ -130,6 +136,7 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         Ok(annotate) => annotate,
         Err(error) => return refuse(Exit::BadConfiguration, &error),
     };
+    let digest = profile.digest().to_string();
     let echo = if how.echo {
         match Echo::bind((Ipv4Addr::LOCALHOST, 0).into(), &Default::default()) {
             Ok(echo) => {
@@ -157,7 +164,7 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
     {
         tracing::info!(%proxy, "Connections go through a proxy.");
     }
-    let fleet = match how.fleet.options(how.testid.as_deref(), || String::new()) {
+    let fleet = match how.fleet.options(how.testid.as_deref()) {
         Ok(fleet) => fleet,
         Err(error) => return refuse(Exit::BadConfiguration, &error),
     };
@@ -166,6 +173,9 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         listen: how.listen,
         linger: how.linger,
         summary_export: how.summary_export.clone(),
+        result: how.result.clone(),
+        verdict_file: how.verdict_file.clone(),
+        digest,
         json: how.out.iter().cloned().collect(),
         style: Style::new(console::colour()),
         quiet: how.quiet,

@@ -3,10 +3,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     catalogue::Metric,
     config::{
         data::Data,
+        digest::Digest,
         profile::{
             action::Action,
             fleet::FleetPolicy,
@@ -40,6 +43,8 @@ pub use tls::{Identity, Tls, TlsVersion};
 /// A validated profile.
 #[derive(Debug, Clone)]
 pub struct Profile {
+    /// Of the text as typed.
+    pub typed: Digest,
     /// Name of the test.
     pub name: String,
     /// Tags on every sample.
@@ -102,7 +107,7 @@ pub enum Precision {
 }
 
 /// A column of a trend in the summary.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum TrendStat {
     /// Mean.
     Avg,

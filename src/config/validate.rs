@@ -7,6 +7,7 @@ use crate::{
         at::{Place, Typed},
         cardinality::Cardinality,
         context::Context,
+        digest::Digest,
         overrides::Overrides,
         profile::{Executor, Profile, Scenario, Step, TrendStat},
         raw::{Load, Raw, RawIterations, RawScenario},
@@ -44,6 +45,7 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
         );
     }
     Some(Profile {
+        typed: Digest::of(context.source().text().as_bytes()),
         name: raw.name.unwrap_or_else(|| context.source().stem().to_owned()),
         tags,
         scenarios,

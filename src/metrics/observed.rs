@@ -6,6 +6,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     catalogue::{Contains, MetricKind},
     clock::Instant,
@@ -17,7 +19,7 @@ const SAME_START: f64 = 1.0;
 macro_rules! failures {
     ($($(#[$doc:meta])* $variant:ident = $label:literal;)*) => {
         /// Why a target's page could not be read: a closed set of label values.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum ScrapeFailure { $($(#[$doc])* $variant,)* }
 
         impl ScrapeFailure {
@@ -100,7 +102,7 @@ pub struct MetricReading {
 }
 
 /// A gauge over the run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GaugeValue {
     /// Last value.
     pub value: f64,
@@ -123,7 +125,7 @@ impl GaugeValue {
 }
 
 /// A counter over the run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CounterValue {
     /// Increase since the first reading.
     pub increase: f64,
@@ -141,7 +143,7 @@ impl CounterValue {
 }
 
 /// A metric of a target.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum ObservedValue {
     /// Goes up and down; none before it was seen.
     Gauge(Option<GaugeValue>),
@@ -150,7 +152,7 @@ pub enum ObservedValue {
 }
 
 /// A metric of a target with its name.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ObservedMetricValue {
     /// The profile's name for it.
     pub name: String,
@@ -171,7 +173,7 @@ impl ObservedMetricValue {
 }
 
 /// A target.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetValues {
     /// The profile's name for it.
     pub name: String,

@@ -112,6 +112,23 @@ impl SeriesTable {
         Self { counters: Vec::new(), gauges: Vec::new(), trends: Vec::new(), run_tags, custom, limits }
     }
 
+    /// A table that another process has made: `bounds` are those of [`Self::bounds`].
+    #[must_use]
+    pub fn restored(
+        [counters, gauges, trends]: [Vec<Series>; 3],
+        run_tags: Tags,
+        custom: Vec<&'static Metric>,
+        bounds: BTreeMap<Family, Arc<[u64]>>,
+    ) -> Self {
+        Self { counters, gauges, trends, run_tags, custom, limits: bounds }
+    }
+
+    /// Metrics of the profile's own.
+    #[must_use]
+    pub fn custom(&self) -> &[&'static Metric] {
+        &self.custom
+    }
+
     /// Every family: the catalogue's, then the profile's own.
     pub fn families(&self) -> impl Iterator<Item = Family> + '_ {
         Family::ALL.iter().copied().chain(self.custom.iter().map(|metric| metric.source.family()))

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     catalogue::{Family, Metric, MetricKind, Source},
     metrics::{
@@ -16,7 +18,7 @@ use crate::{
 pub type Selector<'s> = &'s [(String, String)];
 
 /// Lowest and highest value of a gauge family at the control thread's ticks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extremes {
     /// Lowest value seen.
     pub min: i64,

@@ -287,5 +287,6 @@ fn finished(
         ],
         ended: Ended::Completed,
         notes,
+        fleet: None,
     }
 }

@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     catalogue::{Family, Metric},
     config::{
@@ -16,11 +18,15 @@ use crate::{
         trend::Trend,
         view::{Extremes, Value, View},
     },
-    slo::{evaluate::Evaluation, validity::run::RunValidity, verdict::Verdict},
+    slo::{
+        evaluate::Evaluation,
+        validity::{Judgement, run::RunValidity},
+        verdict::Verdict,
+    },
 };
 
 /// How a run came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ended {
     /// As planned.
     Completed,
@@ -46,6 +52,36 @@ impl Ended {
             Ended::Failed => "failed",
         }
     }
+}
+
+/// The agents whose results were merged.
+#[derive(Debug, Clone)]
+pub struct FleetReport {
+    /// How many there should be.
+    pub of: u32,
+    /// Those whose results are there, by their numbers.
+    pub agents: Vec<AgentReport>,
+    /// Numbers of the others.
+    pub missing: Vec<u32>,
+}
+
+/// One agent of a fleet.
+#[derive(Debug, Clone)]
+pub struct AgentReport {
+    /// Its number, from 0.
+    pub index: u32,
+    /// How its part of the run ended.
+    pub ended: Ended,
+    /// From the start of its load to its end.
+    pub elapsed: Duration,
+    /// Its own validity.
+    pub validity: Judgement,
+    /// WebSocket connection attempts.
+    pub sessions: u64,
+    /// HTTP requests.
+    pub requests: u64,
+    /// Iterations.
+    pub iterations: u64,
 }
 
 /// A finished run.
@@ -83,6 +119,8 @@ pub struct RunReport {
     pub exit_code: u8,
     /// Lines for people: what was cut, where files are.
     pub notes: Vec<String>,
+    /// The agents, if several are in these figures.
+    pub fleet: Option<FleetReport>,
 }
 
 /// A metric, or a part of it under a tag selector, with its value.

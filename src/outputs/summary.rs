@@ -5,10 +5,11 @@
 //! that nobody measured, failed connects and closes are broken down by reason and code, and lines
 //! have no trailing blanks.
 
+mod agents;
 mod results;
 mod table;
 mod target;
-mod thresholds;
+pub(in crate::outputs) mod thresholds;
 mod validity;
 
 use crate::outputs::{
@@ -30,6 +31,11 @@ pub fn render(report: &RunReport, style: Style) -> String {
     title(&mut lines, "VALIDITY", style);
     lines.extend(validity::lines(report, style));
     lines.extend([String::new(), String::new()]);
+    if let Some(fleet) = &report.fleet {
+        title(&mut lines, "AGENTS", style);
+        lines.extend(agents::lines(fleet, style));
+        lines.extend([String::new(), String::new()]);
+    }
     if !report.thresholds.is_empty() {
         title(&mut lines, "THRESHOLDS", style);
         lines.extend(thresholds::lines(report, style));

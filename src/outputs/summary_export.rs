@@ -1,4 +1,4 @@
-//! `--summary-export FILE`: the end summary as JSON in the shape of k6's export, with four additions
+//! `--summary-export FILE`: the end summary as JSON in the shape of k6's export, with five additions
 //! and one difference.
 //!
 //! - `metrics.NAME.thresholds.EXPRESSION` is `true` when the threshold PASSED. k6 writes `false`
@@ -9,6 +9,8 @@
 //!   and for each of its stages, with the signals that say so.
 //! - `rampd.series` has the totals of `/metrics` by family and label, in its units (seconds).
 //!
+//! - `rampd.fleet` names the agents, if several are in the figures.
+//!
 //! A rate or trend without samples has k6's zeros under `metrics`; `rampd.thresholds[].empty` tells
 //! them from measured ones.
 
@@ -17,6 +19,7 @@ use std::io;
 use serde::Serialize as _;
 use serde_json::{Map, Value as Json, json, ser::PrettyFormatter};
 
+mod fleet;
 mod series;
 mod target;
 mod validity;
@@ -90,6 +93,14 @@ fn values(report: &RunReport, value: &Value) -> Map<String, Json> {
 }
 
 fn run(report: &RunReport) -> Json {
+    let mut run = of_one(report);
+    if let (Some(fleet), Some(run)) = (&report.fleet, run.as_object_mut()) {
+        run.insert("fleet".to_owned(), fleet::of(fleet));
+    }
+    run
+}
+
+fn of_one(report: &RunReport) -> Json {
     let thresholds: Vec<_> = report
         .judged()
         .map(|(threshold, evaluation)| {

@@ -7,6 +7,8 @@
 //! and `<=` are the same here, and so are `>` and `>=`: they would differ only for a sample on the
 //! very nanosecond of the limit.
 
+use serde::{Deserialize, Serialize};
+
 mod target;
 
 use crate::{
@@ -25,7 +27,7 @@ const NANOS_PER_MS: f64 = 1e6;
 const LONGEST_LIMIT: f64 = 315_360_000e9;
 
 /// What a threshold says about a view.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// The measured value in k6's units (milliseconds, bytes, a share, a number); none for a rate or trend without samples.
     pub value: Option<f64>,

@@ -6,6 +6,9 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+pub mod fleet;
 pub mod limits;
 pub mod reason;
 pub mod run;
@@ -21,7 +24,7 @@ use crate::{
 };
 
 /// How far a run can be trusted, best first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Level {
     /// Nothing speaks against it.
     #[default]
@@ -48,7 +51,7 @@ impl Level {
 }
 
 /// One limit that was passed.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// Which signal.
     pub reason: Reason,
@@ -60,10 +63,12 @@ pub struct Finding {
     pub limit: Figure,
     /// The stage it was found in, from and to since the start of the load; none for the whole run.
     pub within: Option<(Duration, Duration)>,
+    /// The agent of a fleet that found it in itself, or is lost; none in a run of one.
+    pub agent: Option<u32>,
 }
 
 /// What the signals say together.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// The worst of the findings.
     pub level: Level,
@@ -73,7 +78,7 @@ pub struct Judgement {
 
 impl Judgement {
     fn of(mut findings: Vec<Finding>) -> Self {
-        findings.sort_by_key(|finding| finding.reason);
+        findings.sort_by_key(|finding| (finding.reason, finding.agent));
         Self { level: findings.iter().map(|finding| finding.level).max().unwrap_or_default(), findings }
     }
 
@@ -88,10 +93,11 @@ impl Judgement {
     #[must_use]
     pub fn meaning(&self) -> Option<&'static str> {
         let invalid = |finding: &&Finding| finding.level == Level::Invalid;
+        let is_loss = |finding: &Finding| matches!(finding.reason, Reason::WorkerLost | Reason::AgentLost);
         match self.level {
             Level::Valid => None,
             Level::Suspect => Some("some figures may be off"),
-            Level::Invalid if self.findings.iter().filter(invalid).all(|one| one.reason == Reason::WorkerLost) => {
+            Level::Invalid if self.findings.iter().filter(invalid).all(is_loss) => {
                 Some("a part of the load and of its figures is missing")
             }
             Level::Invalid => Some("the generator was the limit; the figures are its own, not the target's"),
@@ -175,7 +181,7 @@ fn found<T: PartialOrd + Copy>(
     let suspect = limits.suspect.filter(|limit| value > *limit);
     let (level, limit) =
         invalid.map(|limit| (Level::Invalid, limit)).or(suspect.map(|limit| (Level::Suspect, limit)))?;
-    Some(Finding { reason, level, measured: figure(value), limit: figure(limit), within: None })
+    Some(Finding { reason, level, measured: figure(value), limit: figure(limit), within: None, agent: None })
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ const IMPORTS: [(&str, &[&str]); 16] = [
     ("engine", &["plan", "protocol", "metrics", "config", "units", "clock", "catalogue"]),
     ("slo", &["config", "metrics", "catalogue", "units", "clock"]),
     ("outputs", &["slo", "metrics", "plan", "config", "catalogue", "units", "clock"]),
-    ("fleet", &["outputs", "slo", "metrics", "plan", "config", "catalogue", "units", "clock"]),
+    ("fleet", &["outputs", "slo", "metrics", "plan", "config", "catalogue", "units", "clock", "exit"]),
     // An output of the profile, not of a run.
     ("generate", &["slo", "metrics", "plan", "config", "catalogue", "units"]),
     // The target of `demo` and `--echo`: no part of a run's data flow.

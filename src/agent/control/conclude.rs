@@ -1,22 +1,182 @@
-//! The end of a fleet: results are handed in, or collected and judged as one.
+//! The end of a fleet: results are handed in at the leader, and judged there as one.
+
+use std::path::PathBuf;
 
 use crate::{
-    agent::{admin::pages::Requests, control::Control, fleet::Fleet, options::Options, signals::Signals},
+    agent::{
+        admin::pages::Requests,
+        control::Control,
+        error::Error,
+        fleet::{Fleet, follower::Follower, leader::Leader},
+        options::{OnInvalid, Options},
+        signals::Signals,
+        stopping::exit,
+    },
+    config::profile::{Profile, fleet::OnMissing},
     exit::Exit,
-    outputs::report::RunReport,
+    fleet::{
+        merge::Fold,
+        result::{self, AgentResult, Reader},
+    },
+    outputs::report::{Ended, RunReport},
+    slo::{evaluate::evaluate_all, validity::Level},
 };
 
 impl Control {
-    /// Makes one of all agents' results, at the leader; any other gives its own away.
+    /// Makes one of all agents' results, at the leader; any other gives its own away. Writes this agent's own result to
+    /// its file, if one is asked for.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub async fn conclude(
         &mut self,
-        fleet: Fleet,
+        fleet: &mut Fleet,
         (report, exit): (RunReport, Exit),
-        options: &Options,
+        (profile, options): (&Profile, &Options),
+        requests: &mut Requests,
+        signals: &mut Signals,
+    ) -> Result<(RunReport, Exit), Error> {
+        let own = AgentResult {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            digest: options.digest.clone(),
+            index: options.segment().index(),
+            of: options.segment().of(),
+            report: with_thresholds(report.clone(), profile),
+        };
+        if let Some(path) = &options.result {
+            write(path.clone(), &result::encode(&own))?;
+        }
+        match fleet {
+            Fleet::Alone if options.judges() => Ok((report, exit)),
+            Fleet::Alone => Ok((report, own_part(exit))),
+            Fleet::Follower(follower) => Ok(self.hand_in(follower, &own, exit, report, requests, signals).await),
+            Fleet::Leader(leader) => Ok(self.judge_all(leader, own, (profile, options), requests, signals).await),
+        }
+    }
+
+    async fn hand_in(
+        &mut self,
+        follower: &mut Follower,
+        own: &AgentResult,
+        exit: Exit,
+        mut report: RunReport,
         requests: &mut Requests,
         signals: &mut Signals,
     ) -> (RunReport, Exit) {
-        let _ = (fleet, options, requests, signals);
+        let handed_in = {
+            let mut handing_in = std::pin::pin!(follower.hand_in(result::encode(own).into()));
+            loop {
+                tokio::select! {
+                    biased;
+                    name = signals.next() => break Err(format!("interrupted by {name} before the leader had the result")),
+                    outcome = &mut handing_in => break outcome.map_err(|error| error.to_string()),
+                    Some(request) = requests.recv() => request.respond(self.page(false)),
+                }
+            }
+        };
+        let exit = match handed_in {
+            Ok(()) => own_part(exit),
+            Err(why) => {
+                tracing::error!("The leader does not have this agent's result: {why}");
+                report.notes.push(format!("the leader does not have this agent's result: {why}"));
+                Exit::Failed
+            }
+        };
+        report.exit_code = exit.code();
+        self.facts.exit_code = Some(exit.code());
         (report, exit)
     }
+
+    async fn judge_all(
+        &mut self,
+        leader: &mut Leader,
+        own: AgentResult,
+        (profile, options): (&Profile, &Options),
+        requests: &mut Requests,
+        signals: &mut Signals,
+    ) -> (RunReport, Exit) {
+        let mut notes = Vec::new();
+        {
+            let mut collecting = std::pin::pin!(leader.collect());
+            loop {
+                tokio::select! {
+                    biased;
+                    name = signals.next() => {
+                        tracing::warn!("{name}: the results that are there are judged.");
+                        notes.push(format!("interrupted by {name} while other agents' results were to come"));
+                        break;
+                    }
+                    () = &mut collecting => break,
+                    Some(request) = requests.recv() => request.respond(self.page(false)),
+                }
+            }
+        }
+        let (results, lost) = leader.results();
+        let fallback = own.report.clone();
+        let (mut fold, mut reader) = (Fold::default(), Reader::default());
+        let mut take = |result: AgentResult| {
+            let index = result.index;
+            if let Err(error) = fold.add(result) {
+                notes.push(format!("agent {index}'s result was not taken: {error}"));
+            }
+        };
+        take(own);
+        let mut unread = Vec::new();
+        for (index, bytes) in results {
+            match reader.read(&bytes) {
+                Ok(result) if result.index == index => take(result),
+                Ok(result) => unread.push(format!("agent {index} has handed in the result of agent {}", result.index)),
+                Err(error) => unread.push(format!("agent {index}'s result was not taken: {error}")),
+            }
+        }
+        notes.extend(unread);
+        // Those the load began without may be missed by agreement; those lost on the way may not.
+        let allow_missing = lost.is_empty() && notes.is_empty() && profile.fleet.on_missing == OnMissing::Go;
+        let mut report = fold.finish(allow_missing, exit).unwrap_or(fallback);
+        for note in notes {
+            tracing::error!("{note}");
+            report.notes.push(note);
+        }
+        let invalid = report.validity.judgement.level == Level::Invalid && options.on_invalid == OnInvalid::Fail;
+        let exit = exit(report.ended, invalid, report.verdict.passed(), true);
+        report.exit_code = exit.code();
+        self.take_verdict(&report, exit);
+        leader.wait_until_told().await;
+        (report, exit)
+    }
+
+    /// `/metrics` of the leader tells the fleet's verdict.
+    fn take_verdict(&mut self, report: &RunReport, exit: Exit) {
+        if let Some(message) = report.validity.judgement.message() {
+            tracing::warn!("{message}");
+        }
+        if let (Some(message), true) = (report.verdict.message(), report.ended != Ended::Aborted) {
+            tracing::error!("{message}");
+        }
+        self.live.evaluations.clone_from(&report.evaluations);
+        self.facts.exit_code = Some(exit.code());
+    }
+}
+
+/// What a part of a run ends with: its own failure, and no verdict about the whole.
+fn own_part(exit: Exit) -> Exit {
+    match exit {
+        Exit::Failed
+        | Exit::Interrupted
+        | Exit::BadConfiguration
+        | Exit::CannotListen
+        | Exit::PreflightRefused => exit,
+        Exit::Passed | Exit::RunInvalid | Exit::ThresholdCrossed | Exit::StoppedByApi => Exit::Passed,
+    }
+}
+
+/// A part is not judged, but whoever merges it needs to know by what.
+fn with_thresholds(mut report: RunReport, profile: &Profile) -> RunReport {
+    report.thresholds.clone_from(&profile.thresholds);
+    report.evaluations = evaluate_all(&report.thresholds, &report.view());
+    report
+}
+
+fn write(path: PathBuf, bytes: &[u8]) -> Result<(), Error> {
+    std::fs::write(&path, bytes).map_err(|source| Error::Result { path, source })
 }

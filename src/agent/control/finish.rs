@@ -71,6 +71,7 @@ impl Control {
             ended,
             exit_code: exit.code(),
             notes,
+            fleet: None,
         };
         (report, exit)
     }

@@ -9,8 +9,6 @@ use crate::{fleet::token::Token, plan::segment::Segment};
 pub struct FleetOptions {
     /// This agent's part of the load.
     pub segment: Segment,
-    /// Of the profile as it is meant.
-    pub digest: String,
     /// Who it speaks with.
     pub role: Role,
 }

@@ -7,7 +7,7 @@ use super::{BAD, GOOD};
 use crate::{
     outputs::{
         format,
-        report::{Ended, RunReport},
+        report::{Ended, FleetReport, RunReport},
         style::Style,
     },
     slo::validity::{
@@ -21,6 +21,8 @@ use crate::{
 const DOUBTFUL: &str = "!";
 /// Stages that are listed; the export has all.
 const STAGES: usize = 5;
+/// Agents of a fleet that are listed for one reason.
+const AGENTS: usize = 5;
 
 pub(super) fn lines(report: &RunReport, style: Style) -> Vec<String> {
     let validity = &report.validity;
@@ -34,12 +36,12 @@ pub(super) fn lines(report: &RunReport, style: Style) -> Vec<String> {
         return vec![format!("    {head}  {}{}", figures(&validity.signals, style), style.doubtful(&stages))];
     }
     let mut lines = vec![format!("    {head}: {}", meaning(report))];
-    lines.extend(reasons(&judgement.findings, &validity.signals, style));
+    lines.extend(reasons(report, style));
     lines.extend(stages(&validity.stages, style));
     lines
 }
 
-fn mark(level: Level) -> &'static str {
+pub(super) fn mark(level: Level) -> &'static str {
     match level {
         Level::Valid => GOOD,
         Level::Suspect => DOUBTFUL,
@@ -47,7 +49,7 @@ fn mark(level: Level) -> &'static str {
     }
 }
 
-fn paint(level: Level, text: &str, style: Style) -> String {
+pub(super) fn paint(level: Level, text: &str, style: Style) -> String {
     match level {
         Level::Valid => style.good(text),
         Level::Suspect => style.doubtful(text),
@@ -86,15 +88,25 @@ fn meaning(report: &RunReport) -> String {
 }
 
 /// Each reason, the first of those with the same remedy followed by it.
-fn reasons(findings: &[Finding], signals: &Signals, style: Style) -> Vec<String> {
+fn reasons(report: &RunReport, style: Style) -> Vec<String> {
     let mut told = Vec::new();
     let mut lines = Vec::new();
-    for finding in findings {
+    let findings = &report.validity.judgement.findings;
+    for (place, finding) in findings.iter().enumerate() {
+        let before = findings.iter().take(place).filter(|known| known.reason == finding.reason).count();
+        if before >= AGENTS {
+            let last = findings.get(place + 1).is_none_or(|next| next.reason != finding.reason);
+            if last {
+                lines.push(format!("      and {} agents more", before + 1 - AGENTS));
+            }
+            continue;
+        }
+        let agent = finding.agent.map_or_else(String::new, |agent| format!(" of agent {agent}"));
         let mark = paint(finding.level, mark(finding.level), style);
         let within =
             finding.within.map_or_else(String::new, |(from, to)| format!(", from {} to {}", time(from), time(to)));
-        let sentence = sentence(finding, signals, style);
-        lines.push(format!("      {mark} {}{within}: {sentence}", finding.reason.name()));
+        let sentence = sentence(finding, report, style);
+        lines.push(format!("      {mark} {}{agent}{within}: {sentence}", finding.reason.name()));
         let advice = finding.reason.advice();
         if !told.contains(&advice) {
             told.push(advice);
@@ -104,7 +116,8 @@ fn reasons(findings: &[Finding], signals: &Signals, style: Style) -> Vec<String>
     lines
 }
 
-fn sentence(finding: &Finding, signals: &Signals, style: Style) -> String {
+fn sentence(finding: &Finding, report: &RunReport, style: Style) -> String {
+    let signals = &report.validity.signals;
     let text = |figure| match figure {
         Figure::Time(value) => time(value),
         Figure::Share(share) => format::percent(share),
@@ -113,7 +126,10 @@ fn sentence(finding: &Finding, signals: &Signals, style: Style) -> String {
     let (measured, limit) = (style.value(&text(finding.measured)), text(finding.limit));
     let plural = if finding.measured == Figure::Count(1) { "" } else { "s" };
     let largest = |events: Option<Events>| {
-        events.map_or_else(String::new, |events| format!(", the largest of {}", time(events.largest)))
+        // The largest of a fleet may be another agent's.
+        events
+            .filter(|_| finding.agent.is_none())
+            .map_or_else(String::new, |events| format!(", the largest of {}", time(events.largest)))
     };
     match finding.reason {
         Reason::SendLag => format!("p99={measured} from the intended to the actual send, more than {limit}"),
@@ -133,6 +149,15 @@ fn sentence(finding: &Finding, signals: &Signals, style: Style) -> String {
         Reason::ClockStep => format!("{measured} step{plural} of the wall clock{}", largest(signals.clock_steps)),
         Reason::SamplesDropped => format!("{measured} sample{plural} missing from the JSON output"),
         Reason::WorkerLost => format!("{measured} worker{plural} lost with the last counts"),
+        Reason::AgentLost => loss(finding, report.fleet.as_ref()),
+    }
+}
+
+fn loss(finding: &Finding, fleet: Option<&FleetReport>) -> String {
+    let there = fleet.and_then(|fleet| fleet.agents.iter().find(|agent| Some(agent.index) == finding.agent));
+    match there {
+        Some(agent) => format!("ended early ({}) after {}", agent.ended.name(), time(agent.elapsed)),
+        None => "no result of it is there".to_owned(),
     }
 }
 

@@ -34,7 +34,7 @@ fn stage(stage: &StageValidity) -> Json {
     })
 }
 
-fn reasons(judgement: &Judgement) -> Vec<Json> {
+pub(super) fn reasons(judgement: &Judgement) -> Vec<Json> {
     judgement.findings.iter().map(reason).collect()
 }
 
@@ -55,6 +55,9 @@ fn reason(finding: &Finding) -> Json {
     });
     if let (Some((from, to)), Some(reason)) = (finding.within, reason.as_object_mut()) {
         reason.insert("within_ms".to_owned(), json!([millis(from), millis(to)]));
+    }
+    if let (Some(agent), Some(reason)) = (finding.agent, reason.as_object_mut()) {
+        reason.insert("agent".to_owned(), json!(agent));
     }
     reason
 }

@@ -75,5 +75,8 @@ pub const SAMPLES_DROPPED: Limits<u64> = Limits { suspect: Some(0), invalid: Non
 /// Workers that ended without their last counts: a part of the load and of the figures is missing.
 pub const WORKERS_LOST: Limits<u64> = Limits { suspect: None, invalid: Some(0) };
 
+/// Agents of a fleet that handed in nothing or ended early: their part of the load and of the figures is missing.
+pub const AGENTS_LOST: Limits<u64> = Limits { suspect: None, invalid: Some(0) };
+
 /// Shares of a shorter time are noise: a tick is a second, and a quota's period a tenth of that.
 pub const SHORTEST_WINDOW: Duration = Duration::from_secs(1);

@@ -1,7 +1,9 @@
 //! Why a run is not valid: a closed set, whose names are label values.
 
+use serde::{Deserialize, Serialize};
+
 /// See the module. In the order in which they are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reason {
     /// Messages went out later than intended.
     SendLag,
@@ -33,11 +35,13 @@ pub enum Reason {
     SamplesDropped,
     /// A worker was lost with what it had counted last.
     WorkerLost,
+    /// An agent of the fleet has handed in nothing, or ended before its load did.
+    AgentLost,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SendLag,
         Self::ReadLag,
         Self::StartLag,
@@ -53,6 +57,7 @@ impl Reason {
         Self::ClockStep,
         Self::SamplesDropped,
         Self::WorkerLost,
+        Self::AgentLost,
     ];
 
     /// Value of the label `reason`.
@@ -74,6 +79,7 @@ impl Reason {
             Self::ClockStep => "clock_step",
             Self::SamplesDropped => "samples_dropped",
             Self::WorkerLost => "worker_lost",
+            Self::AgentLost => "agent_lost",
         }
     }
 
@@ -98,6 +104,7 @@ impl Reason {
             Self::ClockStep => "run again when the machine's clock is in step",
             Self::SamplesDropped => "write to a faster disk; the metrics are complete",
             Self::WorkerLost => "report this as a bug of rampd",
+            Self::AgentLost => "look into the log of that agent, and run again; what it did is not in the figures",
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::slo::validity::{Finding, Judgement, Level, reason::Reason, signals::Signals};
 
 /// One stage, or what lies between two boundaries of any scenario's stages.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageValidity {
     /// Since the start of the load.
     pub from: Duration,
@@ -18,7 +20,7 @@ pub struct StageValidity {
 }
 
 /// A whole run.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunValidity {
     /// The verdict, see [`Self::of`].
     pub judgement: Judgement,

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::metrics::trend::Trend;
 
 /// See the module. `None` is not available: the kernel does not offer it, or there was no sample.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Signals {
     /// Intended send to the kernel's acceptance.
     pub send_lag: Option<Lag>,
@@ -36,7 +38,7 @@ pub struct Signals {
 }
 
 /// A distribution of the generator's own delay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lag {
     /// 99th percentile.
     pub p99: Duration,
@@ -60,7 +62,7 @@ impl Lag {
 }
 
 /// What the CPU quota cost.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Throttled {
     /// Share of the quota's periods that ended early.
     pub periods: f64,
@@ -69,7 +71,7 @@ pub struct Throttled {
 }
 
 /// Connection attempts and requests that failed by a limit of this machine: the target has never seen them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnLimits {
     /// All attempts and requests, failed or not.
     pub attempts: u64,
@@ -95,7 +97,7 @@ impl OwnLimits {
 }
 
 /// Events of one kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Events {
     /// How many.
     pub count: u64,
@@ -112,7 +114,7 @@ impl Events {
 }
 
 /// A value with its unit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Figure {
     /// A duration.
     Time(Duration),

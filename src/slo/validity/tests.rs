@@ -213,6 +213,7 @@ fn every_reason_is_explained_in_the_documentation_with_its_limits() {
             Reason::ClockStep => count(limits::CLOCK_STEPS),
             Reason::SamplesDropped => count(limits::SAMPLES_DROPPED),
             Reason::WorkerLost => count(limits::WORKERS_LOST),
+            Reason::AgentLost => count(limits::AGENTS_LOST),
         };
         let row = row(reason, suspect, invalid);
         assert!(explained.contains(&row), "{row}");
