@@ -18,7 +18,7 @@ const INDEX: &str = "JOB_COMPLETION_INDEX";
 /// See the module.
 #[derive(Debug, Clone, Default, ClapArgs)]
 #[command(next_help_heading = "A fleet: several agents, one run")]
-pub struct Args {
+pub struct Membership {
     /// This is agent I (from 0) of N, and has its share of the load; in an Indexed Job, RAMPD_FLEET_SIZE is enough
     #[arg(long, value_name = "I/N", value_parser = parse_place, env = "RAMPD_FLEET")]
     pub fleet: Option<Segment>,
@@ -66,11 +66,11 @@ pub enum Error {
     #[error("{0} is for a fleet; add --fleet I/N")]
     Alone(&'static str),
     /// Not a host with a port.
-    #[error("--fleet-leader `{0}` is no host with a port, such as load-0.load:6465")]
+    #[error("--fleet-leader `{0}` is no host with a port, such as load-0.load:6466")]
     Leader(String),
 }
 
-impl Args {
+impl Membership {
     /// What they make; none for an agent alone.
     ///
     /// # Errors
@@ -128,8 +128,8 @@ impl Args {
     }
 }
 
-/// Beside the metrics' 6464.
-const DEFAULT_PORT: u16 = 6465;
+/// Beside the metrics' 6464 and the echo target's 6465.
+const DEFAULT_PORT: u16 = 6466;
 
 fn parse_place(text: &str) -> Result<Segment, String> {
     let parsed = text.split_once('/').and_then(|(index, of)| Some((index.trim().parse().ok()?, of.trim().parse().ok()?)));
@@ -158,12 +158,12 @@ mod tests {
 
     #[test]
     fn the_index_of_a_job_is_the_place() {
-        let args = Args { fleet_size: Some(3), ..Args::default() };
+        let args = Membership { fleet_size: Some(3), ..Membership::default() };
         assert_eq!(args.place(Some("2")).unwrap(), Segment::new(2, 3));
         for wrong in [None, Some("3"), Some("x")] {
             assert!(args.place(wrong).unwrap_err().to_string().contains("JOB_COMPLETION_INDEX"), "{wrong:?}");
         }
-        assert_eq!(Args::default().place(Some("2")).unwrap(), None, "an Indexed Job of agents that are no fleet");
+        assert_eq!(Membership::default().place(Some("2")).unwrap(), None, "an Indexed Job of agents that are no fleet");
     }
 
     #[test]
@@ -175,15 +175,15 @@ mod tests {
 
     #[test]
     fn without_a_leader_agents_do_not_know_each_other_and_alone_nobody_is_one() {
-        let options = |args: Args, testid| args.options(testid);
+        let options = |args: Membership, testid| args.options(testid);
         let place = Segment::new(1, 2);
-        let apart = options(Args { fleet: place, ..Args::default() }, Some("t")).unwrap().unwrap();
+        let apart = options(Membership { fleet: place, ..Membership::default() }, Some("t")).unwrap().unwrap();
         assert!(matches!(apart.role, Role::Apart));
-        assert!(options(Args { fleet: Segment::new(0, 1), ..Args::default() }, Some("t")).unwrap().is_none());
-        assert!(matches!(options(Args { fleet: place, ..Args::default() }, None), Err(Error::Testid)));
+        assert!(options(Membership { fleet: Segment::new(0, 1), ..Membership::default() }, Some("t")).unwrap().is_none());
+        assert!(matches!(options(Membership { fleet: place, ..Membership::default() }, None), Err(Error::Testid)));
         let leader = Some("load-0".to_owned());
-        assert!(matches!(options(Args { fleet_leader: leader.clone(), ..Args::default() }, None), Err(Error::Alone(_))));
-        let portless = Args { fleet: place, fleet_leader: leader, ..Args::default() };
+        assert!(matches!(options(Membership { fleet_leader: leader.clone(), ..Membership::default() }, None), Err(Error::Alone(_))));
+        let portless = Membership { fleet: place, fleet_leader: leader, ..Membership::default() };
         assert!(matches!(options(portless, Some("t")), Err(Error::Leader(_))));
     }
 }

@@ -88,7 +88,7 @@ pub struct How {
     pub control_socket: Option<PathBuf>,
     /// Which agent of how many.
     #[command(flatten)]
-    pub fleet: fleet::Args,
+    pub fleet: fleet::Membership,
     /// Mark the run and its stages in the Grafana at this address, with the service account's token in RAMPD_GRAFANA_TOKEN
     #[arg(long, value_name = "URL", env = "RAMPD_ANNOTATE_URL", hide_env_values = true)]
     pub annotate: Option<String>,
