@@ -36,6 +36,26 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file of the run's outcome cannot be written; found out before the load.
+    #[error("cannot write {path}: {source}; choose another path in {option} FILE")]
+    Outcome {
+        /// Which option names it.
+        option: &'static str,
+        /// As given.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It could be written before the load, and not after it.
+    #[error("the run has ended, but {path} of {option} could not be written: {source}")]
+    OutcomeLost {
+        /// Which option names it.
+        option: &'static str,
+        /// As given.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The system refuses a thread or a signal handler.
     #[error("the system refuses what a run needs: {0}")]
     System(#[from] std::io::Error),
@@ -55,9 +75,11 @@ impl Error {
         match self {
             Error::Preflight(_) => Exit::PreflightRefused,
             Error::Listen(_) | Error::ControlSocket(_) => Exit::CannotListen,
-            Error::Tls(_) | Error::Json(ndjson::Error::Open { .. }) | Error::Export { .. } => Exit::BadConfiguration,
+            Error::Tls(_) | Error::Json(ndjson::Error::Open { .. }) | Error::Export { .. } | Error::Outcome { .. } => {
+                Exit::BadConfiguration
+            }
             Error::SecondSignal => Exit::Interrupted,
-            Error::Json(_) | Error::System(_) => Exit::Failed,
+            Error::Json(_) | Error::OutcomeLost { .. } | Error::System(_) => Exit::Failed,
         }
     }
 }

@@ -15,6 +15,12 @@ pub struct Options {
     pub linger: Option<Duration>,
     /// The summary as JSON.
     pub summary_export: Option<PathBuf>,
+    /// The run as a file for `rampd merge`.
+    pub result: Option<PathBuf>,
+    /// The verdict as one short text.
+    pub verdict_file: Option<PathBuf>,
+    /// Of the profile as it is meant.
+    pub digest: String,
     /// Every sample as NDJSON.
     pub json: Vec<PathBuf>,
     /// Whether the summary has colours.

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use crate::{
     agent::{
         admin::AdminServer, control::Control, control_socket::ControlSocket, error::Error, observe::Observer,
-        options::Options, signals::Signals, steering,
+        options::Options, outcome, signals::Signals, steering,
     },
     config::profile::Profile,
     engine::limits::{Needs, Offer},
@@ -28,6 +28,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     if let Some(path) = &options.summary_export {
         std::fs::File::create(path).map_err(|source| Error::Export { path: path.clone(), source })?;
     }
+    outcome::claim(&options)?;
     let mut signals = Signals::new()?;
     let (server, publisher, mut requests) = AdminServer::bind(options.listen)?;
     tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), testid = options.testid, "Listening.");
@@ -50,6 +51,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     let (ended, notes) = control.settle(end, &mut requests, &mut signals).await;
     let (report, exit) = control.finish(&profile, &options, ended, notes);
     tell(&report, &options)?;
+    outcome::write(report, &options)?;
 
     let last = control.publish(true);
     let lingered = server.scrapers().linger(last, options.linger, async {

@@ -23,6 +23,7 @@ use crate::{
     outputs::{
         progress::{Mode, Progress},
         style::Style,
+        verdict_note,
     },
     units::duration,
 };
@@ -57,6 +58,12 @@ pub struct How {
     /// Write the summary as JSON, in the form of k6's --summary-export, except that `true` means passed
     #[arg(long, value_name = "FILE")]
     pub summary_export: Option<PathBuf>,
+    /// Write the run as a file for `rampd merge`
+    #[arg(long, value_name = "FILE", env = "RAMPD_RESULT")]
+    pub result: Option<PathBuf>,
+    /// Write the verdict as one short text, for example to /dev/termination-log
+    #[arg(long, value_name = "FILE", env = "RAMPD_VERDICT_FILE")]
+    pub verdict_file: Option<PathBuf>,
     /// Write every sample in k6's NDJSON lines; .gz compresses
     #[arg(long, value_name = "json=FILE", value_parser = json_output)]
     pub out: Option<PathBuf>,
@@ -112,6 +119,7 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
     if let Err(message) = console::start_logging(cli.log_format, &cli.log, progress.log_writer()) {
         return refuse(Exit::BadConfiguration, &message);
     }
+    let digest = profile.digest().to_string();
     let echo = if how.echo {
         match Echo::bind((Ipv4Addr::LOCALHOST, 0).into(), &Default::default()) {
             Ok(echo) => {
@@ -144,6 +152,9 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         listen: how.listen,
         linger: how.linger,
         summary_export: how.summary_export.clone(),
+        result: how.result.clone(),
+        verdict_file: how.verdict_file.clone(),
+        digest,
         json: how.out.iter().cloned().collect(),
         style: Style::new(console::colour()),
         quiet: how.quiet,
@@ -175,6 +186,12 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             tracing::error!("{error}");
+            if let Some(path) = &how.verdict_file {
+                let text = format!("failed: {error} (exit code {})\n", error.exit().code());
+                if let Err(error) = verdict_note::write(path, &text) {
+                    tracing::warn!("cannot write the verdict to {}: {error}", path.display());
+                }
+            }
             error.exit()
         }
     }
