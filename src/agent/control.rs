@@ -63,6 +63,8 @@ pub struct Control {
     ordered: BTreeMap<usize, u32>,
     wall: WallClock,
     json: Vec<NdjsonOutput>,
+    /// How far the start may be off because of the clocks.
+    clock_error: Option<Duration>,
     /// What the workers share, once there are some.
     commons: Option<Arc<Commons>>,
     publisher: Publisher,
@@ -93,7 +95,7 @@ impl Control {
         let thresholds = if options.judges() { profile.thresholds.clone() } else { Vec::new() };
         let mut live = Live::new(instruments.table.clone(), thresholds, start);
         live.observed = observer.as_ref().map(Observer::values).unwrap_or_default();
-        let facts = facts::waiting(profile, &live.thresholds, options.segment().of());
+        let facts = facts::waiting(profile, &live.thresholds, options.fleet.as_ref());
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
         Self {
             plan,
@@ -105,6 +107,7 @@ impl Control {
             ordered: BTreeMap::new(),
             wall,
             json: Vec::new(),
+            clock_error: None,
             commons: None,
             publisher,
             generation: 0,
@@ -219,6 +222,7 @@ impl Control {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
                     fleet.tell(&self.instruments.table, &snapshot);
                     self.live.others = fleet.others();
+                    self.facts.fleet.agents = fleet.agents();
                     self.look();
                     let now = Instant::now();
                     if let Some(verdict) = self.live.tick(snapshot, now) {
@@ -286,6 +290,10 @@ impl Control {
     }
 
     fn page(&mut self, is_final: bool) -> Page {
+        if let Some(start) = self.facts.fleet.index.and_then(|_| self.fleet_start()) {
+            self.facts.fleet.start_delay = Some(start.late);
+            self.facts.fleet.clock_error = start.clock_error;
+        }
         let facts = facts::present(
             &self.facts,
             &self.live,

@@ -28,6 +28,7 @@ use crate::{
     outputs::{
         progress::{Mode, Progress},
         style::Style,
+        verdict_note,
     },
     units::duration,
 };
@@ -210,6 +211,12 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             tracing::error!("{error}");
+            if let Some(path) = &how.verdict_file {
+                let text = format!("failed: {error} (exit code {})\n", error.exit().code());
+                if let Err(error) = verdict_note::write(path, &text) {
+                    tracing::warn!("cannot write the verdict to {}: {error}", path.display());
+                }
+            }
             error.exit()
         }
     }

@@ -117,11 +117,11 @@ impl Fold {
         Ok(())
     }
 
-    /// The one report. Agents without a result make it invalid, or suspect if `allow_missing`.
+    /// The one report, and the code that tells it. Agents without a result make it invalid, or suspect if `allow_missing`.
     ///
     /// # Errors
     /// Nothing was added.
-    pub fn finish(mut self, allow_missing: bool, exit: ExitRule) -> Result<RunReport, MergeError> {
+    pub fn finish(mut self, allow_missing: bool, exit: ExitRule) -> Result<(RunReport, Exit), MergeError> {
         let AgentResult { of, mut report, .. } = self.merged.ok_or(MergeError::Nothing)?;
         report.ended = ended(&self.agents);
         let missing: Vec<_> = (0..of).filter(|index| !self.agents.contains_key(index)).collect();
@@ -136,13 +136,14 @@ impl Fold {
             *aborted = report.ended == Ended::Aborted;
         }
         let invalid = report.validity.judgement.level == Level::Invalid && report.invalid_fails;
-        report.exit_code = exit(report.ended, invalid, report.verdict.passed(), true).code();
+        let exit = exit(report.ended, invalid, report.verdict.passed(), true);
+        report.exit_code = exit.code();
         report.notes = self.notes;
         if self.notes_left > 0 {
             report.notes.push(format!("and {} notes more of agents", self.notes_left));
         }
         report.fleet = Some(FleetReport { of, agents: self.agents.into_values().collect(), missing });
-        Ok(report)
+        Ok((report, exit))
     }
 }
 
@@ -154,7 +155,7 @@ pub fn merge(
     results: impl IntoIterator<Item = AgentResult>,
     allow_missing: bool,
     exit: ExitRule,
-) -> Result<RunReport, MergeError> {
+) -> Result<(RunReport, Exit), MergeError> {
     let mut fold = Fold::default();
     results.into_iter().try_for_each(|result| fold.add(result))?;
     fold.finish(allow_missing, exit)
@@ -216,6 +217,7 @@ fn agent_report(index: u32, report: &RunReport) -> AgentReport {
         index,
         ended: report.ended,
         elapsed: report.elapsed,
+        start: report.start,
         validity: report.validity.judgement.clone(),
         sessions: total(Family::WsSessions),
         requests: total(Family::HttpReqs),

@@ -11,7 +11,7 @@ use crate::{
     config::profile::Profile,
     exit::Exit,
     metrics::exposition::run::RunState,
-    outputs::report::{Ended, RunReport},
+    outputs::report::{Ended, RunReport, Start},
     slo::{validity::Level, verdict::Verdict},
 };
 
@@ -72,7 +72,15 @@ impl Control {
             exit_code: exit.code(),
             notes,
             fleet: None,
+            part: options.part(),
+            start: options.fleet.as_ref().and_then(|_| self.fleet_start()),
         };
         (report, exit)
+    }
+
+    /// How the load began beside that of the others.
+    pub(super) fn fleet_start(&self) -> Option<Start> {
+        let late = self.commons.as_ref()?.start_delay()?;
+        Some(Start { late, clock_error: self.clock_error })
     }
 }
