@@ -127,7 +127,10 @@ impl Fold {
         let missing: Vec<_> = (0..of).filter(|index| !self.agents.contains_key(index)).collect();
         let early = self.agents.values().filter(|agent| is_early(agent.ended, report.ended)).map(|agent| agent.index);
         missing.iter().copied().for_each(|index| self.validity.lose(index, allow_missing));
-        early.for_each(|index| self.validity.lose(index, false));
+        let early: Vec<_> = early.collect();
+        early.iter().copied().for_each(|index| self.validity.lose(index, false));
+        // `--on-invalid warn` is about a generator that was the limit, not about one that is missing.
+        report.invalid_fails |= !early.is_empty() || !(missing.is_empty() || allow_missing);
         report.validity = self.validity.finish();
         let evaluations = evaluate_all(&report.thresholds, &report.view());
         report.verdict = Verdict::at_end(&report.thresholds, &evaluations);

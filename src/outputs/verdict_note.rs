@@ -75,7 +75,8 @@ pub fn cut(text: &str) -> String {
     if text.len() <= LONGEST {
         return text.to_owned();
     }
-    format!("{}{CUT}", &text[..text.floor_char_boundary(LONGEST - CUT.len())])
+    let end = (0..=LONGEST - CUT.len()).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}{CUT}", &text[..end])
 }
 
 /// Opens the file as it is, to find out before the run whether it can be written.
