@@ -20,7 +20,7 @@ use crate::{
         merge::Fold,
         result::{self, AgentResult, Reader},
     },
-    outputs::report::{Ended, RunReport},
+    outputs::report::RunReport,
     slo::evaluate::evaluate_all,
 };
 
@@ -150,12 +150,6 @@ impl Control {
 
     /// `/metrics` of the leader tells the fleet's verdict.
     fn take_verdict(&mut self, report: &RunReport, exit: Exit) {
-        if let Some(message) = report.validity.judgement.message() {
-            tracing::warn!("{message}");
-        }
-        if let (Some(message), true) = (report.verdict.message(), report.ended != Ended::Aborted) {
-            tracing::error!("{message}");
-        }
         self.live.evaluations.clone_from(&report.evaluations);
         self.facts.exit_code = Some(exit.code());
     }
