@@ -19,7 +19,7 @@ use crate::{
 
 /// Most agents of a fleet; their counts add up within 64 bits, see [`wire::LARGEST_TOTAL`].
 pub const MOST_AGENTS: u32 = 2_000;
-/// Largest file, in bytes. A run of the quantum profile has 30 KiB.
+/// Largest file, in bytes. A run of config/quantum-ws.yaml has 16 KiB.
 pub const LARGEST: usize = 64 << 20;
 /// Largest contents, in bytes, when no longer deflated.
 const LARGEST_INFLATED: u64 = 192 << 20;
