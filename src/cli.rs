@@ -11,6 +11,7 @@ pub mod dashboards;
 pub mod demo;
 pub mod echo;
 pub mod generate;
+pub mod healthcheck;
 pub mod profile;
 pub mod run;
 pub mod schema;
@@ -70,6 +71,8 @@ pub enum Command {
     Generate(generate::Args),
     /// Judge a finished run from what Prometheus has stored of it; ends with the code of its run
     Verdict(verdict::Args),
+    /// Ask a running agent whether it is ready, for containers without curl; ends with 0 or 1
+    Healthcheck(healthcheck::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
     Schema,
 }
@@ -85,6 +88,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Ctl(args) => ctl::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Verdict(args) => verdict::run(args),
+        Command::Healthcheck(args) => healthcheck::run(args),
         Command::Schema => schema::run(),
     }
 }
