@@ -144,6 +144,7 @@ fn config(image: &Image, arguments: &[&str], mounts: &[(&Path, &str)]) -> Value 
     all_mounts.extend(mounts.iter().map(
         |(ours, theirs)| json!({ "destination": theirs, "type": "bind", "source": ours, "options": ["bind", "ro"] }),
     ));
+    let namespaces = ["pid", "network", "ipc", "uts", "mount"].map(|kind| json!({ "type": kind }));
     json!({
         "ociVersion": "1.0.0",
         "process": {
@@ -159,6 +160,6 @@ fn config(image: &Image, arguments: &[&str], mounts: &[(&Path, &str)]) -> Value 
         "root": { "path": image.rootfs(), "readonly": true },
         "hostname": "rampd-test",
         "mounts": all_mounts,
-        "linux": { "namespaces": ["pid", "network", "ipc", "uts", "mount"].map(|kind| json!({ "type": kind })) },
+        "linux": { "namespaces": namespaces },
     })
 }
