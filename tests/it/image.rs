@@ -14,14 +14,12 @@ mod container;
 #[expect(dead_code, reason = "shared with the tests of main.rs, which use all of it")]
 mod support;
 
-use std::path::Path;
-
 use serde_json::json;
 
 use crate::{
     built::{Image, REVISION},
     container::{ADDRESS, Container},
-    support::{exposition::Page, repository, scratch::Scratch},
+    support::{exposition::Page, repository},
 };
 
 const PORT: u16 = 6464;
