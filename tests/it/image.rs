@@ -11,23 +11,21 @@
 mod built;
 #[path = "image/container.rs"]
 mod container;
+#[path = "image/network.rs"]
+mod network;
 #[expect(dead_code, reason = "shared with the tests of main.rs, which use all of it")]
 mod support;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     built::{Image, REVISION},
-    container::{ADDRESS, Container},
-    support::{exposition::Page, repository},
+    container::Container,
+    network::{ADDRESS, Network},
+    support::{dns::NameServer, exposition::Page, repository, scratch::Scratch},
 };
 
 const PORT: u16 = 6464;
-
-/// The seed's profile and where it is mounted.
-fn seed() -> (std::path::PathBuf, &'static str) {
-    (repository().join("config/quantum-ws.yaml"), "/profile.yaml")
-}
 
 #[test]
 fn the_configuration_is_what_a_runtime_is_told() {
@@ -64,15 +62,33 @@ fn the_binary_is_all_that_is_in_it() {
 }
 
 #[test]
+fn the_agent_of_the_compose_file_is_asked_as_the_image_says_and_its_commands_are_understood() {
+    let (image, network) = (Image::build(), Network::new());
+    let text = std::fs::read_to_string(repository().join("grafana/compose.yaml")).expect("grafana/compose.yaml");
+    let compose: Value = serde_yaml::from_str(&text).expect("YAML");
+    let words = |list: &Value| -> Vec<String> {
+        list.as_array().expect("a list").iter().map(|word| word.as_str().expect("a string").to_owned()).collect()
+    };
+    let services = &compose["services"];
+    assert_eq!(words(&services["agent"]["healthcheck"]["test"]), image.words("/Healthcheck/Test"));
+    for name in ["agent", "echo"] {
+        assert_eq!(services[name]["build"], "..", "{name}");
+        let mut command = words(&services[name]["command"]);
+        // clap reads the words before it obeys --help.
+        command.push("--help".to_owned());
+        let command: Vec<_> = command.iter().map(|word| word.replace("${DELAY:-0}", "0")).collect();
+        let command: Vec<_> = command.iter().map(String::as_str).collect();
+        Container::start(&image, &network, &command, &[]).wait().assert_code(0);
+    }
+}
+
+#[test]
 fn a_shipped_profile_runs_to_its_end_without_a_right_and_is_scraped_meanwhile() {
-    let image = Image::build();
-    let (profile, place) = seed();
-    let arguments =
-        ["run", place, "--echo", "--scale", "0.1", "--speed", "15", "--linger", "0", "--on-invalid", "warn"];
-    let mut container = Container::start(&image, &arguments, &[(&profile, place)]);
-    container.add_address();
-    let page = container.page((ADDRESS.parse::<std::net::IpAddr>().expect("an address"), PORT).into(), "/metrics");
-    Page::parse(&page).sum("rampd_build_info", &[]);
+    let (image, network) = (Image::build(), Network::new());
+    let arguments = ["--scale", "0.1", "--speed", "15", "--linger", "0", "--on-invalid", "warn"];
+    let mut container = echoed(&image, &network, &arguments);
+    let page = container.page((ADDRESS, PORT).into(), "/metrics");
+    assert_eq!(Page::parse(&page).sum("rampd_build_info", &[]), 1.0);
     assert_eq!(container.status("Uid"), "65532\t65532\t65532\t65532");
     assert_eq!(container.status("Gid"), "65532\t65532\t65532\t65532");
     assert_eq!(container.status("CapEff").trim_start_matches('0'), "");
@@ -84,10 +100,9 @@ fn a_shipped_profile_runs_to_its_end_without_a_right_and_is_scraped_meanwhile() 
 
 #[test]
 fn the_stop_signal_ends_it_with_105_although_it_is_process_1() {
-    let image = Image::build();
-    let (profile, place) = seed();
-    let mut container = Container::start(&image, &["run", place, "--echo", "--scale", "0.01"], &[(&profile, place)]);
-    container.page(([127, 0, 0, 1], PORT).into(), "/readyz");
+    let (image, network) = (Image::build(), Network::new());
+    let mut container = echoed(&image, &network, &["--scale", "0.01"]);
+    container.page((ADDRESS, PORT).into(), "/readyz");
     assert_eq!(container.status("NSpid").split_whitespace().last(), Some("1"));
     container.signal(image.config("StopSignal").as_str().expect("a name"));
     let ended = container.wait();
@@ -97,13 +112,12 @@ fn the_stop_signal_ends_it_with_105_although_it_is_process_1() {
 
 #[test]
 fn its_health_check_knows_a_running_agent_from_none() {
-    let image = Image::build();
-    let (profile, place) = seed();
+    let (image, network, elsewhere) = (Image::build(), Network::new(), Network::new());
     let check = image.words("/Healthcheck/Test")[1..].to_vec();
-    let mut container = Container::start(&image, &["run", place, "--echo", "--scale", "0.01"], &[(&profile, place)]);
-    container.page(([127, 0, 0, 1], PORT).into(), "/readyz");
+    let mut container = echoed(&image, &network, &["--scale", "0.01"]);
+    container.page((ADDRESS, PORT).into(), "/readyz");
     container.exec(&check).assert_code(0);
-    let mut other = Container::start(&image, &["echo"], &[]);
+    let mut other = Container::start(&image, &elsewhere, &["echo"], &[]);
     other.pid();
     let ended = other.exec(&check);
     ended.assert_code(1);
@@ -111,11 +125,42 @@ fn its_health_check_knows_a_running_agent_from_none() {
 }
 
 #[test]
-fn nothing_can_be_written_but_into_what_is_mounted() {
-    let image = Image::build();
-    let (profile, place) = seed();
-    let arguments = ["run", place, "--echo", "--scale", "0.01", "--summary-export", "/summary.json"];
-    let ended = Container::start(&image, &arguments, &[(&profile, place)]).wait();
-    assert_ne!(ended.code(), 0, "{}", ended.describe());
+fn its_root_cannot_be_written() {
+    let (image, network) = (Image::build(), Network::new());
+    let ended = echoed(&image, &network, &["--scale", "0.01", "--summary-export", "/summary.json"]).wait();
+    ended.assert_code(104);
     assert!(ended.stderr.contains("Read-only file system"), "{}", ended.describe());
+}
+
+#[test]
+fn names_are_found_by_the_files_that_a_pod_is_given() {
+    let (image, network, files) = (Image::build(), Network::new(), Scratch::new());
+    let names = network.inside(|| NameServer::start_at(([127, 0, 0, 1], 53).into()));
+    names.name("target.load.svc.cluster.test", &[&ADDRESS.to_string()], 60);
+    // As the kubelet writes it.
+    let resolver = "search load.svc.cluster.test svc.cluster.test\nnameserver 127.0.0.1\noptions ndots:5\n";
+    let profile = files.write(
+        "profile.yaml",
+        "vus: 1
+iterations: 3
+flow: [{ http: 'http://target:6464/livez' }, { http: 'http://by-file.test:6464/livez' }]
+thresholds: { http_req_failed: ['rate==0'], http_reqs: ['count==6'] }
+",
+    );
+    let (resolver, hosts) =
+        (files.write("resolv.conf", resolver), files.write("hosts", &format!("{ADDRESS} by-file.test\n")));
+    let mounts = [(profile.as_path(), "/profile.yaml"), (&resolver, "/etc/resolv.conf"), (&hosts, "/etc/hosts")];
+    let ended =
+        Container::start(&image, &network, &["run", "/profile.yaml", "--linger", "0", "--on-invalid", "warn"], &mounts)
+            .wait();
+    ended.assert_code(0);
+    assert_eq!(names.asked_v4("by-file.test"), 0);
+    assert!(names.asked_v4("target.load.svc.cluster.test") > 0);
+}
+
+/// The seed's ramp against the embedded target.
+fn echoed<'a>(image: &Image, network: &'a Network, options: &[&str]) -> Container<'a> {
+    let profile = repository().join("config/quantum-ws.yaml");
+    let arguments = [&["run", "/profile.yaml", "--echo"], options].concat();
+    Container::start(image, network, &arguments, &[(&profile, "/profile.yaml")])
 }

@@ -1,8 +1,7 @@
 //! A container of the image, run by runc under what Kubernetes calls restricted: the image's user, a root that cannot be
-//! written, no capability, no new privileges. Its network is its own.
+//! written, no capability, no new privileges.
 
 use std::{
-    fs::File,
     net::SocketAddr,
     path::Path,
     process::Command,
@@ -10,14 +9,12 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    sched::{CloneFlags, setns},
-    sys::resource::{Resource, getrlimit},
-};
+use nix::sys::resource::{Resource, getrlimit};
 use serde_json::{Value, json};
 
 use crate::{
     built::{Image, succeeds},
+    network::Network,
     support::{
         http, poll,
         process::{Ended, Process},
@@ -25,13 +22,12 @@ use crate::{
     },
 };
 
-/// Of those that documentation may use (RFC 5737). The container has it beside its loopback.
-pub(crate) const ADDRESS: &str = "192.0.2.1";
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A running container; killed and removed on drop.
 #[derive(Debug)]
-pub(crate) struct Container {
+pub(crate) struct Container<'a> {
+    network: &'a Network,
     process: Process,
     kept: Kept,
 }
@@ -43,19 +39,19 @@ struct Kept {
     bundle: Scratch,
 }
 
-impl Container {
+impl<'a> Container<'a> {
     /// Starts the image's entry point with `arguments`; `mounts` are files of ours and where they are in the container.
-    pub(crate) fn start(image: &Image, arguments: &[&str], mounts: &[(&Path, &str)]) -> Self {
+    pub(crate) fn start(image: &Image, network: &'a Network, arguments: &[&str], mounts: &[(&Path, &str)]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         // It names a control group of the whole machine.
         let id = format!("rampd-test-{}-{number}", std::process::id());
         let kept = Kept { id, bundle: Scratch::new() };
-        kept.bundle.write("config.json", &config(image, arguments, mounts).to_string());
+        kept.bundle.write("config.json", &config(image, network, arguments, mounts).to_string());
         let mut command = kept.runc();
         command.arg("run").arg("--bundle").arg(kept.bundle.directory());
         command.arg("--pid-file").arg(kept.bundle.path("pid")).arg(&kept.id);
-        Self { process: Process::start(command), kept }
+        Self { network, process: Process::start(command), kept }
     }
 
     /// Its first process, once there is one.
@@ -74,29 +70,14 @@ impl Container {
         line.unwrap_or_else(|| panic!("no {key} in\n{status}")).trim().to_owned()
     }
 
-    /// Gives it an address beside its loopback, as a pod has one.
-    pub(crate) fn add_address(&mut self) {
-        self.inside(|| succeeds(Command::new("ip").args(["address", "add", &format!("{ADDRESS}/32"), "dev", "lo"])));
-    }
-
     /// GET of a page on its port, once somebody answers 200, from a process that shares its network and nothing else.
     pub(crate) fn page(&mut self, address: SocketAddr, path: &str) -> String {
         let found = poll(LIMIT, || {
             assert!(!self.process.has_ended(), "it ended early\n{}", self.process.describe());
-            let answer = self.inside(|| http::get(address, path, &[])).ok()?;
+            let answer = self.network.inside(|| http::get(address, path, &[])).ok()?;
             (answer.status == 200).then_some(answer.body)
         });
         found.unwrap_or_else(|| panic!("nobody answers at {address}\n{}", self.process.describe()))
-    }
-
-    /// Does `work` on a thread within its network.
-    pub(crate) fn inside<T: Send>(&mut self, work: impl FnOnce() -> T + Send) -> T {
-        let network = File::open(format!("/proc/{}/ns/net", self.pid())).expect("it runs");
-        let entered = move || {
-            setns(network, CloneFlags::CLONE_NEWNET).expect("root may");
-            work()
-        };
-        std::thread::scope(|scope| scope.spawn(entered).join().expect("the thread says why"))
     }
 
     /// Runs one more command in it, as health checks do.
@@ -133,7 +114,7 @@ impl Drop for Kept {
 }
 
 /// The runtime's configuration: the image's wishes, and the rules of the restricted Pod Security Standard.
-fn config(image: &Image, arguments: &[&str], mounts: &[(&Path, &str)]) -> Value {
+fn config(image: &Image, network: &Network, arguments: &[&str], mounts: &[(&Path, &str)]) -> Value {
     let user = image.config("User").as_str().expect("a user");
     let (uid, gid) = user.split_once(':').expect("user and group");
     let number = |id: &str| -> u32 { id.parse().unwrap_or_else(|_| panic!("{id} is no number: {user}")) };
@@ -144,7 +125,8 @@ fn config(image: &Image, arguments: &[&str], mounts: &[(&Path, &str)]) -> Value 
     all_mounts.extend(mounts.iter().map(
         |(ours, theirs)| json!({ "destination": theirs, "type": "bind", "source": ours, "options": ["bind", "ro"] }),
     ));
-    let namespaces = ["pid", "network", "ipc", "uts", "mount"].map(|kind| json!({ "type": kind }));
+    let mut namespaces = ["pid", "ipc", "uts", "mount"].map(|kind| json!({ "type": kind })).to_vec();
+    namespaces.push(json!({ "type": "network", "path": network.path() }));
     json!({
         "ociVersion": "1.0.0",
         "process": {
