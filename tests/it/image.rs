@@ -72,7 +72,7 @@ fn the_agent_of_the_compose_file_is_asked_as_the_image_says_and_its_commands_are
     let services = &compose["services"];
     assert_eq!(words(&services["agent"]["healthcheck"]["test"]), image.words("/Healthcheck/Test"));
     for name in ["agent", "echo"] {
-        assert_eq!(services[name]["build"], "..", "{name}");
+        assert_eq!(services[name]["<<"]["build"], "..", "{name}");
         let mut command = words(&services[name]["command"]);
         // clap reads the words before it obeys --help.
         command.push("--help".to_owned());
@@ -93,6 +93,8 @@ fn a_shipped_profile_runs_to_its_end_without_a_right_and_is_scraped_meanwhile() 
     assert_eq!(container.status("Gid"), "65532\t65532\t65532\t65532");
     assert_eq!(container.status("CapEff").trim_start_matches('0'), "");
     assert_eq!(container.status("NoNewPrivs"), "1");
+    // The allocator has understood its setting.
+    assert_eq!(container.status("THP_enabled"), "0");
     let ended = container.wait();
     ended.assert_code(0);
     assert!(ended.stdout.contains("ws_msgs_sent"), "{}", ended.describe());
