@@ -36,6 +36,8 @@ RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends musl-tools \
  && rm -rf /var/lib/apt/lists/* \
  && rustup target add "$(uname -m)-unknown-linux-musl"
+# Its name on every machine: by itself, `cc` looks for another one on aarch64.
+ENV CC_x86_64_unknown_linux_musl=musl-gcc CC_aarch64_unknown_linux_musl=musl-gcc
 WORKDIR /rampd
 # The dependencies have a layer of their own, made from the two manifests and an empty crate: it stays while only the
 # code changes. cargo-chef does the same for workspaces; one crate needs three lines in place of another tool to install.
