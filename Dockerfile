@@ -9,7 +9,7 @@ FROM scratch AS base
 USER 65532:65532
 # Every address of the container, not its loopback alone: Prometheus is outside of it.
 ENV RAMPD_LISTEN=0.0.0.0:6464
-# Huge pages are worth 32 MB of memory here and no time: docs/image.md.
+# Huge pages are worth 35 MB of memory here and no time: docs/image.md.
 ENV MIMALLOC_ALLOW_THP=0
 EXPOSE 6464
 # A run that gets it writes what it has measured and ends with 105.
