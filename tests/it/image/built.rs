@@ -73,6 +73,11 @@ impl Image {
         list.iter().map(|word| word.as_str().expect("a string").to_owned()).collect()
     }
 
+    /// A file beside it, there as long as it is; to be mounted.
+    pub(crate) fn place(&self, name: &str, content: &str) -> PathBuf {
+        self.directory.write(name, content)
+    }
+
     /// Its layers, one over the other.
     pub(crate) fn rootfs(&self) -> PathBuf {
         self.directory.path("rootfs")
