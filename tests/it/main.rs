@@ -17,6 +17,7 @@ mod echo_target;
 mod executors;
 mod exit_codes;
 mod faults;
+mod healthcheck;
 mod http;
 mod http2_faults;
 mod http_api;
