@@ -8,8 +8,10 @@ use serde_json::Value;
 
 use crate::support::{
     agent::{AgentCommand, rampd, run, run_lingering},
+    exposition::Page,
     grafana::{Grafana, Mood},
     nginx::Nginx,
+    poll,
     process::Ended,
     scratch::Scratch,
 };
@@ -65,7 +67,13 @@ fn the_run_and_its_stages_are_marked_at_the_times_of_the_metrics() {
     let (scratch, grafana) = (Scratch::new(), Grafana::start(Mood::Well));
     let profile = scratch.write("profile.yaml", PROFILE);
     let mut agent = with_marks(run_lingering(&profile), &grafana).start();
-    let page = agent.scrape_until("the final state", |page| page.sum("rampd_run_finished", &[]) == 1.0);
+    // Whoever is Prometheus is waited for at the end from its first scrape on.
+    let prometheus = [("User-Agent", "Prometheus/2.42.0"), ("X-Prometheus-Scrape-Timeout-Seconds", "5")];
+    let page = poll(Duration::from_secs(30), || {
+        let answer = agent.get("/metrics", &prometheus).ok().filter(|answer| answer.status == 200)?;
+        Some(Page::parse(&answer.body)).filter(|page| page.sum("rampd_run_finished", &[]) == 1.0)
+    });
+    let page = page.expect("the final state is served");
     let ended = agent.wait();
     ended.assert_code(0);
     assert_secret(&ended);
