@@ -6,6 +6,7 @@
     reason = "a test fails by panicking; clippy.toml excuses #[test] functions only, not their helpers"
 )]
 
+mod alertmanager;
 mod alerts;
 mod architecture;
 mod cli;
