@@ -69,10 +69,10 @@ struct Pipeline {
 }
 
 impl Pipeline {
-    fn start(version: Version, agents: usize) -> Self {
+    fn start(version: Version, agents: usize, profile: &str) -> Self {
         let scratch = Scratch::new();
         let receiver = Receiver::start();
-        let profile = scratch.write("profile.yaml", PROFILE);
+        let profile = scratch.write("profile.yaml", profile);
         let variables = ["-e", "TARGET=ws://localhost/", "-e", "DURATION=4s"];
         let own = generated(rampd(["generate", "rules"]).arg(&profile).args(variables));
         let every = generated(rampd(["generate", "rules"]));
@@ -134,8 +134,9 @@ impl Pipeline {
 
     /// Waits until every alert is resolved and dealt with, then returns all messages there ever were.
     fn all_messages(&self) -> Vec<Value> {
-        let over =
-            poll(Duration::from_secs(50), || (self.alertmanager.alerts().is_empty() && self.alertmanager.groups() == 0).then_some(()));
+        let over = poll(Duration::from_secs(50), || {
+            (self.alertmanager.alerts().is_empty() && self.alertmanager.groups() == 0).then_some(())
+        });
         assert!(over.is_some(), "alerts do not end: {:#?}\n{}", self.alertmanager.alerts(), self.describe());
         self.receiver.messages()
     }
@@ -185,7 +186,7 @@ fn echo<const N: usize>(options: [&str; N]) -> (Agent, String) {
 #[test]
 fn a_good_run_is_silent_and_late_ones_are_told_once_each_and_never_resolved() {
     on_each_version(|version| {
-        let pipeline = Pipeline::start(version, 2);
+        let pipeline = Pipeline::start(version, 2, PROFILE);
         let (_prompt, prompt) = echo([]);
         let (_late, late) = echo(["--delay", "250ms"]);
 
@@ -248,8 +249,8 @@ fn assert_late_alert(alert: &Value, testid: &str) {
 #[test]
 fn lost_messages_are_told_as_counts_and_as_drops() {
     on_each_version(|version| {
-        let pipeline = Pipeline::start(version, 1);
-        let (_resetting, target) = echo(["--reset-after", "2"]);
+        let pipeline = Pipeline::start(version, 1, PROFILE);
+        let (_resetting, target) = echo(["--reset-after", "1", "--delay", "50ms"]);
         pipeline.run(0, "lost", &target, "3s").wait().assert_code(99);
         let wanted = expected(&pipeline.summary("lost"), &["RampdConnectionDrops"]);
         assert!(wanted.contains("RampdWsMsgRepliesLostCountCrossed"), "{wanted:?}");
@@ -264,7 +265,7 @@ fn lost_messages_are_told_as_counts_and_as_drops() {
 #[test]
 fn messages_that_never_come_are_told_as_a_count_and_as_a_percentile_of_nothing() {
     on_each_version(|version| {
-        let pipeline = Pipeline::start(version, 1);
+        let pipeline = Pipeline::start(version, 1, PROFILE);
         let (_silent, target) = echo(["--silent"]);
         pipeline.run(0, "silent", &target, "2s").wait().assert_code(99);
         let wanted = expected(&pipeline.summary("silent"), &[]);
@@ -278,15 +279,17 @@ fn messages_that_never_come_are_told_as_a_count_and_as_a_percentile_of_nothing()
 #[test]
 fn an_agent_killed_in_its_run_is_told_as_missing_and_nothing_is_judged() {
     on_each_version(|version| {
-        let pipeline = Pipeline::start(version, 1);
+        let pipeline = Pipeline::start(version, 1, PROFILE);
         let (_late, target) = echo(["--delay", "250ms"]);
         let agent = pipeline.run(0, "killed", &target, "60s");
         let running = poll(Duration::from_secs(30), || {
-            Some(pipeline.prometheus.query("rampd_run_state{state=\"running\"} == 1")).filter(|series| !series.is_empty())
+            Some(pipeline.prometheus.query("rampd_run_state{state=\"running\"} == 1"))
+                .filter(|series| !series.is_empty())
         });
         assert!(running.is_some(), "never seen running\n{}", pipeline.describe());
         agent.signal(Signal::SIGKILL);
-        let missing = poll(Duration::from_secs(20), || pipeline.told("killed").contains("RampdAgentMissing").then_some(()));
+        let missing =
+            poll(Duration::from_secs(20), || pipeline.told("killed").contains("RampdAgentMissing").then_some(()));
         assert!(missing.is_some(), "nobody misses it\n{}", pipeline.describe());
         let messages = pipeline.messages("killed");
         let told: Vec<Value> = messages.iter().flat_map(alerts).collect();
@@ -294,7 +297,8 @@ fn an_agent_killed_in_its_run_is_told_as_missing_and_nothing_is_judged() {
         let instance = format!("127.0.0.1:{}", pipeline.ports[0]);
         assert_eq!(missing["labels"]["instance"], instance.as_str(), "{missing:#}");
         assert!(missing["annotations"]["description"].as_str().is_some_and(|text| text.contains(&instance)));
-        let judged = told.iter().any(|alert| ["final", "agent"].iter().any(|verdict| alert["labels"]["verdict"] == *verdict));
+        let judged =
+            told.iter().any(|alert| ["final", "agent"].iter().any(|verdict| alert["labels"]["verdict"] == *verdict));
         assert!(!judged, "{told:#?}");
     });
 }
@@ -302,10 +306,12 @@ fn an_agent_killed_in_its_run_is_told_as_missing_and_nothing_is_judged() {
 #[test]
 fn of_an_invalid_run_nobody_is_told_what_it_measured() {
     on_each_version(|version| {
-        let pipeline = Pipeline::start(version, 1);
-        // More than 100 messages: with fewer, one hiccup condemns no run.
-        let (_late, target) = echo(["--delay", "210ms"]);
-        let agent = pipeline.run(0, "stopped", &target, "10s");
+        // A message each 50 ms whatever comes back: those of the pause are late, and more than 100 are sent in all, for
+        // with fewer one hiccup condemns no run.
+        let steady = PROFILE.replace("repeat: { times: 100000,", "every: { rate: 20,").replace(", sleep: 50ms", "");
+        let pipeline = Pipeline::start(version, 1, &steady);
+        let (_late, target) = echo(["--delay", "250ms"]);
+        let agent = pipeline.run(0, "stopped", &target, "6s");
         let sent = poll(Duration::from_secs(30), || {
             Some(pipeline.prometheus.query("sum(ws_msgs_sent_total) > 20")).filter(|series| !series.is_empty())
         });

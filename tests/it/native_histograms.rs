@@ -74,7 +74,8 @@ fn native_and_classic_count_alike(version: Version) {
     }
     // Prometheus 3 makes `7` of a text `7.0` too, 2.42 keeps it: the rules ask for the one form that both have.
     for bound in ["4.321", "7.0"] {
-        let at_the_limit = prometheus.query(&format!("last_over_time(ws_msg_rtt_seconds_bucket{{le=\"{bound}\"}}[1h])"));
+        let at_the_limit =
+            prometheus.query(&format!("last_over_time(ws_msg_rtt_seconds_bucket{{le=\"{bound}\"}}[1h])"));
         assert_eq!(at_the_limit.len(), 1, "{bound}: the threshold's own bucket is what its rule asks for");
     }
 }
@@ -86,7 +87,8 @@ fn the_bucket_at_a_whole_number_of_seconds_has_one_name_in_text_too() {
         let target = Target::echo(Library::PyPiWebsockets);
         let port = free_port();
         let prometheus = Setup::new(version, scratch.directory(), "500ms").start(&[port]);
-        let profile = scratch.write("profile.yaml", &format!("{}{THRESHOLDS}", BUSY.replace("duration: 4s", "duration: 1s")));
+        let profile =
+            scratch.write("profile.yaml", &format!("{}{THRESHOLDS}", BUSY.replace("duration: 4s", "duration: 1s")));
         let variable = format!("TARGET={}", target.url());
         rampd(["run"])
             .arg(&profile)

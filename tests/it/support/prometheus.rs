@@ -62,11 +62,8 @@ impl Version {
 
 /// Tries `body` with each version at the same time; fails if it fails with one.
 pub(crate) fn on_each_version(body: impl Fn(Version) + Sync) {
-    let versions = if std::env::var_os(WITHOUT_3).is_some() {
-        &[Version::Two][..]
-    } else {
-        &[Version::Two, Version::Three]
-    };
+    let versions =
+        if std::env::var_os(WITHOUT_3).is_some() { &[Version::Two][..] } else { &[Version::Two, Version::Three] };
     std::thread::scope(|scope| {
         let body = &body;
         let running: Vec<_> = versions.iter().map(|version| (version, scope.spawn(move || body(*version)))).collect();
