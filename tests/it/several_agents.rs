@@ -70,7 +70,10 @@ fn judged_together(version: Version) {
     for (file, profile) in [("own.rules.yaml", Some(&profile)), ("every.rules.yaml", None)] {
         let command = rampd(["generate", "rules", "-e", "TARGET=ws://localhost/"]);
         let ended = profile.into_iter().fold(command, |command, profile| command.arg(profile)).finish();
-        scratch.write(file, &ended.assert_code(0).stdout.replace("interval: 10s", "interval: 1s"));
+        scratch.write(
+            file,
+            &ended.assert_code(0).stdout.replace("interval: 10s", "interval: 1s").replace("for: 20s", "for: 2s"),
+        );
     }
     let mut prompt = rampd(["echo", "--listen", "127.0.0.1:0"]).start();
     let mut late = rampd(["echo", "--listen", "127.0.0.1:0", "--delay", "100ms"]).start();
