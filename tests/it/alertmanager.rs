@@ -51,7 +51,7 @@ const RULES: [(&str, &str); 8] = [
     ("< 540", "< 6"),
     ("< 600", "< 8"),
     ("< 660", "< 12"),
-    ("[15m]", "[30s]"),
+    ("[15m]", "[20s]"),
 ];
 const ROUTE: [(&str, &str); 2] = [("group_wait: 10s", "group_wait: 1s"), ("group_interval: 1m", "group_interval: 2s")];
 
@@ -114,6 +114,23 @@ impl Pipeline {
             .start()
     }
 
+    /// A run with each target at the same time, which crosses thresholds; their testids. Again where a busy machine was
+    /// the limit itself: what is told then is another test's.
+    fn valid_runs(&self, targets: &[&str], duration: &str) -> Vec<String> {
+        for attempt in 1..=5 {
+            let testids: Vec<_> = (0..targets.len()).map(|agent| format!("run-{attempt}-{agent}")).collect();
+            let start = |agent: usize| self.run(agent, &testids[agent], targets[agent], duration);
+            let agents: Vec<_> = (0..targets.len()).map(start).collect();
+            for agent in agents {
+                agent.wait().assert_code(99);
+            }
+            if testids.iter().all(|testid| self.summary(testid).validity() != "invalid") {
+                return testids;
+            }
+        }
+        panic!("five runs were invalid, the machine is too busy\n{}", self.describe());
+    }
+
     fn summary_path(&self, testid: &str) -> PathBuf {
         self.scratch.path(&format!("{testid}.json"))
     }
@@ -129,12 +146,13 @@ impl Pipeline {
     }
 
     /// Names of all alerts that were told of one run, but for those that a busy machine or a slow test decides: that
-    /// the run was suspect at some moment, and that a threshold was already crossed while the run went on.
+    /// the run was suspect or invalid at some moment, and that a threshold was already crossed while the run went on.
     fn told(&self, testid: &str) -> BTreeSet<String> {
         let named = |message: &Value| alerts(message).iter().map(|alert| name(alert).to_owned()).collect::<Vec<_>>();
         let all: BTreeSet<_> = self.messages(testid).iter().flat_map(named).collect();
         let live = |name: &str| name.strip_suffix("ing").is_some_and(|stem| all.contains(&format!("{stem}ed")));
-        all.iter().filter(|name| *name != "RampdRunSuspect" && !live(name)).cloned().collect()
+        let busy = |name: &str| ["RampdRunSuspect", "RampdRunInvalid"].contains(&name);
+        all.iter().filter(|name| !busy(name) && !live(name)).cloned().collect()
     }
 
     /// Waits until exactly `expected` was told.
@@ -171,9 +189,8 @@ fn name(alert: &Value) -> &str {
     alert["labels"]["alertname"].as_str().expect("a name")
 }
 
-/// What is to be told of a run: each threshold that its agent found crossed, and `more`.
+/// What is to be told of a run that is not invalid: each threshold that its agent found crossed, and `more`.
 fn expected(summary: &Summary, more: &[&str]) -> BTreeSet<String> {
-    assert_ne!(summary.validity(), "invalid", "the machine is too busy for a run: {:?}", summary.validity_reasons());
     let crossed = summary.thresholds().into_iter().filter(|(_, passed)| !passed).map(|((metric, threshold), _)| {
         let name = match (metric.as_str(), threshold.as_str()) {
             ("ws_msg_rtt", "p(99)<200") => "RampdWsMsgRttP99Crossed",
@@ -200,25 +217,24 @@ fn a_good_run_is_silent_and_late_ones_are_told_once_each_and_never_resolved() {
         let (_late, late) = echo(["--delay", "250ms"]);
 
         pipeline.run(0, "good", &prompt, "2s").wait();
-        let (one, two) = (pipeline.run(0, "one", &late, "4s"), pipeline.run(1, "two", &late, "4s"));
-        one.wait().assert_code(99);
-        two.wait().assert_code(99);
-
-        for testid in ["one", "two"] {
+        let testids = pipeline.valid_runs(&[&late, &late], "4s");
+        for testid in &testids {
             let wanted = expected(&pipeline.summary(testid), &[]);
             assert!(wanted.contains("RampdWsMsgRttP99Crossed"), "{wanted:?}");
             pipeline.assert_told(testid, &wanted);
         }
-        let told = pipeline.told("good");
-        assert_eq!(told, expected(&pipeline.summary("good"), &[]), "{}", pipeline.describe());
+        // By now that of the run before would have been told too. A busy machine may make a good run a bad one.
+        let good = pipeline.summary("good");
+        let wanted = if good.validity() == "invalid" { BTreeSet::new() } else { expected(&good, &[]) };
+        assert_eq!(pipeline.told("good"), wanted, "{}", pipeline.describe());
 
         let messages = pipeline.all_messages();
         let resolved: Vec<_> = messages.iter().filter(|message| message["status"] != "firing").collect();
         assert!(resolved.is_empty(), "the end of an alert is no news: {resolved:#?}");
-        for testid in ["one", "two"] {
+        for testid in &testids {
             let with_it: Vec<Value> = messages
                 .iter()
-                .filter(|message| message["groupLabels"]["testid"] == testid)
+                .filter(|message| message["groupLabels"]["testid"] == **testid)
                 .flat_map(alerts)
                 .filter(|alert| name(alert) == "RampdWsMsgRttP99Crossed")
                 .collect();
@@ -260,13 +276,13 @@ fn lost_messages_are_told_as_counts_and_as_drops() {
     on_each_version(|version| {
         let pipeline = Pipeline::start(version, 1, PROFILE);
         let (_resetting, target) = echo(["--reset-after", "1", "--delay", "50ms"]);
-        pipeline.run(0, "lost", &target, "3s").wait().assert_code(99);
-        let wanted = expected(&pipeline.summary("lost"), &["RampdConnectionDrops"]);
+        let testid = pipeline.valid_runs(&[&target], "3s").remove(0);
+        let wanted = expected(&pipeline.summary(&testid), &["RampdConnectionDrops"]);
         assert!(wanted.contains("RampdWsMsgRepliesLostCountCrossed"), "{wanted:?}");
-        pipeline.assert_told("lost", &wanted);
-        let lost = pipeline.summary("lost").count("ws_msg_replies_lost");
+        pipeline.assert_told(&testid, &wanted);
+        let lost = pipeline.summary(&testid).count("ws_msg_replies_lost");
         let described = format!("ws_msg_replies_lost is {lost}, the limit of count<1 is 1.");
-        let said = pipeline.messages("lost").iter().any(|message| message.to_string().contains(&described));
+        let said = pipeline.messages(&testid).iter().any(|message| message.to_string().contains(&described));
         assert!(said, "nobody says {described}\n{}", pipeline.describe());
     });
 }
@@ -276,12 +292,12 @@ fn messages_that_never_come_are_told_as_a_count_and_as_a_percentile_of_nothing()
     on_each_version(|version| {
         let pipeline = Pipeline::start(version, 1, PROFILE);
         let (_silent, target) = echo(["--silent"]);
-        pipeline.run(0, "silent", &target, "2s").wait().assert_code(99);
-        let wanted = expected(&pipeline.summary("silent"), &[]);
+        let testid = pipeline.valid_runs(&[&target], "2s").remove(0);
+        let wanted = expected(&pipeline.summary(&testid), &[]);
         for name in ["RampdWsMsgsReceivedCountCrossed", "RampdWsMsgRttP99Crossed"] {
             assert!(wanted.contains(name), "{wanted:?}");
         }
-        pipeline.assert_told("silent", &wanted);
+        pipeline.assert_told(&testid, &wanted);
     });
 }
 

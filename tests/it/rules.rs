@@ -124,10 +124,9 @@ fn the_generated_tests_notice_rules_that_are_one_sample_off() {
     ] {
         assert!(rules.contains(right), "{right}");
         scratch.write("quantum-ws.rules.yaml", &rules.replace(right, wrong));
-        on_each_version(|version| {
-            let output = promtool(version, &["test", "rules", tests.to_str().expect("UTF-8")]);
-            assert!(!output.status.success(), "{right} as {wrong} went unnoticed by {version:?}");
-        });
+        // One version is enough for what is about the tests and not about Prometheus; each takes seconds.
+        let output = promtool(Version::Two, &["test", "rules", tests.to_str().expect("UTF-8")]);
+        assert!(!output.status.success(), "{right} as {wrong} went unnoticed");
     }
 }
 
