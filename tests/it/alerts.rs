@@ -24,7 +24,7 @@ flow:
       url: ${TARGET}
       steps:
         - repeat:
-            times: 1000
+            times: 100
             steps:
               - send: { text: hello, reply: fifo }
               - sleep: 50ms
