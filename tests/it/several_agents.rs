@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 use serde_json::Value;
 
 use crate::support::{
-    agent::rampd,
+    agent::{AgentCommand, rampd},
     poll,
     prometheus::{Prometheus, Setup, Version, free_port, on_each_version},
     results::Summary,
@@ -69,7 +69,7 @@ fn judged_together(version: Version) {
     let profile = scratch.write("profile.yaml", PROFILE);
     for (file, profile) in [("own.rules.yaml", Some(&profile)), ("every.rules.yaml", None)] {
         let command = rampd(["generate", "rules", "-e", "TARGET=ws://localhost/"]);
-        let ended = profile.into_iter().fold(command, |command, profile| command.arg(profile)).finish();
+        let ended = profile.into_iter().fold(command, AgentCommand::arg).finish();
         scratch.write(
             file,
             &ended.assert_code(0).stdout.replace("interval: 10s", "interval: 1s").replace("for: 20s", "for: 2s"),

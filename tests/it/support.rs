@@ -15,6 +15,7 @@ pub(crate) mod http2_faults;
 pub(crate) mod http_faults;
 pub(crate) mod identities;
 pub(crate) mod nginx;
+pub(crate) mod pipeline;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod results;
