@@ -6,10 +6,12 @@
     reason = "a test fails by panicking; clippy.toml excuses #[test] functions only, not their helpers"
 )]
 
+mod alertmanager;
 mod alerts;
 mod annotate;
 mod architecture;
 mod cli;
+mod compose;
 mod cookbook;
 mod dashboards;
 mod dns;
@@ -33,6 +35,7 @@ mod random_faults;
 mod readme;
 mod reconnect;
 mod rules;
+mod several_agents;
 mod sockets;
 mod support;
 mod tls;

@@ -12,8 +12,9 @@ use crate::support::{
     agent::{Agent, run},
     exposition::Page,
     identities::assert_identities,
+    prometheus::on_each_version,
     scratch::Scratch,
-    target::{Library, Target, python, tool},
+    target::{Library, Target, python},
 };
 
 /// Nothing happens in the first two seconds.
@@ -65,10 +66,12 @@ fn check(mut command: Command, page: &str) -> (bool, String) {
 }
 
 fn promtool_check(page: &str) {
-    let mut promtool = Command::new(tool("promtool"));
-    promtool.args(["check", "metrics"]);
-    let (accepted, said) = check(promtool, page);
-    assert!(accepted && said.is_empty(), "promtool check metrics: {said}\n{page}");
+    on_each_version(|version| {
+        let mut promtool = Command::new(version.promtool());
+        promtool.args(["check", "metrics"]);
+        let (accepted, said) = check(promtool, page);
+        assert!(accepted && said.is_empty(), "promtool {version:?} check metrics: {said}\n{page}");
+    });
 }
 
 /// The reference parser is stricter than Prometheus: about units, suffixes, and families of one name.

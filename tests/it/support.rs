@@ -2,6 +2,7 @@
 //! thread is ended on drop.
 
 pub(crate) mod agent;
+pub(crate) mod alertmanager;
 pub(crate) mod authority;
 pub(crate) mod certificate;
 pub(crate) mod connect_proxy;
