@@ -19,7 +19,7 @@ scenarios:
   short:
     executor: constant-vus
     vus: 5
-    duration: 3s
+    duration: ${DURATION:-3s}
     gracefulStop: 1s
     flow:
       - websocket:
@@ -192,7 +192,7 @@ fn a_run_that_was_interrupted_with_a_threshold_crossed_is_told_from_one_that_abo
 
 fn interrupted(version: Version) {
     let bench = Bench::new(version);
-    let mut agent = bench.run("interrupted", "0.001").args(["--on-invalid", "warn"]).start();
+    let mut agent = bench.run("interrupted", "0.001").args(["--on-invalid", "warn", "-e", "DURATION=1m"]).start();
     agent.scrape_until("messages to flow", |page| page.sum("ws_msgs_received_total", &[]) > 50.0);
     agent.signal(Signal::SIGTERM);
     agent.wait().assert_code(105);
