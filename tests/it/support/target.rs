@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, process::Command, time::Duration};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{poll, process::Process, repository};
+use crate::support::{namespaces::Namespace, poll, process::Process, repository};
 
 /// Which library serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,16 @@ impl Target {
         let mut command = command(library);
         command.args(options);
         Self::serve(&format!("{library:?}"), command)
+    }
+
+    /// PyPI `websockets` at every address of a namespace.
+    pub(crate) fn within(namespace: &Namespace, options: &[&str]) -> Self {
+        let server = command(Library::PyPiWebsockets);
+        let [program, arguments @ ..] = namespace.prefix();
+        let mut command = Command::new(program);
+        command.args(arguments).arg(server.get_program()).args(server.get_args());
+        command.args(["--host", "0.0.0.0"]).args(options);
+        Self::serve("the target in its namespace", command)
     }
 
     fn serve(name: &str, command: Command) -> Self {
