@@ -12,6 +12,7 @@ pub mod health;
 pub mod live;
 pub mod observe;
 pub mod options;
+pub mod outcome;
 pub mod run;
 pub mod scrapers;
 pub mod server;

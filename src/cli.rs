@@ -12,6 +12,7 @@ pub mod demo;
 pub mod echo;
 pub mod fleet;
 pub mod generate;
+pub mod merge;
 pub mod profile;
 pub mod run;
 pub mod schema;
@@ -71,6 +72,8 @@ pub enum Command {
     Generate(generate::Args),
     /// Judge a finished run from what Prometheus has stored of it; ends with the code of its run
     Verdict(verdict::Args),
+    /// Make one exact verdict of the results of several agents, which `rampd run --result` has written
+    Merge(merge::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
     Schema,
 }
@@ -86,6 +89,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Ctl(args) => ctl::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Verdict(args) => verdict::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Schema => schema::run(),
     }
 }

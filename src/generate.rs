@@ -6,7 +6,6 @@
 
 pub mod alertmanager;
 pub mod dashboards;
-pub mod judgement;
 pub mod rulefile;
 pub mod rules;
 pub mod standing;

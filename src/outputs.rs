@@ -8,6 +8,7 @@ pub mod report;
 pub mod style;
 pub mod summary;
 pub mod summary_export;
+pub mod verdict_note;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

@@ -2,6 +2,7 @@
 //! run can be judged at all.
 
 pub mod evaluate;
+pub mod judgement;
 pub mod promql;
 pub mod remote;
 pub mod validity;

@@ -10,7 +10,7 @@ use crate::{
         crew::Crew,
         error::Error,
         facts,
-        fleet::Fleet,
+        fleet::{Event, Fleet},
         health::{Health, pulse::SNAPSHOT_PATIENCE, window::Counts},
         live::Live,
         observe::Observer,
@@ -63,6 +63,10 @@ pub struct Control {
     ordered: BTreeMap<usize, u32>,
     wall: WallClock,
     json: Vec<NdjsonOutput>,
+    /// Whether the leader has ended the load.
+    ended_by_leader: bool,
+    /// How far the start may be off because of the clocks.
+    clock_error: Option<Duration>,
     /// What the workers share, once there are some.
     commons: Option<Arc<Commons>>,
     publisher: Publisher,
@@ -93,7 +97,7 @@ impl Control {
         let thresholds = if options.judges() { profile.thresholds.clone() } else { Vec::new() };
         let mut live = Live::new(instruments.table.clone(), thresholds, start);
         live.observed = observer.as_ref().map(Observer::values).unwrap_or_default();
-        let facts = facts::waiting(profile, &live.thresholds, options.segment().of());
+        let facts = facts::waiting(profile, &live.thresholds, options.fleet.as_ref());
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
         Self {
             plan,
@@ -105,6 +109,8 @@ impl Control {
             ordered: BTreeMap::new(),
             wall,
             json: Vec::new(),
+            ended_by_leader: false,
+            clock_error: None,
             commons: None,
             publisher,
             generation: 0,
@@ -207,6 +213,7 @@ impl Control {
                     }
                 }
                 event = fleet.event() => {
+                    self.ended_by_leader |= matches!(event, Event::Stop(_));
                     let (why, ended) = event.told();
                     tracing::warn!("{why}");
                     notes.push(why);
@@ -219,6 +226,7 @@ impl Control {
                     let snapshot = crew.snapshot(SNAPSHOT_PATIENCE).await;
                     fleet.tell(&self.instruments.table, &snapshot);
                     self.live.others = fleet.others();
+                    self.facts.fleet.agents = fleet.agents();
                     self.look();
                     let now = Instant::now();
                     if let Some(verdict) = self.live.tick(snapshot, now) {
@@ -286,6 +294,10 @@ impl Control {
     }
 
     fn page(&mut self, is_final: bool) -> Page {
+        if let Some(start) = self.facts.fleet.index.and_then(|_| self.fleet_start()) {
+            self.facts.fleet.start_delay = Some(start.late);
+            self.facts.fleet.clock_error = start.clock_error;
+        }
         let facts = facts::present(
             &self.facts,
             &self.live,

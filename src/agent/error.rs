@@ -36,9 +36,21 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The result's file cannot be written.
-    #[error("cannot write the result to {path}: {source}; choose another path in --result FILE")]
-    Result {
+    /// A file of the run's outcome cannot be written; found out before the load.
+    #[error("cannot write {path}: {source}; choose another path in {option} FILE")]
+    Outcome {
+        /// Which option names it.
+        option: &'static str,
+        /// As given.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It could be written before the load, and not after it.
+    #[error("the run has ended, but {path} of {option} could not be written: {source}")]
+    OutcomeLost {
+        /// Which option names it.
+        option: &'static str,
         /// As given.
         path: PathBuf,
         /// What the system says.
@@ -72,11 +84,14 @@ impl Error {
         match self {
             Error::Preflight(_) => Exit::PreflightRefused,
             Error::Listen(_) | Error::ControlSocket(_) => Exit::CannotListen,
-            Error::Tls(_) | Error::Json(ndjson::Error::Open { .. }) | Error::Export { .. } | Error::Result { .. } => Exit::BadConfiguration,
+            Error::Tls(_)
+            | Error::Json(ndjson::Error::Open { .. })
+            | Error::Export { .. }
+            | Error::Outcome { .. }
+            | Error::TooLate(_) => Exit::BadConfiguration,
             Error::Fleet(error) => error.exit(),
-            Error::TooLate(_) => Exit::BadConfiguration,
             Error::SecondSignal | Error::InterruptedBeforeStart(_) => Exit::Interrupted,
-            Error::Json(_) | Error::System(_) => Exit::Failed,
+            Error::Json(_) | Error::OutcomeLost { .. } | Error::System(_) => Exit::Failed,
         }
     }
 }

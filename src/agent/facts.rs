@@ -3,12 +3,15 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    agent::{health::Health, live::Live},
+    agent::{fleet::options::FleetOptions, health::Health, live::Live},
     clock::{Instant, WallClock},
     config::{profile::Profile, threshold::Threshold},
     engine::limits::ports,
     metrics::{
-        exposition::run::{RunFacts, RunState, StageStart, ThresholdFact},
+        exposition::{
+            fleet::FleetFacts,
+            run::{RunFacts, RunState, StageStart, ThresholdFact},
+        },
         process::ProcessStats,
     },
     plan::{Plan, ScenarioPlan},
@@ -27,15 +30,19 @@ pub fn build() -> Tags {
     ])
 }
 
-/// The facts before the load starts, of a run by `fleet_size` agents.
+/// The facts before the load starts.
 #[must_use]
-pub fn waiting(profile: &Profile, judged: &[Threshold], fleet_size: u32) -> RunFacts {
+pub fn waiting(profile: &Profile, judged: &[Threshold], fleet: Option<&FleetOptions>) -> RunFacts {
     RunFacts {
         build: build(),
         info: Tags::from([("profile".to_owned(), profile.name.clone())]),
         state: RunState::Waiting,
         thresholds: judged.iter().map(|threshold| fact(threshold, None)).collect(),
-        fleet_size,
+        fleet: FleetFacts {
+            size: fleet.map_or(1, |fleet| fleet.segment.of()),
+            index: fleet.map(|fleet| fleet.segment.index()),
+            ..FleetFacts::default()
+        },
         process: ProcessStats::read(),
         ephemeral_ports: ports::count(),
         k6_series: profile.k6_series,

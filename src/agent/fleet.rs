@@ -5,15 +5,10 @@ pub mod follower;
 pub mod leader;
 pub mod options;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    agent::fleet::{
-        exchange::Failed,
-        follower::Follower,
-        leader::Leader,
-        options::Role,
-    },
+    agent::fleet::{exchange::Failed, follower::Follower, leader::Leader, options::Role},
     agent::{options::Options, server},
     clock::Instant,
     config::profile::fleet::FleetPolicy,
@@ -97,16 +92,21 @@ impl Event {
     #[must_use]
     pub fn told(&self) -> (String, Option<Ended>) {
         match self {
-            Self::Stop(cause) => (format!("the leader ends the load: {}", cause.name()), Some(match cause {
-                Cause::Aborted => Ended::Aborted,
-                Cause::Interrupted => Ended::Interrupted,
-                Cause::Stopped => Ended::Stopped,
-                Cause::Failed => Ended::Failed,
-            })),
+            Self::Stop(cause) => (
+                format!("the leader ends the load: {}", cause.name()),
+                Some(match cause {
+                    Cause::Aborted => Ended::Aborted,
+                    Cause::Interrupted => Ended::Interrupted,
+                    Cause::Stopped => Ended::Stopped,
+                    Cause::Failed => Ended::Failed,
+                }),
+            ),
             Self::LeaderLost(why) => {
                 (format!("the leader is lost, and the load ends without it: {why}"), Some(Ended::Failed))
             }
-            Self::AgentsLost(agents) => (format!("{} lost: nothing has been heard of late", roster::agents(agents)), None),
+            Self::AgentsLost(agents) => {
+                (format!("{} lost: nothing has been heard of late", roster::agents(agents)), None)
+            }
         }
     }
 }
@@ -153,6 +153,15 @@ impl Fleet {
         }
     }
 
+    /// How far the start may be off because of the clocks, either way; none where this agent's clock counts.
+    #[must_use]
+    pub fn clock_error(&self) -> Option<Duration> {
+        match self {
+            Self::Follower(follower) => follower.clock_error(),
+            Self::Alone | Self::Leader(_) => None,
+        }
+    }
+
     /// The load has begun: what is counted is told from now on.
     pub fn begin(&mut self) {
         if let Self::Follower(follower) = self {
@@ -182,6 +191,15 @@ impl Fleet {
         match self {
             Self::Leader(leader) => leader.others(),
             Self::Alone | Self::Follower(_) => None,
+        }
+    }
+
+    /// At the leader: how many agents are in each state.
+    #[must_use]
+    pub fn agents(&self) -> Vec<(&'static str, u32)> {
+        match self {
+            Self::Leader(leader) => leader.agents(),
+            Self::Alone | Self::Follower(_) => Vec::new(),
         }
     }
 

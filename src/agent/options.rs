@@ -7,7 +7,7 @@ use crate::{
         annotate::Grafana,
         fleet::options::{FleetOptions, Role},
     },
-    outputs::style::Style,
+    outputs::{report::Part, style::Style},
     plan::segment::Segment,
 };
 
@@ -57,6 +57,18 @@ impl Options {
     #[must_use]
     pub fn segment(&self) -> Segment {
         self.fleet.as_ref().map_or(Segment::WHOLE, |fleet| fleet.segment)
+    }
+
+    /// Which part of a run this is, if others judge the whole.
+    #[must_use]
+    pub fn part(&self) -> Option<Part> {
+        let FleetOptions { segment, role } = self.fleet.as_ref()?;
+        let has_leader = match role {
+            Role::Leader { .. } => return None,
+            Role::Follower { .. } => true,
+            Role::Apart => false,
+        };
+        Some(Part { index: segment.index(), of: segment.of(), has_leader })
     }
 
     /// Whether this agent judges the run: alone, or as the leader.

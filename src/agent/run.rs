@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use crate::{
     agent::{
         admin::AdminServer, annotate::Annotator, control::Control, control_socket::ControlSocket, error::Error,
-        observe::Observer, options::Options, signals::Signals, steering,
+        observe::Observer, options::Options, outcome, signals::Signals, steering,
     },
     clock::{Instant, Reading},
     config::profile::Profile,
@@ -32,6 +32,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     for path in &options.json {
         std::fs::File::create(path).map_err(|source| ndjson::Error::Open { path: path.clone(), source })?;
     }
+    outcome::claim(&options)?;
     let mut signals = Signals::new()?;
     let (server, publisher, mut requests) = AdminServer::bind(options.listen)?;
     tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), testid = options.testid, "Listening.");
@@ -63,7 +64,9 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     progress.finish();
     let (ended, notes) = control.settle(end, &mut requests, &mut signals).await;
     let own = control.finish(&profile, &options, ended, notes);
-    let (mut report, exit) = control.conclude(&mut fleet, own, (&profile, &options), &mut requests, &mut signals).await?;
+    let (mut report, exit) =
+        control.conclude(&mut fleet, own, (&profile, &options), &mut requests, &mut signals).await?;
+    Control::say(&report);
     if let Some(annotator) = annotator {
         let stop = async {
             signals.next().await;
@@ -72,6 +75,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
         report.notes.extend(note);
     }
     tell(&report, &options)?;
+    outcome::write_verdict(&report, &options)?;
 
     let last = control.publish(true);
     let lingered = server.scrapers().linger(last, options.linger, async {

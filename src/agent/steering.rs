@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     agent::crew::Crew,
-    plan::{Plan, work::Work},
+    plan::{Plan, segment::Segment, work::Work},
 };
 
 /// Orders that may wait; each is answered within [`PATIENCE`].
@@ -48,6 +48,9 @@ pub enum Error {
         /// The profile's `maxVUs`.
         most: u32,
     },
+    /// Several agents share the VUs.
+    #[error("this run is of a fleet, whose agents share the VUs; they cannot be set while it goes on")]
+    Fleet,
     /// The run has not begun, or has ended.
     #[error("no run is going on")]
     NoRun,
@@ -137,6 +140,9 @@ impl Order {
     }
 
     fn check(&self, plan: &Plan) -> Result<usize, Error> {
+        if plan.scenarios.iter().any(|planned| planned.segment != Segment::WHOLE) {
+            return Err(Error::Fleet);
+        }
         let controlled = plan.scenarios.iter().filter(|planned| matches!(planned.work, Work::Live { .. }));
         let known = || {
             let names: Vec<_> = controlled.map(|planned| planned.name.as_str()).collect();

@@ -62,6 +62,9 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Each agent would have a target of its own.
+    #[error("a fleet has one target for all agents, and --echo one for each; start `rampd echo` beside them")]
+    Echo,
     /// A fleet's option without a fleet.
     #[error("{0} is for a fleet; add --fleet I/N")]
     Alone(&'static str),
@@ -94,9 +97,9 @@ impl Membership {
                 Role::Leader { listen, token: self.token()? }
             }
             (1.., _, Some(leader)) => {
-                let has_port = leader.rsplit_once(':').is_some_and(|(host, port)| {
-                    !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
-                });
+                let has_port = leader
+                    .rsplit_once(':')
+                    .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
                 if !has_port {
                     return Err(Error::Leader(leader.clone()));
                 }
@@ -114,7 +117,9 @@ impl Membership {
         }
         let Some(of) = self.fleet_size else { return Ok(None) };
         let found = index.and_then(|index| index.parse().ok()).and_then(|index| Segment::new(index, of));
-        found.map(Some).ok_or_else(|| Error::Index(of, index.map_or("not set".to_owned(), |index| format!("`{index}`"))))
+        found
+            .map(Some)
+            .ok_or_else(|| Error::Index(of, index.map_or("not set".to_owned(), |index| format!("`{index}`"))))
     }
 
     fn token(&self) -> Result<Token, Error> {
@@ -132,16 +137,17 @@ impl Membership {
 const DEFAULT_PORT: u16 = 6466;
 
 fn parse_place(text: &str) -> Result<Segment, String> {
-    let parsed = text.split_once('/').and_then(|(index, of)| Some((index.trim().parse().ok()?, of.trim().parse().ok()?)));
+    let parsed =
+        text.split_once('/').and_then(|(index, of)| Some((index.trim().parse().ok()?, of.trim().parse().ok()?)));
     let segment = parsed.and_then(|(index, of)| Segment::new(index, of));
     segment.ok_or_else(|| format!("`{text}` is no place in a fleet; expected I/N with I from 0 to N - 1, such as 0/5"))
 }
 
 fn parse_time(text: &str) -> Result<i128, String> {
     let parsed = text.parse::<jiff::Timestamp>();
-    parsed.map(jiff::Timestamp::as_nanosecond).map_err(|_| {
-        format!("`{text}` is no time with its zone; expected RFC 3339, such as 2030-01-31T08:00:00Z")
-    })
+    parsed
+        .map(jiff::Timestamp::as_nanosecond)
+        .map_err(|_| format!("`{text}` is no time with its zone; expected RFC 3339, such as 2030-01-31T08:00:00Z"))
 }
 
 #[cfg(test)]
@@ -179,10 +185,15 @@ mod tests {
         let place = Segment::new(1, 2);
         let apart = options(Membership { fleet: place, ..Membership::default() }, Some("t")).unwrap().unwrap();
         assert!(matches!(apart.role, Role::Apart));
-        assert!(options(Membership { fleet: Segment::new(0, 1), ..Membership::default() }, Some("t")).unwrap().is_none());
+        assert!(
+            options(Membership { fleet: Segment::new(0, 1), ..Membership::default() }, Some("t")).unwrap().is_none()
+        );
         assert!(matches!(options(Membership { fleet: place, ..Membership::default() }, None), Err(Error::Testid)));
         let leader = Some("load-0".to_owned());
-        assert!(matches!(options(Membership { fleet_leader: leader.clone(), ..Membership::default() }, None), Err(Error::Alone(_))));
+        assert!(matches!(
+            options(Membership { fleet_leader: leader.clone(), ..Membership::default() }, None),
+            Err(Error::Alone(_))
+        ));
         let portless = Membership { fleet: place, fleet_leader: leader, ..Membership::default() };
         assert!(matches!(options(portless, Some("t")), Err(Error::Leader(_))));
     }

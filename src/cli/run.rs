@@ -28,6 +28,7 @@ use crate::{
     outputs::{
         progress::{Mode, Progress},
         style::Style,
+        verdict_note,
     },
     units::duration,
 };
@@ -137,6 +138,11 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         Err(error) => return refuse(Exit::BadConfiguration, &error),
     };
     let digest = profile.digest().to_string();
+    let fleet = match how.fleet.options(how.testid.as_deref()) {
+        Ok(Some(_)) if how.echo => return refuse(Exit::BadConfiguration, &fleet::Error::Echo),
+        Ok(fleet) => fleet,
+        Err(error) => return refuse(Exit::BadConfiguration, &error),
+    };
     let echo = if how.echo {
         match Echo::bind((Ipv4Addr::LOCALHOST, 0).into(), &Default::default()) {
             Ok(echo) => {
@@ -164,10 +170,6 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
     {
         tracing::info!(%proxy, "Connections go through a proxy.");
     }
-    let fleet = match how.fleet.options(how.testid.as_deref()) {
-        Ok(fleet) => fleet,
-        Err(error) => return refuse(Exit::BadConfiguration, &error),
-    };
     let options = Options {
         testid: how.testid.clone().unwrap_or_else(|| testid(&profile.name)),
         listen: how.listen,
@@ -210,6 +212,12 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             tracing::error!("{error}");
+            if let Some(path) = &how.verdict_file {
+                let text = format!("failed: {error} (exit code {})\n", error.exit().code());
+                if let Err(error) = verdict_note::write(path, &text) {
+                    tracing::warn!("cannot write the verdict to {}: {error}", path.display());
+                }
+            }
             error.exit()
         }
     }

@@ -18,7 +18,10 @@ use crate::{
     config::{profile::Tls, threshold::Threshold},
     exit::Exit,
     outputs::report::Ended,
-    slo::remote::{self, Basis, Judged, Scope, facts::Facts},
+    slo::{
+        judgement::Judgement,
+        remote::{self, Judged, Scope, facts::Facts},
+    },
     units::duration,
 };
 
@@ -124,12 +127,12 @@ async fn judge(
 }
 
 async fn one(server: &mut Server, scope: &Scope, facts: &Facts, threshold: &Threshold) -> Result<Judged, Error> {
-    let basis = Basis::of(threshold, scope, &facts.run_tags);
+    let judgement = Judgement::of(threshold);
     let mut answers = Vec::new();
-    for query in basis.queries() {
-        answers.push(server.ask(query).await?);
+    for question in remote::questions(&judgement, scope, facts) {
+        answers.push(server.ask(&question).await?);
     }
-    Ok(remote::judge(threshold, &basis, &answers, facts)?)
+    Ok(remote::judge(&judgement, &answers, facts)?)
 }
 
 fn told(facts: &Facts, judged: &[Judged]) -> String {

@@ -8,7 +8,9 @@ use crate::{
     config::{
         at::{Place, Typed},
         data::Data,
-        profile::{RateStage, Stage, Step, Timing, Tls, TrendStat, fleet::FleetPolicy, network::Network, observe::Observed},
+        profile::{
+            RateStage, Stage, Step, Timing, Tls, TrendStat, fleet::FleetPolicy, network::Network, observe::Observed,
+        },
         threshold::Threshold,
     },
     units::{rate::Rate, tags::Tags},

@@ -182,7 +182,12 @@ mod tests {
     #[test]
     fn a_slot_goes_to_whoever_has_a_free_vu_and_to_nobody_twice() {
         let (senders, mut receivers): (Vec<_>, Vec<_>) = (0..3).map(|_| mpsc::channel(HANDED_OVER)).unzip();
-        let commons = Commons { pots: Vec::new(), pools: vec![pool(&[0, 1, 2], 0)], workers: senders, start_delay: AtomicU64::new(0) };
+        let commons = Commons {
+            pots: Vec::new(),
+            pools: vec![pool(&[0, 1, 2], 0)],
+            workers: senders,
+            start_delay: AtomicU64::new(0),
+        };
         let handover = Handover { scenario: 0, slot: Instant::now() };
         assert!(commons.hand_over(0, handover) && commons.hand_over(0, handover) && commons.hand_over(1, handover));
         assert!(!commons.hand_over(0, handover), "all three are taken");
@@ -193,7 +198,12 @@ mod tests {
     #[test]
     fn a_worker_that_has_ended_is_passed_over() {
         let (senders, mut receivers): (Vec<_>, Vec<_>) = (0..3).map(|_| mpsc::channel(HANDED_OVER)).unzip();
-        let commons = Commons { pots: Vec::new(), pools: vec![pool(&[0, 1, 1], 0)], workers: senders, start_delay: AtomicU64::new(0) };
+        let commons = Commons {
+            pots: Vec::new(),
+            pools: vec![pool(&[0, 1, 1], 0)],
+            workers: senders,
+            start_delay: AtomicU64::new(0),
+        };
         receivers[1].close();
         assert!(commons.hand_over(0, Handover { scenario: 0, slot: Instant::now() }));
         assert_eq!(receivers[2].len(), 1);

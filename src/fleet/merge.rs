@@ -117,17 +117,20 @@ impl Fold {
         Ok(())
     }
 
-    /// The one report. Agents without a result make it invalid, or suspect if `allow_missing`.
+    /// The one report, and the code that tells it. Agents without a result make it invalid, or suspect if `allow_missing`.
     ///
     /// # Errors
     /// Nothing was added.
-    pub fn finish(mut self, allow_missing: bool, exit: ExitRule) -> Result<RunReport, MergeError> {
+    pub fn finish(mut self, allow_missing: bool, exit: ExitRule) -> Result<(RunReport, Exit), MergeError> {
         let AgentResult { of, mut report, .. } = self.merged.ok_or(MergeError::Nothing)?;
         report.ended = ended(&self.agents);
         let missing: Vec<_> = (0..of).filter(|index| !self.agents.contains_key(index)).collect();
         let early = self.agents.values().filter(|agent| is_early(agent.ended, report.ended)).map(|agent| agent.index);
         missing.iter().copied().for_each(|index| self.validity.lose(index, allow_missing));
-        early.for_each(|index| self.validity.lose(index, false));
+        let early: Vec<_> = early.collect();
+        early.iter().copied().for_each(|index| self.validity.lose(index, false));
+        // `--on-invalid warn` is about a generator that was the limit, not about one that is missing.
+        report.invalid_fails |= !early.is_empty() || !(missing.is_empty() || allow_missing);
         report.validity = self.validity.finish();
         let evaluations = evaluate_all(&report.thresholds, &report.view());
         report.verdict = Verdict::at_end(&report.thresholds, &evaluations);
@@ -136,13 +139,14 @@ impl Fold {
             *aborted = report.ended == Ended::Aborted;
         }
         let invalid = report.validity.judgement.level == Level::Invalid && report.invalid_fails;
-        report.exit_code = exit(report.ended, invalid, report.verdict.passed(), true).code();
+        let exit = exit(report.ended, invalid, report.verdict.passed(), true);
+        report.exit_code = exit.code();
         report.notes = self.notes;
         if self.notes_left > 0 {
             report.notes.push(format!("and {} notes more of agents", self.notes_left));
         }
         report.fleet = Some(FleetReport { of, agents: self.agents.into_values().collect(), missing });
-        Ok(report)
+        Ok((report, exit))
     }
 }
 
@@ -154,7 +158,7 @@ pub fn merge(
     results: impl IntoIterator<Item = AgentResult>,
     allow_missing: bool,
     exit: ExitRule,
-) -> Result<RunReport, MergeError> {
+) -> Result<(RunReport, Exit), MergeError> {
     let mut fold = Fold::default();
     results.into_iter().try_for_each(|result| fold.add(result))?;
     fold.finish(allow_missing, exit)
@@ -216,6 +220,7 @@ fn agent_report(index: u32, report: &RunReport) -> AgentReport {
         index,
         ended: report.ended,
         elapsed: report.elapsed,
+        start: report.start,
         validity: report.validity.judgement.clone(),
         sessions: total(Family::WsSessions),
         requests: total(Family::HttpReqs),

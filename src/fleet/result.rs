@@ -135,7 +135,7 @@ impl Reader {
         }
         let rest = bytes.strip_prefix(MAGIC).ok_or(ResultError::NotAResult)?;
         let contents = match rest.split_first() {
-            Some((&FORMAT, deflated)) => inflated(deflated)?,
+            Some((&FORMAT, deflated)) => inflated(deflated, LARGEST_INFLATED)?,
             Some((other, _)) => return Err(ResultError::Format(*other)),
             None => return Err(ResultError::Damaged("it ends after its first line".to_owned())),
         };
@@ -158,12 +158,12 @@ impl Reader {
     }
 }
 
-fn inflated(deflated: &[u8]) -> Result<Vec<u8>, ResultError> {
+fn inflated(deflated: &[u8], largest: u64) -> Result<Vec<u8>, ResultError> {
     let mut contents = Vec::new();
     let mut decoder = ZlibDecoder::new(deflated);
-    let read = decoder.by_ref().take(LARGEST_INFLATED + 1).read_to_end(&mut contents);
+    let read = decoder.by_ref().take(largest + 1).read_to_end(&mut contents);
     read.map_err(|error| ResultError::Damaged(error.to_string()))?;
-    if contents.len() as u64 > LARGEST_INFLATED {
+    if contents.len() as u64 > largest {
         return Err(ResultError::TooLarge);
     }
     if decoder.total_in() != deflated.len() as u64 {

@@ -57,7 +57,9 @@ struct Member {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Another number of agents.
-    #[error("this fleet has {ours} agents, and agent {index} believes in {theirs}; give all of them the same --fleet I/N")]
+    #[error(
+        "this fleet has {ours} agents, and agent {index} believes in {theirs}; give all of them the same --fleet I/N"
+    )]
     Size {
         /// Who was refused.
         index: u32,
@@ -179,7 +181,8 @@ impl Roster {
                 return Ok(());
             }
             let short = |text: &str| text.chars().take(16).collect();
-            let (ours, theirs) = if what == "profile" { (short(ours), short(theirs)) } else { (ours.into(), theirs.into()) };
+            let (ours, theirs) =
+                if what == "profile" { (short(ours), short(theirs)) } else { (ours.into(), theirs.into()) };
             Err(Refusal::Different { index, what, ours, theirs, hint })
         };
         differs("version of rampd", &ours.version, &theirs.version, "run the same image everywhere")?;
@@ -283,7 +286,9 @@ impl Roster {
     pub fn stop(&mut self, cause: Cause) {
         match &self.phase {
             Phase::Starting { at } => self.enter(Phase::Stopped { at: *at, cause }),
-            Phase::Gathering => self.enter(Phase::GivenUp { why: "the leader was stopped before the start".to_owned() }),
+            Phase::Gathering => {
+                self.enter(Phase::GivenUp { why: "the leader was stopped before the start".to_owned() })
+            }
             Phase::Stopped { .. } | Phase::GivenUp { .. } => {}
         }
     }

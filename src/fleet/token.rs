@@ -13,7 +13,9 @@ pub struct Token(Box<str>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Too short to be a secret.
-    #[error("the fleet's token has {0} characters; it needs at least {SHORTEST}, for example from `openssl rand -hex 16`")]
+    #[error(
+        "the fleet's token has {0} characters; it needs at least {SHORTEST}, for example from `openssl rand -hex 16`"
+    )]
     Short(usize),
     /// It could not be sent in a header.
     #[error("the fleet's token has characters other than printable ASCII; make one with `openssl rand -hex 16`")]
@@ -63,7 +65,9 @@ mod tests {
     fn only_the_whole_secret_opens() {
         let token = Token::new(" 0123456789abcdef\n").unwrap();
         assert!(token.is_in(b"Bearer 0123456789abcdef"));
-        for wrong in ["Bearer 0123456789abcdeg", "Bearer 0123456789abcde", "0123456789abcdef", "", "bearer 0123456789abcdef"] {
+        for wrong in
+            ["Bearer 0123456789abcdeg", "Bearer 0123456789abcde", "0123456789abcdef", "", "bearer 0123456789abcdef"]
+        {
             assert!(!token.is_in(wrong.as_bytes()), "{wrong}");
         }
     }

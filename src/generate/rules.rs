@@ -7,12 +7,14 @@ use crate::{
     catalogue::{self, Metric, MetricKind, Source},
     config::{profile::Profile, threshold::Method, threshold::Threshold},
     generate::{
-        judgement::{Form, Judgement, Scope},
         rulefile::{Group, Pairs, Rule, RuleKind},
         standing::JUDGED_FOR,
     },
     plan::Plan,
-    slo::promql::{number, quoted, share, total},
+    slo::{
+        judgement::{Form, Judgement, Scope},
+        promql::{number, quoted, share, total},
+    },
 };
 
 /// Where the pages about alerts are: in this repository, unless someone serves them.
@@ -91,7 +93,7 @@ pub fn comment(profile: &Profile) -> String {
 #[must_use]
 pub fn scope(profile: &Profile) -> Scope {
     let zero = format!("0 * max by (testid) (testid:rampd_run:finished{{profile={}}})", quoted(&profile.name));
-    Scope { window: window(profile), zero }
+    Scope { window: window(profile), testid: None, zero: Some(zero) }
 }
 
 fn window(profile: &Profile) -> String {

@@ -1,18 +1,14 @@
-//! Rules name only what agents export, and tags that are no labels are known here.
+//! Rules name only what agents export, and their names are short and distinct.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::{
     catalogue::{Family, FamilyKind},
     config::{self, environment::Environment, overrides::Overrides, profile::Profile, source::Source},
-    engine::instruments::Instruments,
     generate::{
-        judgement::{Form, HIDDEN, Judgement},
         rulefile::{Group, RuleKind},
         rules, standing,
     },
-    plan::Plan,
-    units::tags::Tags,
 };
 
 /// Words of PromQL that stand where a metric's name may stand.
@@ -125,53 +121,6 @@ fn loaded(path: &Path) -> Profile {
     let source = Source::read(path).unwrap();
     let report = |report: config::problem::Report| panic!("{report}");
     config::load(&source, &Environment::default(), &Overrides::default()).unwrap_or_else(report)
-}
-
-#[test]
-fn tags_without_labels_are_known() {
-    let profile = profile(include_str!("../config/schema/tests/everything.yaml"));
-    let instruments = Instruments::new(&Plan::new(&profile), Tags::new(), &[]);
-    let table = &instruments.table;
-    for series in table.counters.iter().chain(&table.gauges).chain(&table.trends) {
-        for tag in series.hidden.keys() {
-            assert!(HIDDEN.contains(&tag.as_str()), "{tag} of {:?}", series.family);
-        }
-    }
-}
-
-#[test]
-fn forms_follow_from_what_a_page_can_answer() {
-    let profile = with_thresholds(
-        "  ws_connecting: ['p(99)<200', 'med>0.1', 'p(0)<5', 'p(99)==5', 'p(99)<0', 'avg<1', 'max<1', 'min==1']\n  \
-           ws_msgs_sent: ['count>1', 'rate>1']\n  vus: ['value<5']\n  checks: ['rate>0.9']\n  http_req_failed: ['rate<0.1']\n  \
-           'ws_connecting{url:x}': ['p(99)<1']\n  'http_reqs{status:200}': ['count>1']\n  'http_req_failed{status:200}': ['rate<1']\n  \
-           'ws_sessions{scenario:default}': ['count>1']\n  price: ['p(50)<1.5']\n  target_memory: ['ratio<1.1']\n",
-    );
-    let bucket = |family, bound: &str, percent| Form::Bucket { family, bound: bound.to_owned(), percent };
-    let ws = "ws_connecting_seconds";
-    let forms: Vec<_> = profile.thresholds.iter().map(|threshold| Judgement::of(threshold).form).collect();
-    let expected = [
-        bucket(ws, "0.2", 99.0),
-        bucket(ws, "0.0001", 50.0),
-        bucket(ws, "0.005", 0.0),
-        Form::Agent,
-        Form::Agent,
-        Form::Mean { family: ws },
-        Form::Extreme { family: ws, longest: true },
-        Form::Agent,
-        Form::Sum { family: "ws_msgs_sent_total" },
-        Form::PerSecond { family: "ws_msgs_sent_total" },
-        Form::Sum { family: "vus" },
-        Form::Share { hits: "checks_total", only: Some(("result", "pass")), all: "checks_total" },
-        Form::Share { hits: "http_req_failures_total", only: None, all: "http_reqs_total" },
-        Form::Agent,
-        Form::Sum { family: "http_reqs_total" },
-        Form::Agent,
-        Form::Sum { family: "ws_sessions_total" },
-        bucket("price", "1.5", 50.0),
-        Form::Agent,
-    ];
-    assert_eq!(forms, expected);
 }
 
 #[test]

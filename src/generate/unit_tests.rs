@@ -7,12 +7,14 @@ use crate::{
     catalogue::MetricKind,
     config::{profile::Profile, threshold::Operator},
     generate::{
-        judgement::{Form, Judgement},
         rulefile::scalar,
         rules::{Judged, judged},
     },
     metrics::rank::nearest_rank,
-    slo::promql::{number, selector},
+    slo::{
+        judgement::{Form, Judgement},
+        promql::{number, selector},
+    },
 };
 
 /// Samples of a run that is tested.

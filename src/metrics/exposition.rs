@@ -27,6 +27,7 @@ use crate::{
 #[cfg(test)]
 mod documentation;
 pub mod families;
+pub mod fleet;
 pub mod format;
 mod k6;
 pub mod native;

@@ -288,5 +288,7 @@ fn finished(
         ended: Ended::Completed,
         notes,
         fleet: None,
+        part: None,
+        start: None,
     }
 }

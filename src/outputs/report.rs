@@ -65,6 +65,26 @@ pub struct FleetReport {
     pub missing: Vec<u32>,
 }
 
+/// Which part of a run this is, when others judge the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Its number, from 0.
+    pub index: u32,
+    /// How many parts there are.
+    pub of: u32,
+    /// Whether agent 0 judges the whole; otherwise `rampd merge` does.
+    pub has_leader: bool,
+}
+
+/// How exactly an agent's load began when that of the others did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// From the instant agreed on to the first event of its latest worker.
+    pub late: Duration,
+    /// How far this agent's notion of that instant may be off, either way; none for the leader, whose clock counts.
+    pub clock_error: Option<Duration>,
+}
+
 /// One agent of a fleet.
 #[derive(Debug, Clone)]
 pub struct AgentReport {
@@ -74,6 +94,8 @@ pub struct AgentReport {
     pub ended: Ended,
     /// From the start of its load to its end.
     pub elapsed: Duration,
+    /// How its load began.
+    pub start: Option<Start>,
     /// Its own validity.
     pub validity: Judgement,
     /// WebSocket connection attempts.
@@ -99,6 +121,8 @@ pub struct RunReport {
     pub extremes: BTreeMap<Family, Extremes>,
     /// From the start of the load to its end.
     pub elapsed: Duration,
+    /// How the load began, in a fleet.
+    pub start: Option<Start>,
     /// What observed targets said of themselves.
     pub observed: Vec<TargetValues>,
     /// The profile's thresholds.
@@ -121,6 +145,8 @@ pub struct RunReport {
     pub notes: Vec<String>,
     /// The agents, if several are in these figures.
     pub fleet: Option<FleetReport>,
+    /// Set if this is a part of a run that is judged elsewhere.
+    pub part: Option<Part>,
 }
 
 /// A metric, or a part of it under a tag selector, with its value.

@@ -14,7 +14,7 @@ mod validity;
 
 use crate::outputs::{
     format,
-    report::{Ended, RunReport},
+    report::{Ended, Part, RunReport},
     style::Style,
 };
 
@@ -58,6 +58,10 @@ fn title(lines: &mut Vec<String>, text: &str, style: Style) {
 }
 
 fn notes(report: &RunReport) -> Vec<String> {
+    let part = report.part.map(|Part { index, of, has_leader }| {
+        let judge = if has_leader { "agent 0 judges it" } else { "`rampd merge` judges it" };
+        format!("these are the figures of agent {index} of {of} alone; the whole run is not judged here: {judge}")
+    });
     let how = match report.ended {
         Ended::Completed => None,
         Ended::Aborted => Some("stopped early by a threshold with abortOnFail"),
@@ -66,7 +70,7 @@ fn notes(report: &RunReport) -> Vec<String> {
         Ended::Failed => Some("the agent failed"),
     };
     let how = how.map(|how| format!("{how} after {}", format::duration(report.elapsed.as_secs_f64() * 1e3)));
-    how.into_iter().chain(report.notes.iter().cloned()).collect()
+    part.into_iter().chain(how).chain(report.notes.iter().cloned()).collect()
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ fn values(report: &RunReport, value: &Value) -> Map<String, Json> {
             let share = if *total == 0 { 0.0 } else { *passes as f64 / *total as f64 };
             vec![
                 ("passes".to_owned(), json!(passes)),
-                ("fails".to_owned(), json!(total - passes)),
+                ("fails".to_owned(), json!(total.saturating_sub(*passes))),
                 ("value".to_owned(), number(share)),
             ]
         }

@@ -1,10 +1,9 @@
 //! A finished run judged on what a Prometheus server has stored of it, without the agent. Pure: which
 //! questions to ask, and what the answers mean; who asks is `cli::verdict`.
 //!
-//! Counts, shares and percentiles are judged anew, on counters added up over the run's agents and on
-//! the bucket at the threshold's own limit: exact for any number of agents. What Prometheus holds
-//! rounded or not at all (extremes, times per second, hidden tags, observed targets) is the agent's
-//! own word in `rampd_threshold_passed`, which is exact for one agent.
+//! A threshold is measured and compared as its alert is (`slo::judgement`): counts, shares and percentiles exactly, for any
+//! number of agents. What Prometheus holds rounded (means, extremes, times per second) is the word of a single agent, and is
+//! computed for several; what it does not hold (hidden tags, observed targets) only a single agent can say.
 
 pub mod answer;
 pub mod facts;
@@ -12,12 +11,10 @@ pub mod facts;
 use std::time::Duration;
 
 use crate::{
-    catalogue::{self, Family, MetricKind, Source},
-    config::threshold::{self, Expression, Method, Operator, Threshold},
-    metrics::rank,
+    catalogue::{self, MetricKind},
+    config::threshold::{self, Threshold},
     slo::{
-        evaluate::limit_nanos,
-        promql,
+        judgement::{self, Form, Judgement},
         remote::{
             answer::{Sample, total},
             facts::{Claim, Facts},
@@ -49,7 +46,7 @@ pub enum Error {
     Twice(String),
     /// Only the agents know, and there are several.
     #[error(
-        "{threshold} of {metric} cannot be judged from Prometheus for several agents; judge a count, a rate or p(N) there"
+        "{threshold} of {metric} is known to the agents only, and there are several; a tag that is no label, `==` of a percentile and an observed target cannot be judged from Prometheus then"
     )]
     Undecidable {
         /// As typed.
@@ -89,93 +86,25 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The last stored value of every series of a family under `selector`.
-    fn last(&self, series: &str, selector: &[(String, String)]) -> String {
-        let own = selector.iter().map(|(tag, value)| (tag.as_str(), value.as_str()));
-        let matchers: Vec<_> = [("testid", self.testid.as_str())].into_iter().chain(own).collect();
-        format!("last_over_time({}[{}ms])", promql::selector(series, &matchers), self.within.as_millis())
-    }
-
-    fn sum(&self, series: &str, selector: &[(String, String)]) -> String {
-        format!("sum({})", self.last(series, selector))
+    /// As judgements have it.
+    fn series(&self) -> judgement::Scope {
+        let window = format!("{}ms", self.within.as_millis());
+        judgement::Scope { window, testid: Some(self.testid.clone()), zero: None }
     }
 }
 
-/// What a threshold is judged on, with the queries for it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Basis {
-    /// A sum.
-    Count(String),
-    /// A sum among another.
-    Share(String, String),
-    /// Cumulative counts by `le`, of which one is at the limit.
-    Buckets {
-        /// The query.
-        query: String,
-        /// Recorded steps: nanoseconds, or millionths.
-        limit: u64,
-        /// Recorded steps in one unit of `le`.
-        scale: u64,
-    },
-    /// The agents' own judgement.
-    Agents,
+/// What to ask about a threshold, one or two questions; none if only the agents' word is to be had.
+#[must_use]
+pub fn questions(judgement: &Judgement<'_>, scope: &Scope, facts: &Facts) -> Vec<String> {
+    if is_by_word(judgement, facts) {
+        return Vec::new();
+    }
+    let parts = judgement.parts(&scope.series());
+    std::iter::once(parts.value).chain(parts.over).collect()
 }
 
-impl Basis {
-    /// How `threshold` is judged; `run_tags` are the labels that all series of the run have.
-    #[must_use]
-    pub fn of(threshold: &Threshold, scope: &Scope, run_tags: &[String]) -> Self {
-        let Some(metric) = threshold.metric.load() else { return Self::Agents };
-        let selector = &threshold.selector;
-        let shown = |family: Family| {
-            let known = |name: &str| {
-                name == "scenario" || family.labels().contains(&name) || run_tags.iter().any(|tag| tag == name)
-            };
-            selector.iter().all(|(name, _)| known(name))
-        };
-        match (metric.source, metric.kind, threshold.expression.method) {
-            (Source::Ratio { hits, only, total }, ..) => {
-                // Requests tell failed ones apart by a hidden tag; their failures are counted by themselves.
-                let (hits, only) = if only == Some(("expected_response", "false")) {
-                    (Family::HttpReqFailures, None)
-                } else {
-                    (hits, only)
-                };
-                if !shown(hits) || !shown(total) {
-                    return Self::Agents;
-                }
-                let mut narrowed = selector.clone();
-                narrowed.extend(only.map(|(name, value)| (name.to_owned(), value.to_owned())));
-                Self::Share(scope.sum(hits.name(), &narrowed), scope.sum(total.name(), selector))
-            }
-            (Source::Family(family), MetricKind::Counter, Method::Count) if shown(family) => {
-                Self::Count(scope.sum(family.name(), selector))
-            }
-            (Source::Family(family), MetricKind::Trend, _) if shown(family) => match limit_nanos(threshold) {
-                Some((_, limit)) if !is_equality(threshold.expression) => Self::Buckets {
-                    query: format!("sum by (le) ({})", scope.last(&format!("{}_bucket", family.name()), selector)),
-                    limit,
-                    scale: family.scale(),
-                },
-                _ => Self::Agents,
-            },
-            _ => Self::Agents,
-        }
-    }
-
-    /// What to ask.
-    #[must_use]
-    pub fn queries(&self) -> Vec<&str> {
-        match self {
-            Self::Count(query) | Self::Buckets { query, .. } => vec![query],
-            Self::Share(hits, total) => vec![hits, total],
-            Self::Agents => Vec::new(),
-        }
-    }
-}
-
-fn is_equality(expression: Expression) -> bool {
-    matches!(expression.operator, Operator::Equal | Operator::NotEqual)
+fn is_by_word(judgement: &Judgement<'_>, facts: &Facts) -> bool {
+    judgement.form == Form::Agent || (facts.agents == 1 && !judgement.form.is_exact())
 }
 
 /// What one threshold came to.
@@ -208,46 +137,30 @@ pub fn threshold_of(claim: &Claim) -> Option<Threshold> {
     })
 }
 
-/// Judges one threshold on the answers to the queries of its basis, in their order.
+/// What was found of a threshold.
+struct Found {
+    holds: bool,
+    /// Without a sample.
+    empty: bool,
+    /// For people.
+    text: String,
+}
+
+/// Judges one threshold on the answers to its questions, in their order.
 ///
 /// # Errors
 /// There is no exact answer, or two that differ.
-pub fn judge(threshold: &Threshold, basis: &Basis, answers: &[Vec<Sample>], facts: &Facts) -> Result<Judged, Error> {
-    let name = || (threshold.name.clone(), threshold.source.clone());
+pub fn judge(judgement: &Judgement<'_>, answers: &[Vec<Sample>], facts: &Facts) -> Result<Judged, Error> {
+    let threshold = judgement.threshold;
+    if is_by_word(judgement, facts) {
+        return by_word(&threshold.name, &threshold.source, facts);
+    }
     let claim = facts.claim(&threshold.name, &threshold.source);
-    let expression = threshold.expression;
-    let sum = |index: usize| answers.get(index).map_or(0.0, |samples| total(samples));
-    let (holds, empty, found) = match basis {
-        Basis::Agents => return by_word(&threshold.name, &threshold.source, facts),
-        Basis::Count(_) => {
-            (expression.operator.holds(sum(0), expression.limit), sum(0) == 0.0, format!("count={}", sum(0)))
-        }
-        Basis::Share(..) => {
-            let (hits, all) = (sum(0), sum(1));
-            let holds = all > 0.0 && expression.operator.holds(hits / all, expression.limit);
-            (holds, all == 0.0, format!("{hits} of {all}"))
-        }
-        Basis::Buckets { limit, scale, .. } => {
-            let samples = answers.first().map_or(&[][..], Vec::as_slice);
-            let all = samples.iter().find(|sample| sample.bound() == Some(f64::INFINITY)).map_or(0.0, |all| all.value);
-            let at_limit = samples
-                .iter()
-                .find(|sample| sample.bound().is_some_and(|bound| (bound * *scale as f64).round() == *limit as f64));
-            if all > 0.0 && at_limit.is_none() {
-                let (metric, threshold) = name();
-                return Err(Error::NoBucket { metric, threshold });
-            }
-            let within = at_limit.map_or(0.0, |sample| sample.value);
-            let percent = if let Method::Percentile(percent) = expression.method { percent } else { 50.0 };
-            let reached = within as u64 >= rank::nearest_rank(percent, all as u64);
-            let below = matches!(expression.operator, Operator::Less | Operator::LessOrEqual);
-            (all > 0.0 && reached == below, all == 0.0, format!("{within} of {all} within the limit"))
-        }
-    };
+    let Found { holds, empty, text } = found(judgement, answers)?;
     // Without a sample an agent's yes is allowEmpty: nothing else lets such a threshold pass.
     let allowed = threshold.allow_empty || claim.is_some_and(Claim::all_passed);
     let passed = holds || (empty && allowed);
-    let (metric, threshold) = name();
+    let (metric, threshold) = (threshold.name.clone(), threshold.source.clone());
     if facts.agents == 1
         && let Some(claim) = claim
         && claim.all_passed() != passed
@@ -255,7 +168,37 @@ pub fn judge(threshold: &Threshold, basis: &Basis, answers: &[Vec<Sample>], fact
         let word = |passed| if passed { "passed" } else { "crossed" };
         return Err(Error::Disagree { metric, threshold, stored: word(passed), agent: word(claim.all_passed()) });
     }
-    Ok(Judged { metric, threshold, passed, found })
+    Ok(Judged { metric, threshold, passed, found: text })
+}
+
+fn found(judgement: &Judgement<'_>, answers: &[Vec<Sample>]) -> Result<Found, Error> {
+    let known = |index: usize| answers.get(index).filter(|samples| !samples.is_empty()).map(|samples| total(samples));
+    let (value, over) = (known(0).unwrap_or(0.0), known(1).unwrap_or(0.0));
+    let not_crossed = |measured: f64| !judgement.crossing().holds(measured);
+    let of_samples = |text| Found { holds: over > 0.0 && not_crossed(value / over), empty: over == 0.0, text };
+    Ok(match &judgement.form {
+        Form::Bucket { .. } if over > 0.0 && known(0).is_none() => {
+            let (metric, threshold) = (judgement.threshold.name.clone(), judgement.threshold.source.clone());
+            return Err(Error::NoBucket { metric, threshold });
+        }
+        Form::Bucket { .. } => of_samples(format!("{value} of {over} within the limit")),
+        Form::Share { .. } => of_samples(format!("{value} of {over}")),
+        Form::Mean { .. } => of_samples(format!("value={}", value / over)),
+        Form::Extreme { .. } => {
+            let empty = known(0).is_none();
+            Found { holds: !empty && not_crossed(value), empty, text: format!("value={value}") }
+        }
+        Form::Sum { .. } => {
+            let name = if judgement.threshold.metric.kind() == MetricKind::Gauge { "value" } else { "count" };
+            Found { holds: not_crossed(value), empty: value == 0.0, text: format!("{name}={value}") }
+        }
+        Form::PerSecond { .. } => {
+            let rate = value / over;
+            Found { holds: not_crossed(rate), empty: value == 0.0, text: format!("value={rate}") }
+        }
+        // By word, see above.
+        Form::Agent => Found { holds: false, empty: true, text: String::new() },
+    })
 }
 
 /// Takes the agents' own judgement of one threshold.

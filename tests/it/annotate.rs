@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::support::{
     agent::{AgentCommand, rampd, run, run_lingering},
     grafana::{Grafana, Mood},
+    nginx::Nginx,
     process::Ended,
     scratch::Scratch,
 };
@@ -98,6 +99,30 @@ fn the_run_and_its_stages_are_marked_at_the_times_of_the_metrics() {
     // Before its end a run's mark reaches to the planned one.
     assert_eq!(millis(&asked[0].body, "timeEnd") - millis(&asked[0].body, "time"), 2000.0);
     assert_eq!(asked[0].body["text"], "marked t1: running");
+}
+
+#[test]
+fn a_grafana_behind_an_encrypted_proxy_is_trusted_by_its_certificate_only() {
+    let (scratch, grafana) = (Scratch::new(), Grafana::start(Mood::Well));
+    let proxied = format!("location / {{ proxy_pass {}; }}", grafana.url().trim_end_matches("/grafana/"));
+    for proxy in [Nginx::start_encrypted(&proxied), Nginx::start_http2(&proxied)] {
+        let before = grafana.annotations().len();
+        let url = format!("https://localhost:{}/grafana", proxy.port());
+        let distrusted = marked(&scratch, &grafana).env("RAMPD_ANNOTATE_URL", &url).finish();
+        distrusted.assert_code(0);
+        assert!(note(&distrusted).contains("tls: "), "{}", distrusted.stdout);
+        assert_eq!(grafana.annotations().len(), before);
+
+        let authority = proxy.certificate();
+        let options = ["--annotate-ca-file", authority.to_str().expect("UTF-8")];
+        let trusted = marked(&scratch, &grafana).env("RAMPD_ANNOTATE_URL", &url).args(options).finish();
+        trusted.assert_code(0);
+        assert!(!trusted.stdout.contains("annotations: "), "{}", trusted.stdout);
+        assert_secret(&trusted);
+        let annotations = grafana.annotations();
+        assert_eq!(annotations.len(), before + 4, "{annotations:#?}");
+        assert_eq!(annotations[before]["text"], "marked t1: passed (exit code 0)");
+    }
 }
 
 #[test]

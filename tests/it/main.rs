@@ -30,6 +30,7 @@ mod http_faults;
 mod k6_dashboards;
 mod k6_formats;
 mod linger;
+mod merge;
 mod metrics_page;
 mod native_histograms;
 mod network;

@@ -82,8 +82,9 @@ fn assert_same(verdict: &Ended, summary: &Summary) {
         let line = format!("{} {metric} '{threshold}' ", if passed { '✓' } else { '✗' });
         assert!(verdict.stdout.contains(&line), "no {line}\n{}", verdict.describe());
     }
-    let sent = format!("'count>100' count={}\n", summary.count("ws_msgs_sent"));
-    assert!(verdict.stdout.contains(&sent), "not {sent}{}", verdict.describe());
+    let sent = format!(" count={}\n", summary.count("ws_msgs_sent"));
+    let line = verdict.stdout.lines().find(|line| line.contains("ws_msgs_sent 'count>"));
+    assert!(line.is_some_and(|line| format!("{line}\n").ends_with(&sent)), "not {sent}{}", verdict.describe());
 }
 
 #[test]
@@ -104,6 +105,58 @@ fn after_the_process_is_gone_prometheus_says_passed_and_crossed_as_the_agent_did
     let inexact = bench.verdict("good", options);
     inexact.assert_code(1);
     assert!(inexact.stderr.contains("no bucket at the limit of p(95)<123.456"), "{}", inexact.describe());
+}
+
+/// Thresholds of every form that the alerts have, in both directions, some of which hold whatever the machine does.
+const EVERY_FORM: &str = r#"
+vus: 4
+duration: 3s
+flow:
+  - websocket:
+      url: ${TARGET}
+      steps:
+        - repeat:
+            times: 20
+            steps:
+              - send: { text: hello, reply: fifo }
+              - sleep: 50ms
+metrics: { price: trend }
+thresholds:
+  ws_connecting: ["p(99)<60000", "p(99)<0.01", "p(0)>0.001", "p(100)<0.001", "p(99)==5", "avg<0.001", "max<0.001", "min>0.0001"]
+  ws_msg_rtt: ["med<60000", "med>60000"]
+  ws_msgs_sent: ["count>10", "count>1000000", "count<5", "rate>0.1", "rate>1000000"]
+  ws_msgs_duplicate: ["count<1", { threshold: "count>1", allowEmpty: true }]
+  ws_ping: ["p(95)<10", "avg<10", { threshold: "max<10", allowEmpty: true }]
+  vus_max: ["value<5", "value<4"]
+  checks: ["rate==1", "rate<0.5"]
+  http_req_failed: ["rate<0.1", { threshold: "rate<0.2", allowEmpty: true }]
+  "ws_sessions{scenario:default}": ["count>3", "count<2"]
+  "ws_sessions{status:403}": ["count<1", "count>1"]
+  "ws_connecting{name:nobody}": ["p(99)<200"]
+  price: ["p(50)<1.5"]
+"#;
+
+#[test]
+fn thresholds_of_every_form_are_judged_as_the_agent_did() {
+    let bench = Bench::new();
+    let profile = bench.scratch.write("every.yaml", EVERY_FORM);
+    let summary = bench.scratch.path("every");
+    let target = format!("TARGET={}", bench.target);
+    rampd(["run"])
+        .arg(&profile)
+        .args(["--listen", &format!("127.0.0.1:{}", bench.port), "--testid", "every", "-e", &target])
+        .args(["--on-invalid", "warn", "--summary-export", summary.to_str().expect("UTF-8")])
+        .finish()
+        .assert_code(99);
+    // By what the run exported, and by the profile.
+    let profile = profile.to_str().expect("UTF-8");
+    for verdict in [
+        bench.verdict("every", ["--on-invalid", "warn"]),
+        bench.verdict("every", ["--on-invalid", "warn", "-e", &target, profile]),
+    ] {
+        verdict.assert_code(99);
+        assert_same(&verdict, &bench.summary("every"));
+    }
 }
 
 #[test]

@@ -1,25 +1,27 @@
 //! The end of a fleet: results are handed in at the leader, and judged there as one.
 
-use std::path::PathBuf;
-
 use crate::{
     agent::{
         admin::pages::Requests,
         control::Control,
         error::Error,
         fleet::{Fleet, follower::Follower, leader::Leader},
-        options::{OnInvalid, Options},
+        options::Options,
+        outcome,
         signals::Signals,
         stopping::exit,
     },
-    config::profile::{Profile, fleet::OnMissing},
+    config::profile::{
+        Profile,
+        fleet::{FleetPolicy, OnMissing},
+    },
     exit::Exit,
     fleet::{
         merge::Fold,
         result::{self, AgentResult, Reader},
     },
-    outputs::report::{Ended, RunReport},
-    slo::{evaluate::evaluate_all, validity::Level},
+    outputs::report::RunReport,
+    slo::evaluate::evaluate_all,
 };
 
 impl Control {
@@ -43,14 +45,12 @@ impl Control {
             of: options.segment().of(),
             report: with_thresholds(report.clone(), profile),
         };
-        if let Some(path) = &options.result {
-            write(path.clone(), &result::encode(&own))?;
-        }
+        outcome::write_result(&own, options)?;
         match fleet {
             Fleet::Alone if options.judges() => Ok((report, exit)),
             Fleet::Alone => Ok((report, own_part(exit))),
             Fleet::Follower(follower) => Ok(self.hand_in(follower, &own, exit, report, requests, signals).await),
-            Fleet::Leader(leader) => Ok(self.judge_all(leader, own, (profile, options), requests, signals).await),
+            Fleet::Leader(leader) => Ok(self.judge_all(leader, (own, exit), profile.fleet, requests, signals).await),
         }
     }
 
@@ -75,6 +75,8 @@ impl Control {
             }
         };
         let exit = match handed_in {
+            // It has done what it was told.
+            Ok(()) if self.ended_by_leader => Exit::Passed,
             Ok(()) => own_part(exit),
             Err(why) => {
                 tracing::error!("The leader does not have this agent's result: {why}");
@@ -90,8 +92,8 @@ impl Control {
     async fn judge_all(
         &mut self,
         leader: &mut Leader,
-        own: AgentResult,
-        (profile, options): (&Profile, &Options),
+        (own, own_exit): (AgentResult, Exit),
+        policy: FleetPolicy,
         requests: &mut Requests,
         signals: &mut Signals,
     ) -> (RunReport, Exit) {
@@ -131,28 +133,25 @@ impl Control {
         }
         notes.extend(unread);
         // Those the load began without may be missed by agreement; those lost on the way may not.
-        let allow_missing = lost.is_empty() && notes.is_empty() && profile.fleet.on_missing == OnMissing::Go;
-        let mut report = fold.finish(allow_missing, exit).unwrap_or(fallback);
+        let allow_missing = lost.is_empty() && notes.is_empty() && policy.on_missing == OnMissing::Go;
+        let (mut report, mut exit) = fold.finish(allow_missing, exit).unwrap_or((fallback, Exit::Failed));
         for note in notes {
             tracing::error!("{note}");
             report.notes.push(note);
         }
-        let invalid = report.validity.judgement.level == Level::Invalid && options.on_invalid == OnInvalid::Fail;
-        let exit = exit(report.ended, invalid, report.verdict.passed(), true);
+        if own_exit == Exit::Failed && exit == Exit::Passed {
+            // An output of the leader itself is not whole.
+            exit = Exit::Failed;
+        }
         report.exit_code = exit.code();
         self.take_verdict(&report, exit);
+        self.facts.fleet.agents = leader.agents();
         leader.wait_until_told().await;
         (report, exit)
     }
 
     /// `/metrics` of the leader tells the fleet's verdict.
     fn take_verdict(&mut self, report: &RunReport, exit: Exit) {
-        if let Some(message) = report.validity.judgement.message() {
-            tracing::warn!("{message}");
-        }
-        if let (Some(message), true) = (report.verdict.message(), report.ended != Ended::Aborted) {
-            tracing::error!("{message}");
-        }
         self.live.evaluations.clone_from(&report.evaluations);
         self.facts.exit_code = Some(exit.code());
     }
@@ -161,11 +160,7 @@ impl Control {
 /// What a part of a run ends with: its own failure, and no verdict about the whole.
 fn own_part(exit: Exit) -> Exit {
     match exit {
-        Exit::Failed
-        | Exit::Interrupted
-        | Exit::BadConfiguration
-        | Exit::CannotListen
-        | Exit::PreflightRefused => exit,
+        Exit::Failed | Exit::Interrupted | Exit::BadConfiguration | Exit::CannotListen | Exit::PreflightRefused => exit,
         Exit::Passed | Exit::RunInvalid | Exit::ThresholdCrossed | Exit::StoppedByApi => Exit::Passed,
     }
 }
@@ -175,8 +170,4 @@ fn with_thresholds(mut report: RunReport, profile: &Profile) -> RunReport {
     report.thresholds.clone_from(&profile.thresholds);
     report.evaluations = evaluate_all(&report.thresholds, &report.view());
     report
-}
-
-fn write(path: PathBuf, bytes: &[u8]) -> Result<(), Error> {
-    std::fs::write(&path, bytes).map_err(|source| Error::Result { path, source })
 }

@@ -11,7 +11,7 @@ use crate::{
     config::profile::Profile,
     exit::Exit,
     metrics::exposition::run::RunState,
-    outputs::report::{Ended, RunReport},
+    outputs::report::{Ended, RunReport, Start},
     slo::{validity::Level, verdict::Verdict},
 };
 
@@ -44,15 +44,6 @@ impl Control {
         let invalid = judgement.level == Level::Invalid && options.on_invalid == OnInvalid::Fail;
         let exit = exit(ended, invalid, verdict.passed(), written);
         self.facts.exit_code = Some(exit.code());
-        match (judgement.level, judgement.message()) {
-            (Level::Invalid, Some(message)) => tracing::error!("{message}"),
-            (_, Some(message)) => tracing::warn!("{message}"),
-            (_, None) => {}
-        }
-        // An abort has been said when it happened.
-        if let (Some(message), true) = (verdict.message(), ended != Ended::Aborted) {
-            tracing::error!("{message}");
-        }
         self.live.state = if ended == Ended::Completed { RunState::Finished } else { RunState::Aborted };
         let report = RunReport {
             profile: profile.name.clone(),
@@ -72,7 +63,29 @@ impl Control {
             exit_code: exit.code(),
             notes,
             fleet: None,
+            part: options.part(),
+            start: options.fleet.as_ref().and_then(|_| self.fleet_start()),
         };
         (report, exit)
+    }
+
+    /// Says what a run's judges have found.
+    pub fn say(report: &RunReport) {
+        let judgement = &report.validity.judgement;
+        match (judgement.level, judgement.message()) {
+            (Level::Invalid, Some(message)) => tracing::error!("{message}"),
+            (_, Some(message)) => tracing::warn!("{message}"),
+            (_, None) => {}
+        }
+        // An abort has been said when it happened.
+        if let (Some(message), true) = (report.verdict.message(), report.ended != Ended::Aborted) {
+            tracing::error!("{message}");
+        }
+    }
+
+    /// How the load began beside that of the others.
+    pub(super) fn fleet_start(&self) -> Option<Start> {
+        let late = self.commons.as_ref()?.start_delay()?;
+        Some(Start { late, clock_error: self.clock_error })
     }
 }

@@ -68,6 +68,7 @@ impl Control {
             leader.stop(Cause::Interrupted);
             leader.wait_until_told().await;
         }
+        self.clock_error = fleet.clock_error();
         self.live.start = outcome?.unwrap_or_else(|| Instant::now() + HEAD_START);
         Ok(())
     }

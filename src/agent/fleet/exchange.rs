@@ -102,9 +102,7 @@ impl Exchange {
     }
 
     async fn exchange(&mut self, path: &str, headers: &[(&str, u64)], body: Bytes) -> Result<Answered, Failed> {
-        let mut request = Request::post(path)
-            .header(HOST, &self.leader)
-            .header(AUTHORIZATION, self.token.header());
+        let mut request = Request::post(path).header(HOST, &self.leader).header(AUTHORIZATION, self.token.header());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -117,6 +117,15 @@ impl Leader {
         self.room.roster().missing()
     }
 
+    /// How many agents are in each state; the leader is one of those present, to the last.
+    #[must_use]
+    pub fn agents(&self) -> Vec<(&'static str, u32)> {
+        let roster = self.room.roster();
+        let (finished, lost) = (roster.handed_in(), roster.lost(Instant::now()).len() as u32);
+        let (missing, present) = (roster.missing().len() as u32, roster.present());
+        vec![("finished", finished), ("lost", lost), ("missing", missing), ("present", present - finished - lost)]
+    }
+
     /// What the others have counted so far.
     #[must_use]
     pub fn others(&self) -> Option<Arc<Snapshot>> {

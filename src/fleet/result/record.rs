@@ -12,7 +12,7 @@ use crate::{
     },
     fleet::result::{AgentResult, ResultError, families},
     metrics::{observed::TargetValues, series::SeriesTable, snapshot::Snapshot, view::Extremes},
-    outputs::report::{Ended, RunReport},
+    outputs::report::{Ended, RunReport, Start},
     slo::{evaluate::Evaluation, validity::run::RunValidity, verdict::Verdict},
 };
 
@@ -54,6 +54,7 @@ pub(super) struct Record {
     testid: String,
     extremes: Vec<(String, Extremes)>,
     elapsed: Duration,
+    start: Option<Start>,
     observed: Vec<TargetValues>,
     thresholds: Vec<ThresholdRecord>,
     evaluations: Vec<Evaluation>,
@@ -95,6 +96,7 @@ impl Record {
             testid: report.testid.clone(),
             extremes: report.extremes.iter().map(|(family, seen)| (family.name().to_owned(), *seen)).collect(),
             elapsed: report.elapsed,
+            start: report.start,
             observed: report.observed.clone(),
             thresholds: report.thresholds.iter().map(ThresholdRecord::of).collect(),
             evaluations: report.evaluations.clone(),
@@ -128,6 +130,7 @@ impl Record {
             snapshot,
             extremes,
             elapsed: self.elapsed,
+            start: self.start,
             observed: self.observed,
             thresholds,
             evaluations: self.evaluations,
@@ -139,6 +142,7 @@ impl Record {
             exit_code: self.exit_code,
             notes: self.notes,
             fleet: None,
+            part: None,
         };
         Ok(AgentResult { version: self.version, digest: self.digest, index: self.index, of: self.of, report })
     }

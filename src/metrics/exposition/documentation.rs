@@ -12,6 +12,7 @@ use super::{
 use crate::{
     catalogue::{Contains, Family, FamilyKind, METRICS, Metric, MetricKind, Section, Source},
     metrics::{
+        exposition::fleet::FleetFacts,
         observed::{CounterValue, GaugeValue, ObservedMetricValue, ObservedValue, TargetValues},
         process::ProcessStats,
         series::SeriesTable,
@@ -105,7 +106,13 @@ fn facts() -> RunFacts {
         build: Tags::from(["version", "revision", "rustc"].map(label)),
         info: Tags::from([label("profile")]),
         exit_code: Some(0),
-        fleet_size: 1,
+        fleet: FleetFacts {
+            size: 1,
+            index: Some(0),
+            start_delay: Some(Duration::from_secs(1)),
+            clock_error: Some(Duration::from_secs(1)),
+            agents: vec![("present", 1)],
+        },
         started: Some(1),
         ended: Some(2),
         elapsed: Duration::from_secs(1),

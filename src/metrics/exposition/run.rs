@@ -7,6 +7,7 @@ use crate::{
     metrics::{
         exposition::{
             families::{Kind, Sheet, Value},
+            fleet::{self, FleetFacts},
             target,
             validity::{self, ValidityFacts},
         },
@@ -94,8 +95,8 @@ pub struct RunFacts {
     pub state: RunState,
     /// What the process will exit with; known when the run is over and judged.
     pub exit_code: Option<u8>,
-    /// Agents that the run has, this one included.
-    pub fleet_size: u32,
+    /// This agent's place among those of its run.
+    pub fleet: FleetFacts,
     /// Start of the load in nanoseconds since 1970.
     pub started: Option<i128>,
     /// End of the load in nanoseconds since 1970.
@@ -146,12 +147,7 @@ pub fn families(sheet: &mut Sheet, facts: &RunFacts, samples_dropped: u64) {
         Kind::Gauge,
         facts.exit_code.into_iter().flat_map(|code| number(code.into())),
     );
-    sheet.add(
-        "rampd_fleet_size",
-        "Agents that the run has, this one included.",
-        Kind::Gauge,
-        number(facts.fleet_size.into()),
-    );
+    fleet::families(sheet, &facts.fleet);
     sheet.add(
         "rampd_run_start_timestamp_seconds",
         "Start of the load in seconds since 1970.",

@@ -6,7 +6,7 @@ use super::validity::{mark, paint};
 use crate::{
     outputs::{
         format,
-        report::{AgentReport, Ended, FleetReport},
+        report::{AgentReport, Ended, FleetReport, Start},
         style::Style,
     },
     slo::validity::Level,
@@ -52,5 +52,13 @@ fn line(agent: &AgentReport, style: Style) -> String {
             .map(|(name, count)| format!("{name}={}", style.value(&count.to_string())))
             .collect();
     let elapsed = format::duration(agent.elapsed.as_secs_f64() * 1e3);
-    format!("{validity} {} after {elapsed}  {}", agent.ended.name(), counts.join(" "))
+    let start = agent.start.map_or_else(String::new, |start| format!("  {}", start_text(&start)));
+    format!("{validity} {} after {elapsed}{start}  {}", agent.ended.name(), counts.join(" "))
+}
+
+/// `started +0.15ms ±0.2ms`.
+fn start_text(start: &Start) -> String {
+    let text = |duration: std::time::Duration| format::duration(duration.as_secs_f64() * 1e3);
+    let error = start.clock_error.map_or_else(String::new, |error| format!(" ±{}", text(error)));
+    format!("started +{}{error}", text(start.late))
 }

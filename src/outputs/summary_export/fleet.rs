@@ -18,6 +18,8 @@ fn agent(agent: &AgentReport) -> Json {
         "agent": agent.index,
         "ended": agent.ended.name(),
         "duration_ms": number(agent.elapsed.as_secs_f64() * 1e3),
+        "start_late_ms": agent.start.map(|start| number(start.late.as_secs_f64() * 1e3)),
+        "clock_error_ms": agent.start.and_then(|start| start.clock_error).map(|error| number(error.as_secs_f64() * 1e3)),
         "validity": agent.validity.level.name(),
         "reasons": validity::reasons(&agent.validity),
         "ws_sessions": agent.sessions,

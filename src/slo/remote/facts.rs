@@ -18,8 +18,6 @@ const SERIES: [&str; 8] = [
     "rampd_threshold_value",
     "rampd_threshold_passed",
 ];
-/// Labels of a threshold's series that are not the run's.
-const OWN: [&str; 3] = ["__name__", "metric", "threshold"];
 
 /// What agents say of one threshold.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -53,8 +51,6 @@ pub struct Facts {
     pub exit_codes: BTreeSet<u8>,
     /// Whether the generator was the limit in one of them.
     pub invalid: bool,
-    /// Labels of every series of the run.
-    pub run_tags: Vec<String>,
     /// The thresholds of its profile.
     pub claims: Vec<Claim>,
 }
@@ -98,8 +94,6 @@ impl Facts {
             ..Self::default()
         };
         for limit in named("rampd_threshold_limit") {
-            let own = |name: &String| !OWN.contains(&name.as_str());
-            facts.run_tags = limit.labels.keys().filter(|name| own(name)).cloned().collect();
             facts.claim_mut(limit);
         }
         for value in named("rampd_threshold_value") {

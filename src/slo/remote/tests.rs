@@ -30,37 +30,36 @@ fn threshold(metric: &str, expression: &str) -> Threshold {
 
 fn judged(metric: &str, expression: &str, answers: &[Vec<Sample>], facts: &Facts) -> Result<bool, Error> {
     let threshold = threshold(metric, expression);
-    let basis = Basis::of(&threshold, &scope(), &[]);
-    judge(&threshold, &basis, answers, facts).map(|judged| judged.passed)
+    judge(&Judgement::of(&threshold), answers, facts).map(|judged| judged.passed)
 }
 
-fn buckets(le: &str, within: f64, all: f64) -> Vec<Vec<Sample>> {
-    vec![vec![sample(&[("le", "0.1")], 0.0), sample(&[("le", le)], within), sample(&[("le", "+Inf")], all)]]
+/// Samples in the bucket, of all.
+fn share(within: f64, all: f64) -> Vec<Vec<Sample>> {
+    vec![vec![sample(&[], within)], vec![sample(&[], all)]]
 }
 
 #[test]
-fn a_percentile_is_asked_for_by_bucket_and_judged_by_rank() {
+fn a_percentile_is_asked_for_by_its_bucket_and_judged_by_rank() {
     let threshold = threshold("ws_connecting{scenario:a}", "p(99)<200");
-    let basis = Basis::of(&threshold, &scope(), &[]);
-    assert_eq!(
-        basis.queries(),
-        ["sum by (le) (last_over_time(ws_connecting_seconds_bucket{testid=\"t\\\"1\",scenario=\"a\"}[60000ms]))"]
-    );
     let two = facts(2, "ws_connecting", "p(99)<200", false);
+    let of = |name: &str, bucket| {
+        format!(
+            "sum by (testid) (last_over_time(ws_connecting_seconds_{name}{{testid=\"t\\\"1\",scenario=\"a\"{bucket}}}[60000ms]))"
+        )
+    };
+    assert_eq!(questions(&Judgement::of(&threshold), &scope(), &two), [of("bucket", ",le=\"0.2\""), of("count", "")]);
     for (within, passed) in [(98.0, false), (99.0, true), (100.0, true)] {
-        assert_eq!(judged("ws_connecting", "p(99)<200", &buckets("0.2", within, 100.0), &two), Ok(passed));
-        assert_eq!(judged("ws_connecting", "p(99)>200", &buckets("0.2", within, 100.0), &two), Ok(!passed));
+        assert_eq!(judged("ws_connecting", "p(99)<200", &share(within, 100.0), &two), Ok(passed));
+        assert_eq!(judged("ws_connecting", "p(99)>200", &share(within, 100.0), &two), Ok(!passed));
     }
 }
 
 #[test]
-fn bounds_are_numbers_whether_or_not_they_are_written_with_a_point() {
+fn a_limit_without_a_bucket_was_not_in_the_profile_that_was_run() {
     let none = Facts { agents: 1, ..Facts::default() };
-    for le in ["1", "1.0", "1e+00"] {
-        assert_eq!(judged("ws_connecting", "p(99)<1000", &buckets(le, 1.0, 1.0), &none), Ok(true), "{le}");
-    }
-    let missing = judged("ws_connecting", "p(99)<999", &buckets("1.0", 1.0, 1.0), &none);
+    let missing = judged("ws_connecting", "p(99)<999", &[vec![], vec![sample(&[], 1.0)]], &none);
     assert!(matches!(missing, Err(Error::NoBucket { .. })), "{missing:?}");
+    assert_eq!(judged("ws_connecting", "p(99)<999", &[vec![], vec![sample(&[], 0.0)]], &none), Ok(false));
 }
 
 #[test]
@@ -71,8 +70,9 @@ fn counts_and_shares_are_sums_over_the_agents() {
     let share = [vec![sample(&[], 99.0)], vec![sample(&[], 100.0)]];
     assert_eq!(judged("checks", "rate>=0.99", &share, &two), Ok(true));
     assert_eq!(judged("checks", "rate>0.99", &share, &two), Ok(false));
-    let failed = Basis::of(&threshold("http_req_failed", "rate<0.01"), &scope(), &[]);
-    assert!(failed.queries()[0].starts_with("sum(last_over_time(http_req_failures_total{"), "{failed:?}");
+    let failed = threshold("http_req_failed", "rate<0.01");
+    let asked = questions(&Judgement::of(&failed), &scope(), &two);
+    assert!(asked[0].contains("last_over_time(http_req_failures_total{") && asked.len() == 2, "{asked:?}");
 }
 
 #[test]
@@ -80,19 +80,47 @@ fn without_a_sample_a_yes_of_the_agents_is_allow_empty() {
     for passed in [true, false] {
         for agents in [1, 3] {
             let said = facts(agents, "ws_ping", "p(99)<1", passed);
-            assert_eq!(judged("ws_ping", "p(99)<1", &[vec![]], &said), Ok(passed));
+            assert_eq!(judged("ws_ping", "p(99)<1", &[vec![], vec![sample(&[], 0.0)]], &said), Ok(passed));
         }
     }
 }
 
 #[test]
-fn what_only_the_agent_knows_is_its_word_and_of_several_agents_undecidable() {
-    for (metric, expression) in [("ws_connecting", "max<200"), ("vus", "value==0"), ("ws_connecting{url:a}", "p(9)<1")]
-    {
+fn what_only_agents_know_is_the_word_of_one_and_of_several_undecidable() {
+    for (metric, expression) in [("ws_connecting", "p(9)==1"), ("ws_connecting{url:a}", "p(9)<1")] {
+        let asked = questions(&Judgement::of(&threshold(metric, expression)), &scope(), &facts(2, "", "", true));
+        assert!(asked.is_empty(), "{asked:?}");
         assert_eq!(judged(metric, expression, &[], &facts(1, metric, expression, true)), Ok(true), "{metric}");
         let several = judged(metric, expression, &[], &facts(2, metric, expression, true));
         assert!(matches!(several, Err(Error::Undecidable { .. })), "{metric}: {several:?}");
     }
+}
+
+#[test]
+fn what_is_stored_rounded_is_the_word_of_one_agent_and_computed_for_several() {
+    let one = |value| vec![sample(&[], value)];
+    for (metric, expression, crossed, met) in [
+        ("ws_connecting", "max<200", vec![one(0.3)], vec![one(0.1)]),
+        ("ws_connecting", "min>200", vec![one(0.1)], vec![one(0.3)]),
+        ("ws_connecting", "avg<200", vec![one(4.0), one(10.0)], vec![one(1.0), one(10.0)]),
+        ("ws_msgs_sent", "rate>10", vec![one(100.0), one(10.0)], vec![one(101.0), one(10.0)]),
+    ] {
+        let of = |agents| facts(agents, metric, expression, true);
+        let asked = |agents| questions(&Judgement::of(&threshold(metric, expression)), &scope(), &of(agents)).len();
+        assert_eq!((asked(1), asked(2)), (0, met.len()), "{expression}");
+        assert_eq!(judged(metric, expression, &[], &of(1)), Ok(true), "{expression}");
+        assert_eq!(judged(metric, expression, &met, &of(2)), Ok(true), "{expression}");
+        let two = facts(2, metric, expression, false);
+        assert_eq!(judged(metric, expression, &crossed, &two), Ok(false), "{expression}");
+    }
+    let none = facts(2, "ws_connecting", "max<200", false);
+    assert_eq!(judged("ws_connecting", "max<200", &[vec![]], &none), Ok(false), "no agent has a sample");
+}
+
+#[test]
+fn gauges_are_sums_over_the_agents() {
+    assert_eq!(judged("vus", "value==0", &[vec![sample(&[], 0.0)]], &facts(2, "", "", false)), Ok(true));
+    assert_eq!(judged("vus_max", "value<5", &[vec![sample(&[], 6.0)]], &facts(2, "", "", false)), Ok(false));
 }
 
 #[test]
@@ -118,7 +146,6 @@ fn facts_need_a_run_that_is_over_and_stored_once() {
     ];
     let facts = Facts::of(&over, &scope()).expect("over");
     assert!(facts.aborted && facts.invalid && facts.agents == 1);
-    assert_eq!(facts.run_tags, ["env"]);
     assert!(!facts.claims[0].all_passed(), "nobody has judged it");
     assert!(facts.exit_codes.is_empty(), "an agent that has not said how it ended");
 }
