@@ -1,6 +1,6 @@
 //! The leader's endpoints, on a thread of their own.
 
-use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -29,7 +29,9 @@ use crate::{
 };
 
 /// Beside one connection of each agent: for those that are being made anew, and for strangers.
-const SPARE_CONNECTIONS: usize = 64;
+const SPARE_CONNECTIONS: usize = 256;
+/// Who has not shown the token within this is cut, so that strangers keep no agent out.
+const STRANGER: Duration = Duration::from_secs(3);
 /// Between two requests of a follower; it asks every 5 s at the latest in a fleet of 1,000.
 const IDLE: Duration = Duration::from_secs(30);
 /// For a body.
@@ -84,21 +86,37 @@ async fn add_up(room: Room, table: Arc<SeriesTable>, totals: watch::Sender<Optio
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, endpoints: Rc<Endpoints>) {
-    let service = service_fn(|request| endpoints.respond(peer, request));
-    let outcome = http1::Builder::new()
+    let shown = Cell::new(false);
+    let service = service_fn(|request| endpoints.respond(peer, request, &shown));
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = outcome {
-        tracing::debug!(%peer, %error, "connection of an agent failed");
+        .serve_connection(TokioIo::new(stream), service);
+    let stranger = async {
+        sleep(STRANGER).await;
+        if shown.get() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        outcome = serving => {
+            if let Err(error) = outcome {
+                tracing::debug!(%peer, %error, "connection of an agent failed");
+            }
+        }
+        () = stranger => tracing::debug!(%peer, "cut: it has not shown the token"),
     }
 }
 
 impl Endpoints {
-    async fn respond(&self, peer: SocketAddr, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-        Ok(match self.answer(peer, request).await {
+    async fn respond(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+        shown: &Cell<bool>,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        Ok(match self.answer(peer, request, shown).await {
             Ok(answer) => json(StatusCode::OK, serde_json::json!(answer)),
             Err((status, may_pass, message)) => {
                 tracing::warn!(agent = %peer.ip(), "refused: {message}");
@@ -111,9 +129,10 @@ impl Endpoints {
         &self,
         peer: SocketAddr,
         request: Request<Incoming>,
+        shown: &Cell<bool>,
     ) -> Result<crate::fleet::message::Answer, (StatusCode, bool, String)> {
-        let shown = request.headers().get(AUTHORIZATION).is_some_and(|value| self.token.is_in(value.as_bytes()));
-        if !shown {
+        shown.set(request.headers().get(AUTHORIZATION).is_some_and(|value| self.token.is_in(value.as_bytes())));
+        if !shown.get() {
             let message = "the token is missing or wrong; give all agents the same RAMPD_FLEET_TOKEN".to_owned();
             return Err((StatusCode::UNAUTHORIZED, false, message));
         }
