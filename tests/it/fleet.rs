@@ -24,7 +24,7 @@ fn five_agents_of_three_executors_count_what_the_target_counts_and_are_judged_as
     let profile = "
 thresholds:
   'iterations{scenario:shared}': ['count==31']
-  ws_sessions: ['count>=100']
+  ws_sessions: ['count>=60']
 scenarios:
   ramp:
     executor: ramping-vus

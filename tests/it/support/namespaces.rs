@@ -103,6 +103,11 @@ impl Network {
         &self.machines[number as usize]
     }
 
+    /// Takes a machine's address on the bridge of the load away: it has no route to the target.
+    pub(crate) fn unplug_load(&self, number: u32) {
+        batch(self.machine(number), &["link set load down".to_owned()]);
+    }
+
     /// Cuts a machine off the fleet's bridge, or joins it again; the load goes on.
     pub(crate) fn set_fleet_cable(&self, number: u32, up: bool) {
         batch(&self.hub, &[format!("link set fleet{number} {}", if up { "up" } else { "down" })]);

@@ -240,6 +240,11 @@ pub(crate) fn python() -> std::path::PathBuf {
     repository().join(".venv/bin/python")
 }
 
+/// The library of `faketime`, for programs with threads.
+pub(crate) fn fake_time() -> std::path::PathBuf {
+    tool("libfaketimeMT.so.1")
+}
+
 /// `promtool` or `prometheus`, as `make deps` has put them there.
 pub(crate) fn tool(name: &str) -> std::path::PathBuf {
     let path = repository().join(".tools/bin").join(name);
