@@ -106,7 +106,7 @@ fn five_agents_start_within_50_ms_of_each_other() {
     const LIMIT: f64 = 50.0;
     let mut spreads = Vec::new();
     while spreads.len() < 4 && !spreads.iter().any(|spread| *spread <= LIMIT) {
-        let mut fleet = Fleet::new(5, &steady("", 5, 2));
+        let mut fleet = Fleet::new(5, &steady("", 5, 5));
         fleet.start_all(0..5);
         let pages = fleet.wait_for_load(0..5);
         let starts: Vec<_> = pages.iter().map(|page| page.sum("rampd_run_start_timestamp_seconds", &[])).collect();

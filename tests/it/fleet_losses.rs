@@ -85,7 +85,7 @@ fn without_its_leader_a_follower_ends_its_load_after_lost_after_and_keeps_its_re
 
 #[test]
 fn a_follower_that_dies_makes_the_run_invalid_and_is_named_and_only_results_count() {
-    let mut fleet = Fleet::new(4, &steady(IMPATIENT, 8, 4));
+    let mut fleet = Fleet::new(4, &steady(IMPATIENT, 8, 9));
     fleet.start_judging_leader();
     fleet.start_all(1..4);
     fleet.wait_for_load(0..4);
@@ -97,8 +97,8 @@ fn a_follower_that_dies_makes_the_run_invalid_and_is_named_and_only_results_coun
     let summary = outcome.summary();
     assert_eq!(summary.validity(), "invalid");
     assert_eq!(summary.at("/rampd/fleet/missing"), &serde_json::json!([3]));
-    // Six connections of 40 messages each; what the dead one did is the target's to know.
-    assert_eq!((summary.count("ws_sessions"), summary.count("ws_msgs_sent")), (6, 240), "{}", outcome.describe());
+    // Six connections of 90 messages each; what the dead one did is the target's to know.
+    assert_eq!((summary.count("ws_sessions"), summary.count("ws_msgs_sent")), (6, 540), "{}", outcome.describe());
     assert_eq!((0..3).map(|agent| outcome.opened_by(agent)).sum::<u64>(), 6);
     assert_eq!((outcome.opened_by(3), outcome.counted("opened")), (2, 8));
 }

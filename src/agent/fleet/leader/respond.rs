@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::Incoming,
+    body::{Body as _, Incoming},
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -172,12 +172,14 @@ impl Endpoints {
 }
 
 async fn body(incoming: Incoming) -> Result<Bytes, (StatusCode, bool, String)> {
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, false, format!("more than {BODY_BYTES} bytes"));
+    if incoming.size_hint().lower() > BODY_BYTES as u64 {
+        return Err(too_large());
+    }
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(incoming, BODY_BYTES).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err((StatusCode::PAYLOAD_TOO_LARGE, false, format!("more than {BODY_BYTES} bytes")))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err((StatusCode::BAD_REQUEST, true, error.to_string())),
         Err(_) => Err((StatusCode::REQUEST_TIMEOUT, true, format!("no whole request within {BODY_TIMEOUT:?}"))),
     }
