@@ -100,6 +100,30 @@ fn agents_without_a_vu_belong_to_the_run_all_the_same() {
     assert_eq!(outcome.summary().at("/rampd/fleet/results").as_array().map(Vec::len), Some(5));
 }
 
+/// They have one wall clock, a time, and nothing to say to each other.
+#[test]
+fn agents_that_do_not_know_each_other_start_at_a_time_and_are_merged_to_one_verdict() {
+    let mut fleet = Fleet::new(3, &steady("thresholds: { ws_msgs_sent: ['count==120'] }", 6, 2));
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(6);
+    for index in 0..3 {
+        let command = fleet.apart(index, index, "profile.yaml").env("RAMPD_TESTID", "fleet-test");
+        fleet.start_as(index, command.env("RAMPD_START_AT", &soon.to_string()));
+    }
+    let outcome = fleet.finish();
+    outcome.assert_codes(&[0; 3]);
+    assert!(outcome.spread() < 500.0, "{} ms apart\n{}", outcome.spread(), outcome.describe());
+    let (merged, summary) = outcome.merge(0..3);
+    let invalid = summary.validity() == "invalid";
+    merged.assert_code(if invalid { 96 } else { 0 });
+    assert_eq!(summary.thresholds().into_values().collect::<Vec<_>>(), [true], "{}", merged.describe());
+    for (metric, key) in [("ws_sessions", "opened"), ("ws_msgs_sent", "messages_in"), ("ws_msgs_received", "messages_out")] {
+        assert_eq!(summary.count(metric), outcome.counted(key), "{metric}\n{}", merged.describe());
+    }
+    let (incomplete, _) = outcome.merge([0, 2]);
+    incomplete.assert_code(96);
+    assert!(incomplete.describe().contains("agent_lost of agent 1"), "{}", incomplete.describe());
+}
+
 /// Other tests keep the machine busy, and that only ever delays a connection: the best of several attempts counts.
 #[test]
 fn five_agents_start_within_50_ms_of_each_other() {

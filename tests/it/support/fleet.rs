@@ -194,6 +194,15 @@ impl Outcome {
         Reader::default().read(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
+    /// What `rampd merge` makes of the files of these agents.
+    pub(crate) fn merge(&self, agents: impl IntoIterator<Item = u32>) -> (Ended, Summary) {
+        let export = self.scratch.path("merged.json");
+        let files = agents.into_iter().map(|agent| self.scratch.path(&format!("{agent}.result")));
+        let command = files.fold(rampd(["merge"]), |command, file| command.arg(file));
+        let ended = command.arg("--summary-export").arg(&export).finish();
+        (ended, Summary::read(&export))
+    }
+
     /// A count of the target's.
     pub(crate) fn counted(&self, key: &str) -> u64 {
         self.target[key].as_u64().unwrap_or_else(|| panic!("no {key} in {}", self.target))
