@@ -6,10 +6,12 @@
     reason = "a test fails by panicking; clippy.toml excuses #[test] functions only, not their helpers"
 )]
 
+mod alertmanager;
 mod alerts;
 mod annotate;
 mod architecture;
 mod cli;
+mod compose;
 mod cookbook;
 mod dashboards;
 mod dns;
@@ -23,6 +25,7 @@ mod fleet_clocks;
 mod fleet_losses;
 mod fleet_partitions;
 mod fleet_stops;
+mod healthcheck;
 mod http;
 mod http2_faults;
 mod http_api;
@@ -40,6 +43,7 @@ mod random_faults;
 mod readme;
 mod reconnect;
 mod rules;
+mod several_agents;
 mod sockets;
 mod support;
 mod tls;
