@@ -116,7 +116,9 @@ fn agents_that_do_not_know_each_other_start_at_a_time_and_are_merged_to_one_verd
     let invalid = summary.validity() == "invalid";
     merged.assert_code(if invalid { 96 } else { 0 });
     assert_eq!(summary.thresholds().into_values().collect::<Vec<_>>(), [true], "{}", merged.describe());
-    for (metric, key) in [("ws_sessions", "opened"), ("ws_msgs_sent", "messages_in"), ("ws_msgs_received", "messages_out")] {
+    for (metric, key) in
+        [("ws_sessions", "opened"), ("ws_msgs_sent", "messages_in"), ("ws_msgs_received", "messages_out")]
+    {
         assert_eq!(summary.count(metric), outcome.counted(key), "{metric}\n{}", merged.describe());
     }
     let (incomplete, _) = outcome.merge([0, 2]);

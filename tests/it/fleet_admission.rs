@@ -34,7 +34,10 @@ fn strangers_are_refused_with_the_reason_and_the_fleet_of_the_others_is_exact() 
         (stranger(3, profile, "fedcba9876543210", "fleet-test"), "the token is missing or wrong"),
         (stranger(2, profile, TOKEN, "fleet-test"), "agent 2 is there already, at 10.2.0.3"),
         (stranger(3, "other.yaml", TOKEN, "fleet-test"), "agent 3 has another profile than the leader"),
-        (stranger(3, profile, TOKEN, "other-test"), "agent 3 has another testid than the leader (other-test, not fleet-test)"),
+        (
+            stranger(3, profile, TOKEN, "other-test"),
+            "agent 3 has another testid than the leader (other-test, not fleet-test)",
+        ),
         (other_size, "this fleet has 4 agents, and agent 3 believes in 5"),
     ] {
         let refused = command.finish();
@@ -88,7 +91,9 @@ fn garbage_at_the_leaders_port_changes_nothing() {
     fleet.start(0);
     fleet.agent(0).wait_for_log("Listening for the other agents");
     let head = |length: usize, token: &str| {
-        format!("POST /fleet/v1/join HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n")
+        format!(
+            "POST /fleet/v1/join HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n"
+        )
     };
     let mut random = vec![0; 64 * 1024];
     std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut random)).expect("random bytes");
@@ -117,5 +122,7 @@ fn garbage_at_the_leaders_port_changes_nothing() {
     drop(held);
     outcome.assert_codes(&[0; 3]).assert_exact();
     assert_eq!(outcome.counted("opened"), 6);
-    assert!(poll(Duration::ZERO, || outcome.ended[&0].stderr.contains("token is missing or wrong").then_some(())).is_some());
+    assert!(
+        poll(Duration::ZERO, || outcome.ended[&0].stderr.contains("token is missing or wrong").then_some(())).is_some()
+    );
 }

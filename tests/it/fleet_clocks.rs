@@ -11,7 +11,8 @@ fn agents_whose_clocks_are_an_hour_off_start_with_the_others() {
     // The kernel's stamps are not the library's that fakes the time.
     let mut fleet = Fleet::new(4, &steady("latencyClock: user", 8, 2));
     let library = fake_time().display().to_string();
-    let wall = fleet.command(1).env("LD_PRELOAD", &library).env("FAKETIME", "+1h").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let wall =
+        fleet.command(1).env("LD_PRELOAD", &library).env("FAKETIME", "+1h").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     let [ip, netns, exec, machine] = fleet.network().machine(2).prefix();
     let monotonic = ["unshare", "--time", "--monotonic", "3600", "--boottime", "3600"];
     let monotonic = fleet.command(2).under([ip, netns, exec, machine].into_iter().chain(monotonic));

@@ -155,9 +155,7 @@ mod tests {
 
     #[test]
     fn the_orders_are_what_they_are_named_for() {
-        let of = |order, vu, iteration| {
-            row(order, WhenExhausted::Recycle, 5, &turn(vu, 2, iteration, 0)).unwrap()
-        };
+        let of = |order, vu, iteration| row(order, WhenExhausted::Recycle, 5, &turn(vu, 2, iteration, 0)).unwrap();
         assert_eq!([0, 1, 4].map(|iteration| of(Order::Sequential, 2, iteration)), [1, 2, 0]);
         assert_eq!([0, 1, 4].map(|iteration| of(Order::PerVu, 2, iteration)), [1, 1, 1]);
         assert_eq!([0, 1, 2].map(|iteration| of(Order::Unique, 2, iteration)), [1, 3, 0]);

@@ -75,7 +75,12 @@ impl Fleet {
         rampd(["run"])
             .arg(self.scratch.path(profile))
             .args(["--listen", "127.0.0.1:6464", "--linger", "0"])
-            .args(["--summary-export", &path(format!("{machine}.json")), "--result", &path(format!("{machine}.result"))])
+            .args([
+                "--summary-export",
+                &path(format!("{machine}.json")),
+                "--result",
+                &path(format!("{machine}.result")),
+            ])
             .env("RAMPD_FLEET", &format!("{index}/{}", self.of))
             .under(self.network.machine(machine).prefix())
     }
@@ -152,7 +157,8 @@ impl Fleet {
 
     /// Waits for the end of all that are there.
     pub(crate) fn finish(mut self) -> Outcome {
-        let ended = std::mem::take(&mut self.agents).into_iter().map(|(index, agent)| (index, agent.wait_at_most(LONGEST)));
+        let ended =
+            std::mem::take(&mut self.agents).into_iter().map(|(index, agent)| (index, agent.wait_at_most(LONGEST)));
         let ended = ended.collect();
         Outcome { ended, target: self.target.stop_with_counters(), scratch: self.scratch }
     }
@@ -217,14 +223,17 @@ impl Outcome {
     pub(crate) fn spread(&self) -> f64 {
         let peers = self.target["peers"].as_object().expect("a map").values();
         let firsts: Vec<_> = peers.map(|peer| peer["first_ms"].as_f64().expect("a number")).collect();
-        let (first, last) = firsts.iter().fold((f64::MAX, f64::MIN), |(low, high), one| (low.min(*one), high.max(*one)));
+        let (first, last) =
+            firsts.iter().fold((f64::MAX, f64::MIN), |(low, high), one| (low.min(*one), high.max(*one)));
         last - first
     }
 
     /// Fails unless the merged result is what the target counted: connections and messages, for each agent and together.
     pub(crate) fn assert_exact(&self) -> &Self {
         let summary = self.summary();
-        for (metric, key) in [("ws_sessions", "opened"), ("ws_msgs_sent", "messages_in"), ("ws_msgs_received", "messages_out")] {
+        for (metric, key) in
+            [("ws_sessions", "opened"), ("ws_msgs_sent", "messages_in"), ("ws_msgs_received", "messages_out")]
+        {
             assert_eq!(summary.count(metric), self.counted(key), "{metric}\n{}", self.describe());
         }
         for one in summary.at("/rampd/fleet/results").as_array().expect("a list") {

@@ -128,7 +128,10 @@ fn ip(arguments: &[&str]) {
     let output = Command::new("ip").args(arguments).output();
     let output = output.unwrap_or_else(|error| panic!("ip (Debian: iproute2) does not start: {error}"));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "ip {arguments:?}: {said}; tests of fleets need network namespaces: run them as root");
+    assert!(
+        output.status.success(),
+        "ip {arguments:?}: {said}; tests of fleets need network namespaces: run them as root"
+    );
 }
 
 fn batch(namespace: &Namespace, commands: &[String]) {
@@ -139,5 +142,10 @@ fn batch(namespace: &Namespace, commands: &[String]) {
     input.write_all(commands.join("\n").as_bytes()).expect("ip reads its commands");
     drop(input);
     let output = child.wait_with_output().expect("ip ends");
-    assert!(output.status.success(), "ip in {}: {}\n{commands:#?}", namespace.name, String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "ip in {}: {}\n{commands:#?}",
+        namespace.name,
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -117,10 +117,10 @@ impl Endpoints {
         shown: &Cell<bool>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         Ok(match self.answer(peer, request, shown).await {
-            Ok(answer) => json(StatusCode::OK, serde_json::json!(answer)),
+            Ok(answer) => json(StatusCode::OK, &serde_json::json!(answer)),
             Err((status, may_pass, message)) => {
                 tracing::warn!(agent = %peer.ip(), "refused: {message}");
-                json(status, serde_json::json!(Refused { may_pass, message }))
+                json(status, &serde_json::json!(Refused { may_pass, message }))
             }
         })
     }
@@ -193,7 +193,7 @@ fn refused(refusal: &Refusal) -> (StatusCode, bool, String) {
     (StatusCode::CONFLICT, false, refusal.to_string())
 }
 
-fn json(status: StatusCode, body: serde_json::Value) -> Response<Full<Bytes>> {
+fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     *response.status_mut() = status;

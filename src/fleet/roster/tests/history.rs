@@ -122,9 +122,8 @@ impl History {
     /// Members without a result that have been silent for too long.
     fn lost(&self, now: Instant) -> Vec<u32> {
         let results = self.results();
-        let silent = |(index, known): &(u32, Known)| {
-            !results.contains_key(index) && now.since(known.heard) > LOST_AFTER
-        };
+        let silent =
+            |(index, known): &(u32, Known)| !results.contains_key(index) && now.since(known.heard) > LOST_AFTER;
         self.members().into_iter().filter(silent).map(|(index, _)| index).collect()
     }
 }
