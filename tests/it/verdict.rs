@@ -142,7 +142,11 @@ thresholds:
 
 #[test]
 fn thresholds_of_every_form_are_judged_as_the_agent_did() {
-    let bench = Bench::new();
+    on_each_version(every_form);
+}
+
+fn every_form(version: Version) {
+    let bench = Bench::new(version);
     let profile = bench.scratch.write("every.yaml", EVERY_FORM);
     let summary = bench.scratch.path("every");
     let target = format!("TARGET={}", bench.target);
@@ -183,7 +187,11 @@ fn invalid(version: Version) {
 
 #[test]
 fn a_run_that_was_interrupted_with_a_threshold_crossed_is_told_from_one_that_aborted_itself() {
-    let bench = Bench::new();
+    on_each_version(interrupted);
+}
+
+fn interrupted(version: Version) {
+    let bench = Bench::new(version);
     let mut agent = bench.run("interrupted", "0.001").args(["--on-invalid", "warn", "-e", "DURATION=1m"]).start();
     agent.scrape_until("messages to flow", |page| page.sum("ws_msgs_received_total", &[]) > 50.0);
     agent.signal(Signal::SIGTERM);

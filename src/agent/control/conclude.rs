@@ -94,7 +94,6 @@ impl Control {
             }
         };
         report.exit_code = exit.code();
-        self.facts.exit_code = Some(exit.code());
         (report, exit)
     }
 
@@ -174,7 +173,6 @@ impl Control {
     /// `/metrics` of the leader tells the fleet's verdict.
     fn take_verdict(&mut self, report: &RunReport, exit: Exit) {
         self.live.evaluations.clone_from(&report.evaluations);
-        self.facts.exit_code = Some(exit.code());
     }
 }
 
