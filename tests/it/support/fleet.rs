@@ -204,7 +204,7 @@ impl Outcome {
     pub(crate) fn merge(&self, agents: impl IntoIterator<Item = u32>) -> (Ended, Summary) {
         let export = self.scratch.path("merged.json");
         let files = agents.into_iter().map(|agent| self.scratch.path(&format!("{agent}.result")));
-        let command = files.fold(rampd(["merge"]), |command, file| command.arg(file));
+        let command = files.fold(rampd(["merge"]), AgentCommand::arg);
         let ended = command.arg("--summary-export").arg(&export).finish();
         (ended, Summary::read(&export))
     }
