@@ -8,6 +8,7 @@
 
 mod alerts;
 mod architecture;
+mod chart;
 mod cli;
 mod cookbook;
 mod dashboards;

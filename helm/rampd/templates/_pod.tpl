@@ -25,7 +25,7 @@
   valueFrom:
     secretKeyRef:
       name: {{ include "rampd.tokenSecret" . }}
-      key: {{ .Values.fleet.existingSecret | ternary .Values.fleet.existingSecretKey "token" }}
+      key: {{ if .Values.fleet.existingSecret }}{{ .Values.fleet.existingSecretKey }}{{ else }}token{{ end }}
 {{- end }}
 {{- with .Values.startAt }}
 - { name: RAMPD_START_AT, value: {{ . | quote }} }

@@ -1,0 +1,1 @@
+//! `rampd generate helm-values`.
