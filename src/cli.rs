@@ -11,6 +11,7 @@ pub mod dashboards;
 pub mod demo;
 pub mod echo;
 pub mod generate;
+pub mod helm_values;
 pub mod profile;
 pub mod run;
 pub mod schema;

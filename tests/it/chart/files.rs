@@ -30,7 +30,10 @@ fn dashboards_and_rules_are_those_of_grafana() {
         assert!(text(&dashboards.join(&name)) == text(&copies.join(&name)), "{}: `make chart`", name.display());
     }
     let rules = "alerts/rampd.rules.yaml";
-    assert!(text(&repository().join("grafana").join(rules)) == text(&chart().join("files").join(rules)), "`make chart`");
+    assert!(
+        text(&repository().join("grafana").join(rules)) == text(&chart().join("files").join(rules)),
+        "`make chart`"
+    );
 }
 
 #[test]

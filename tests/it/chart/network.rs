@@ -19,7 +19,10 @@ fn selectors_select_the_agents_and_nothing_else() {
         for selector in selectors {
             assert!(selects(selector, labels), "{name}: {selector} does not select {labels}");
             for pod in objects.all("Pod") {
-                assert!(!selects(selector, &pod["metadata"]["labels"]), "{name}: {selector} selects the pod of helm test");
+                assert!(
+                    !selects(selector, &pod["metadata"]["labels"]),
+                    "{name}: {selector} selects the pod of helm test"
+                );
             }
         }
         // A version among them would make every upgrade another run.
@@ -100,7 +103,8 @@ fn the_fleets_port_is_for_agents_alone_and_targets_stay_reachable() {
     let spec = &closed.one("NetworkPolicy")["spec"];
     assert_eq!(spec["policyTypes"], json!(["Ingress", "Egress"]));
     assert!(spec["ingress"][0]["from"][0].get("namespaceSelector").is_some(), "{spec}");
-    let ports: Vec<_> = spec["egress"].as_array().expect("rules").iter().map(|rule| &rule["ports"][0]["port"]).collect();
+    let ports: Vec<_> =
+        spec["egress"].as_array().expect("rules").iter().map(|rule| &rule["ports"][0]["port"]).collect();
     assert_eq!(ports, [&Value::Null, &json!(53), &json!(6465)], "the values' rule, DNS, the leader");
 }
 

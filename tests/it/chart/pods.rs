@@ -7,6 +7,17 @@ use serde_json::{Value, json};
 use super::render::{Objects, example, examples, text};
 use crate::support::agent::rampd;
 
+/// Variables that came with fleets.
+const OF_FLEETS: [&str; 7] = [
+    "RAMPD_FLEET_LEADER",
+    "RAMPD_FLEET_LISTEN",
+    "RAMPD_FLEET_SIZE",
+    "RAMPD_FLEET_TOKEN",
+    "RAMPD_RESULT",
+    "RAMPD_START_AT",
+    "RAMPD_VERDICT_FILE",
+];
+
 /// Everything that has pods, with their specification.
 fn pods(objects: &Objects) -> Vec<&Value> {
     let tests = objects.all("Pod").into_iter().map(|pod| &pod["spec"]);
@@ -73,7 +84,8 @@ fn probes_and_monitors_name_ports_that_the_container_has() {
     for (name, path) in examples() {
         let objects = Objects::of(&path, &[]);
         let ports = objects.container()["ports"].as_array().expect("ports");
-        let named = |wanted: &Value| ports.iter().find(|port| port["name"] == *wanted).map(|port| &port["containerPort"]);
+        let named =
+            |wanted: &Value| ports.iter().find(|port| port["name"] == *wanted).map(|port| &port["containerPort"]);
         for probe in ["readinessProbe", "livenessProbe"] {
             let asked = &objects.container()[probe]["httpGet"];
             assert_eq!(named(&asked["port"]), Some(&json!(6464)), "{name}: {probe}");
@@ -104,7 +116,10 @@ fn every_variable_of_ours_is_an_option_of_run() {
         seen.extend(names.filter(|name| name.starts_with("RAMPD_") && !helpers.contains(&name.as_str())));
     }
     assert!(seen.contains("RAMPD_FLEET_LEADER") && seen.contains("RAMPD_RESULT"), "{seen:?}");
-    let unknown: Vec<_> = seen.iter().filter(|name| !help.contains(name.as_str())).collect();
+    // Agents of before the fleet know none of its options.
+    let fleet = help.contains("--fleet-leader");
+    let known = |name: &str| help.contains(name) || !fleet && OF_FLEETS.contains(&name);
+    let unknown: Vec<_> = seen.iter().filter(|name| !known(name)).collect();
     assert!(unknown.is_empty(), "`rampd run` has no {unknown:?}");
 }
 
@@ -142,7 +157,8 @@ fn files_are_mounted_where_the_agent_looks() {
         for mount in mounts {
             assert!(volumes.iter().any(|volume| volume["name"] == mount["name"]), "{name}: {mount} has no volume");
         }
-        let below = |path: &str| mounts.iter().any(|mount| path.starts_with(&format!("{}/", text(&mount["mountPath"]))));
+        let below =
+            |path: &str| mounts.iter().any(|mount| path.starts_with(&format!("{}/", text(&mount["mountPath"]))));
         for variable in ["RAMPD_CONTROL_SOCKET", "RAMPD_RESULT"] {
             if let Some(path) = objects.variable(variable) {
                 assert!(below(text(path)), "{name}: {variable} is {path}, and the rest of the image is read-only");
@@ -150,7 +166,8 @@ fn files_are_mounted_where_the_agent_looks() {
         }
         let profile = text(&objects.container()["args"][1]);
         let key = profile.strip_prefix("/etc/rampd/").unwrap_or_else(|| panic!("{name}: {profile}"));
-        let source = &volumes.iter().find(|volume| volume["name"] == "profile").expect("a volume")["projected"]["sources"][0];
+        let source =
+            &volumes.iter().find(|volume| volume["name"] == "profile").expect("a volume")["projected"]["sources"][0];
         let items = source["configMap"]["items"].as_array();
         match objects.all("ConfigMap").iter().find(|map| map["metadata"]["name"] == source["configMap"]["name"]) {
             Some(map) => {

@@ -25,12 +25,16 @@ fn what_is_wrong_is_named() {
         ("linger: soon\n", &["'/linger'"]),
         ("startAt: tomorrow\n", &["'/startAt'"]),
         ("terminationGracePeriodSeconds: 5\n", &["'/terminationGracePeriodSeconds'", "minimum"]),
-        ("files: { ../secret: x }\nprofileSources: {}\n", &["'/profileSources'"]),
-        ("files: { /etc/passwd: x }\n", &["'/files'"]),
+        ("profileSources: {}\n", &["'/profileSources'"]),
+        ("files: { ../secret: x }\n", &["invalid propertyName '../secret'"]),
+        ("files: { /etc/passwd: x }\n", &["invalid propertyName '/etc/passwd'"]),
         ("verdict: { prometheus: prometheus:9090 }\n", &["'/verdict/prometheus'"]),
         ("mode: cronjob\n", &["cronjob.schedule"]),
         ("mode: cronjob\ncronjob: { schedule: '@daily' }\ntestid: one\n", &["could not be told apart"]),
-        ("mode: cronjob\ncronjob: { schedule: '@daily' }\nstartAt: '2026-12-01T03:00:00Z'\n", &["the schedule says when"]),
+        (
+            "mode: cronjob\ncronjob: { schedule: '@daily' }\nstartAt: '2026-12-01T03:00:00Z'\n",
+            &["the schedule says when"],
+        ),
         (
             "mode: cronjob\ncronjob: { schedule: '@daily' }\nverdict: { prometheus: 'http://prometheus' }\n",
             &["name it with verdict.testid"],
@@ -39,7 +43,8 @@ fn what_is_wrong_is_named() {
         ("mode: deployment\ndeadlineSeconds: 60\n", &["it has no end"]),
         ("spread: required\ntopologySpreadConstraints: [{ maxSkew: 1 }]\n", &["leave one out"]),
     ] {
-        let whole = if values.contains("profile") || said[0] == "no profile" { String::new() } else { PROFILE.to_owned() };
+        let whole =
+            if values.contains("profile") || said[0] == "no profile" { String::new() } else { PROFILE.to_owned() };
         let path = scratch.write("values.yaml", &(whole + values));
         let output = template(&path, &[]);
         let error = String::from_utf8_lossy(&output.stderr);

@@ -20,14 +20,20 @@ fn agents_fail_alone_and_a_lost_one_ends_the_run() {
         assert_eq!(spec["backoffLimitPerIndex"], json!(0), "{name}");
         assert_eq!(objects.pod()["spec"]["restartPolicy"], "Never", "{name}");
         assert_eq!(spec["podReplacementPolicy"], "Failed", "{name}");
-        assert_eq!(spec["completions"], spec["parallelism"], "{name}: an agent that waits for others must not wait for a place");
+        assert_eq!(
+            spec["completions"], spec["parallelism"],
+            "{name}: an agent that waits for others must not wait for a place"
+        );
         // This one would stop the other agents at the first failure.
         assert_eq!(spec.get("backoffLimit"), None, "{name}");
         let rules = spec["podFailurePolicy"]["rules"].as_array().expect("rules");
-        let acts: Vec<_> = rules.iter().map(|rule| (text(&rule["action"]), rule["onExitCodes"]["values"].clone())).collect();
-        let expected =
-            [("FailJob", Value::Null), ("FailJob", json!([104, 106, 107])), ("FailIndex", json!([96, 99]))];
-        assert_eq!(acts, expected, "{name}: the first that matches decides, so a disruption comes before its exit code");
+        let acts: Vec<_> =
+            rules.iter().map(|rule| (text(&rule["action"]), rule["onExitCodes"]["values"].clone())).collect();
+        let expected = [("FailJob", Value::Null), ("FailJob", json!([104, 106, 107])), ("FailIndex", json!([96, 99]))];
+        assert_eq!(
+            acts, expected,
+            "{name}: the first that matches decides, so a disruption comes before its exit code"
+        );
         assert_eq!(rules[0]["onPodConditions"], json!([{ "type": "DisruptionTarget", "status": "True" }]), "{name}");
         for rule in &rules[1..] {
             assert_eq!(rule["onExitCodes"]["containerName"], objects.container()["name"], "{name}");

@@ -21,13 +21,7 @@ const VERSIONS: [&str; 3] = ["1.29", "1.33", "1.37"];
 #[test]
 fn helm_lints_every_example() {
     for (name, path) in examples() {
-        let output = helm(&[
-            "lint",
-            "--strict",
-            chart().to_str().expect("UTF-8"),
-            "-f",
-            path.to_str().expect("UTF-8"),
-        ]);
+        let output = helm(&["lint", "--strict", chart().to_str().expect("UTF-8"), "-f", path.to_str().expect("UTF-8")]);
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success() && said.contains("1 chart(s) linted, 0 chart(s) failed"), "{name}: {said}");
     }
@@ -52,7 +46,10 @@ fn kubernetes_knows_every_field_of_every_example() {
     let found = validated(&cases);
     assert_eq!(found["wrong"], json!([]));
     // These two are the Prometheus operator's: the tests below look at them.
-    assert_eq!(found["unknown"], json!(["monitoring.coreos.com/v1/PodMonitor", "monitoring.coreos.com/v1/PrometheusRule"]));
+    assert_eq!(
+        found["unknown"],
+        json!(["monitoring.coreos.com/v1/PodMonitor", "monitoring.coreos.com/v1/PrometheusRule"])
+    );
     assert_eq!(found["checked"], json!(expected));
     assert!(expected > 60, "{expected} validations");
 }
