@@ -73,9 +73,18 @@ fn flow(value: &Value) -> String {
     }
 }
 
-/// YAML 1.1 takes these three for line breaks, which JSON leaves as they are.
+/// JSON leaves characters as they are that YAML does not admit, or that YAML 1.1 takes for line breaks.
 fn text_scalar(text: &str) -> String {
-    scalar(text).replace('\u{85}', "\\u0085").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    let mut out = String::new();
+    for char in scalar(text).chars() {
+        match char {
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
+                let _infallible = write!(out, "\\u{:04x}", u32::from(char));
+            }
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 #[cfg(test)]

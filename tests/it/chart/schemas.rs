@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 /// The oldest that the chart admits, the one in which the Job's fields became stable, the newest with published schemas.
-const VERSIONS: [&str; 3] = ["1.29", "1.33", "1.37"];
+pub(super) const VERSIONS: [&str; 3] = ["1.29", "1.33", "1.37"];
 
 #[test]
 fn helm_lints_every_example() {
@@ -27,7 +27,7 @@ fn helm_lints_every_example() {
     }
 }
 
-fn validated(cases: &BTreeMap<String, Vec<Value>>) -> Value {
+pub(super) fn validated(cases: &BTreeMap<String, Vec<Value>>) -> Value {
     let mut command = Command::new(python());
     command.arg(repository().join("tests/chart/validate.py")).args(VERSIONS);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python starts: `make deps`");
