@@ -77,7 +77,7 @@ fn values(args: &Args) -> Result<String, (Exit, String)> {
     let profile = profile::load(&args.profile, &changes).map_err(bad)?;
     let agents = args.parallelism.get();
     let ports = ports(&profile, agents).map_err(|message| (Exit::PreflightRefused, message))?;
-    let inputs = Inputs::of(&typed);
+    let inputs = Inputs::of(&typed, &args.env);
     let around = Around::of(&inputs, source.directory(), &args.env);
     Ok(helm_values::render(&Request {
         profile: &profile,

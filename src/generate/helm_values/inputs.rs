@@ -16,11 +16,11 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Of a profile as typed.
+    /// Of a profile as typed, with the variables that its pods will have.
     #[must_use]
-    pub fn of(typed: &Value) -> Self {
+    pub fn of(typed: &Value, given: &[(String, String)]) -> Self {
         let mut inputs = Self::default();
-        inputs.walk(typed, "");
+        inputs.walk(typed, "", given);
         let own = |env: &Value| env.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
         let scenarios = typed["scenarios"].as_object().into_iter().flat_map(|map| map.values());
         for name in scenarios.map(|scenario| &scenario["env"]).chain([&typed["env"]]).flat_map(own) {
@@ -29,19 +29,18 @@ impl Inputs {
         inputs
     }
 
-    fn walk(&mut self, value: &Value, key: &str) {
+    fn walk(&mut self, value: &Value, key: &str, given: &[(String, String)]) {
         match value {
-            Value::Object(entries) => entries.iter().for_each(|(key, value)| self.walk(value, key)),
-            Value::Array(elements) => elements.iter().for_each(|value| self.walk(value, key)),
+            Value::Object(entries) => entries.iter().for_each(|(key, value)| self.walk(value, key, given)),
+            Value::Array(elements) => elements.iter().for_each(|value| self.walk(value, key, given)),
             Value::String(text) => {
                 self.references(text);
-                // A path with variables is known in the pod only.
-                if !text.contains("${") && !text.is_empty() {
-                    match key {
-                        "file" => _ = self.files.insert(text.clone()),
-                        _ if key.ends_with("File") => _ = self.secrets.insert(text.clone()),
-                        _ => {}
-                    }
+                // A path with a variable that is not given is known in the pod only.
+                let Some(path) = filled(text, given).filter(|path| !path.is_empty()) else { return };
+                match key {
+                    "file" => _ = self.files.insert(path),
+                    _ if key.ends_with("File") => _ = self.secrets.insert(path),
+                    _ => {}
                 }
             }
             _ => {}
@@ -62,6 +61,20 @@ impl Inputs {
             }
         }
     }
+}
+
+/// A path with its variables filled in; none if one of them is neither given nor has a default.
+fn filled(text: &str, given: &[(String, String)]) -> Option<String> {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once("${") {
+        let (inside, behind) = after.split_once('}')?;
+        let (name, default) = inside.split_once(":-").map_or((inside, None), |(name, default)| (name, Some(default)));
+        let value = given.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        out.push_str(before);
+        out.push_str(value.or(default)?);
+        rest = behind;
+    }
+    Some(out + rest)
 }
 
 #[cfg(test)]
@@ -85,6 +98,20 @@ mod tests {
             files: set(&["a/b.bin", "users.csv"]),
             secrets: set(&["ca.pem", "token"]),
         };
-        assert_eq!(Inputs::of(&typed), expected);
+        assert_eq!(Inputs::of(&typed, &[]), expected);
+    }
+
+    #[test]
+    fn paths_have_their_variables_as_the_pod_will_have_them() {
+        let given = [("A".to_owned(), "one".to_owned())];
+        for (text, expected) in [
+            ("plain.csv", Some("plain.csv")),
+            ("${A}.csv", Some("one.csv")),
+            ("d/${A:-two}/${B:-three}.csv", Some("d/one/three.csv")),
+            ("${B}.csv", None),
+            ("${A", None),
+        ] {
+            assert_eq!(filled(text, &given).as_deref(), expected, "{text}");
+        }
     }
 }
