@@ -8,11 +8,16 @@ use super::{
     render::{Objects, chart, helm},
     schemas::{VERSIONS, validated},
 };
-use crate::support::{agent::rampd, process::Ended, repository, scratch::Scratch};
+use crate::support::{
+    agent::{AgentCommand, rampd},
+    process::Ended,
+    repository,
+    scratch::Scratch,
+};
 
 fn generate(profile: &Path, options: &[&str]) -> Ended {
     let command = rampd(["generate", "helm-values"]).arg(profile).env("TOKEN", "s3cret-of-the-shell");
-    options.iter().fold(command, |command, option| command.arg(option)).finish()
+    options.iter().fold(command, AgentCommand::arg).finish()
 }
 
 /// The plan of a profile: the machine may have too few files for it.
