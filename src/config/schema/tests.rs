@@ -252,7 +252,7 @@ fn all_maps() -> Vec<&'static Map> {
                 walk(of, found);
             }
             Shape::List(_, of) | Shape::MapOf(_, _, of) | Shape::MapExcept(_, _, of) | Shape::ByMetric(of) => {
-                walk(of, found)
+                walk(of, found);
             }
             Shape::OneOf(shapes) => shapes.iter().for_each(|shape| walk(shape, found)),
             _ => {}
