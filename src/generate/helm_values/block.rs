@@ -93,6 +93,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::{source::Source, typed};
 
     #[test]
     fn short_values_stand_on_one_line() {
@@ -121,9 +122,10 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_again(value in any_value()) {
-            let text = block(&value, 2);
-            let read: Value = serde_yaml::from_str(&text).unwrap();
-            prop_assert_eq!(read, value, "{}", text);
+            let document = json!({ "value": value });
+            let text = block(&document, 2);
+            let source = Source::from_bytes("p.yaml", text.as_bytes().to_vec()).unwrap();
+            prop_assert_eq!(typed(&source).unwrap(), document, "{}", text);
         }
     }
 }

@@ -22,6 +22,10 @@ fn rendered(source: &Source, agents: u32, env: &[(String, String)]) -> String {
     })
 }
 
+fn read(values: &str) -> Value {
+    config::typed(&Source::from_bytes("values.yaml", values.as_bytes().to_vec()).unwrap()).unwrap()
+}
+
 #[test]
 fn the_seeds_profile_for_five_agents() {
     let source = Source::read(Path::new("config/quantum-ws.yaml")).unwrap();
@@ -38,7 +42,7 @@ fn the_profile_is_the_same_in_the_values() {
             continue;
         }
         let source = Source::read(&path).unwrap();
-        let values: Value = serde_yaml::from_str(&rendered(&source, 3, &[])).unwrap();
+        let values = read(&rendered(&source, 3, &[]));
         assert_eq!(values["profile"], config::typed(&source).unwrap(), "{}", path.display());
         assert_eq!(values["parallelism"], 3);
     }
@@ -46,7 +50,7 @@ fn the_profile_is_the_same_in_the_values() {
 
 fn of_text(text: &str, agents: u32) -> Value {
     let source = Source::from_bytes("p.yaml", text.as_bytes().to_vec()).unwrap();
-    serde_yaml::from_str(&rendered(&source, agents, &[])).unwrap()
+    read(&rendered(&source, agents, &[]))
 }
 
 #[test]
