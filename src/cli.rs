@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod generate;
 pub mod merge;
 pub mod healthcheck;
+pub mod helm_values;
 pub mod profile;
 pub mod run;
 pub mod schema;

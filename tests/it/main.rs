@@ -10,6 +10,7 @@ mod alertmanager;
 mod alerts;
 mod annotate;
 mod architecture;
+mod chart;
 mod cli;
 mod compose;
 mod cookbook;
