@@ -126,7 +126,10 @@ fn times(Request { profile, agents, linger, .. }: &Request<'_>, plan: &Plan) -> 
                 format!("{} of goodbyes", display(time::GOODBYES)),
             ];
             if *agents > 1 {
-                parts.insert(1, format!("{} for the agents to meet", display(time::MEETING)));
+                parts.insert(
+                    1,
+                    format!("{} for the agents to meet, and for one that is lost", display(time::meeting(profile))),
+                );
             }
             if !time::settle(profile).is_zero() {
                 parts.push(format!("{} for observed targets", display(time::settle(profile))));

@@ -19,8 +19,8 @@
 {{- if include "rampd.isFleet" . }}
 # The agent's own number is in JOB_COMPLETION_INDEX, from Kubernetes.
 - { name: RAMPD_FLEET_SIZE, value: {{ .Values.parallelism | int | quote }} }
-- { name: RAMPD_FLEET_LEADER, value: {{ printf "$(RAMPD_JOB)-0.%s:6465" (include "rampd.fullname" .) | quote }} }
-- { name: RAMPD_FLEET_LISTEN, value: {{ printf "%s:6465" .Values.listenAddress | quote }} }
+- { name: RAMPD_FLEET_LEADER, value: {{ printf "$(RAMPD_JOB)-0.%s:6466" (include "rampd.fullname" .) | quote }} }
+- { name: RAMPD_FLEET_LISTEN, value: {{ printf "%s:6466" .Values.listenAddress | quote }} }
 - name: RAMPD_FLEET_TOKEN
   valueFrom:
     secretKeyRef:
@@ -69,7 +69,7 @@ envFrom:
 ports:
   - { name: metrics, containerPort: 6464, protocol: TCP }
   {{- if include "rampd.isFleet" . }}
-  - { name: fleet, containerPort: 6465, protocol: TCP }
+  - { name: fleet, containerPort: 6466, protocol: TCP }
   {{- end }}
 {{- if .Values.probes.readiness }}
 readinessProbe:

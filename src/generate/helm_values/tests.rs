@@ -58,7 +58,7 @@ fn the_deadline_covers_everything_that_may_take_time() {
     let load = "vus: 1\nduration: 60s\nflow: [{ sleep: 1s }]\n";
     // 5 min for a node, 60 s and gracefulStop's 30, 20 of goodbyes, 45 of linger.
     assert_eq!(of_text(load, 1)["deadlineSeconds"], 455);
-    assert_eq!(of_text(load, 2)["deadlineSeconds"], 755);
+    assert_eq!(of_text(load, 2)["deadlineSeconds"], 785);
     let observed = format!("{load}observe: {{ a: {{ url: 'http://a.test/', settle: 100s }} }}\n");
     assert_eq!(of_text(&observed, 1)["deadlineSeconds"], 555);
     assert_eq!(of_text(load, 1)["terminationGracePeriodSeconds"], 70);

@@ -6,8 +6,6 @@ use crate::{config::profile::Profile, plan::Plan};
 
 /// Finding a node and pulling the image: the clock of a Job runs from its start.
 pub const SCHEDULING: Duration = Duration::from_secs(5 * 60);
-/// How long agents wait for each other at most, by default.
-pub const MEETING: Duration = Duration::from_secs(5 * 60);
 /// Goodbyes after the last iteration, and a busy node: what the agent itself gives them.
 pub const GOODBYES: Duration = Duration::from_secs(20);
 /// From SIGTERM until the results are written: 1 s for iterations that go on, 10 s for goodbyes.
@@ -21,9 +19,15 @@ pub fn deadline(profile: &Profile, plan: &Plan, agents: u32, linger: Duration) -
     if plan.is_endless() {
         return None;
     }
-    let meeting = if agents > 1 { MEETING } else { Duration::ZERO };
-    let all = SCHEDULING + meeting + plan.max_duration() + GOODBYES + settle(profile) + linger;
+    let others = if agents > 1 { meeting(profile) } else { Duration::ZERO };
+    let all = SCHEDULING + others + plan.max_duration() + GOODBYES + settle(profile) + linger;
     Some(all.as_secs() + u64::from(all.subsec_nanos() > 0))
+}
+
+/// How long agents wait for each other at most: at the start, and at the end for one that is lost.
+#[must_use]
+pub fn meeting(profile: &Profile) -> Duration {
+    profile.fleet.start_timeout + profile.fleet.lost_after
 }
 
 /// The longest that observed targets may take to come to rest after the load.

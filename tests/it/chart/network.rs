@@ -42,10 +42,10 @@ fn the_leaders_name_is_the_one_that_kubernetes_gives_to_agent_0() {
         assert_eq!(service["metadata"]["namespace"], objects.workload()["metadata"]["namespace"], "{name}");
         // An Indexed Job's hostname is JOB-INDEX; the label has the Job's name.
         let leader = text(objects.variable("RAMPD_FLEET_LEADER").expect("a leader"));
-        assert_eq!(leader, format!("$(RAMPD_JOB)-0.{}:6465", text(&service["metadata"]["name"])), "{name}");
+        assert_eq!(leader, format!("$(RAMPD_JOB)-0.{}:6466", text(&service["metadata"]["name"])), "{name}");
         let ports = service["spec"]["ports"].as_array().expect("ports");
-        assert!(ports.iter().any(|port| port["name"] == "fleet" && port["port"] == json!(6465)), "{name}: {ports:?}");
-        assert_eq!(objects.variable("RAMPD_FLEET_LISTEN"), Some(&json!("0.0.0.0:6465")), "{name}");
+        assert!(ports.iter().any(|port| port["name"] == "fleet" && port["port"] == json!(6466)), "{name}: {ports:?}");
+        assert_eq!(objects.variable("RAMPD_FLEET_LISTEN"), Some(&json!("0.0.0.0:6466")), "{name}");
         assert_eq!(objects.variable("RAMPD_FLEET_SIZE"), Some(&json!(agents.to_string())), "{name}");
         assert_eq!(objects.job_spec()["completions"], json!(agents), "{name}");
     }
@@ -94,7 +94,7 @@ fn the_fleets_port_is_for_agents_alone_and_targets_stay_reachable() {
     assert_eq!(spec["policyTypes"], json!(["Ingress"]), "egress is open: targets are anywhere");
     let rules = spec["ingress"].as_array().expect("rules");
     assert_eq!((&rules[0]["ports"][0]["port"], rules[0].get("from")), (&json!(6464), None), "everybody may scrape");
-    assert_eq!(rules[1]["ports"][0]["port"], json!(6465));
+    assert_eq!(rules[1]["ports"][0]["port"], json!(6466));
     let peers = rules[1]["from"].as_array().expect("peers");
     assert_eq!(peers.len(), 1);
     assert!(selects(&peers[0]["podSelector"]["matchLabels"], &open.pod()["metadata"]["labels"]));
@@ -105,7 +105,7 @@ fn the_fleets_port_is_for_agents_alone_and_targets_stay_reachable() {
     assert!(spec["ingress"][0]["from"][0].get("namespaceSelector").is_some(), "{spec}");
     let ports: Vec<_> =
         spec["egress"].as_array().expect("rules").iter().map(|rule| &rule["ports"][0]["port"]).collect();
-    assert_eq!(ports, [&Value::Null, &json!(53), &json!(6465)], "the values' rule, DNS, the leader");
+    assert_eq!(ports, [&Value::Null, &json!(53), &json!(6466)], "the values' rule, DNS, the leader");
 }
 
 #[test]
