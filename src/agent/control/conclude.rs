@@ -26,6 +26,7 @@ use crate::{
         message::Cause,
         result::{self, AgentResult, Reader},
     },
+    metrics::exposition::run::RunState,
     outputs::report::{Ended, RunReport},
     slo::evaluate::evaluate_all,
 };
@@ -47,6 +48,7 @@ impl Control {
         requests: &mut Requests,
         signals: &mut Signals,
     ) -> Result<(RunReport, Exit), Error> {
+        self.live.state = RunState::Stopping;
         let own = AgentResult {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             digest: options.digest.clone(),
@@ -164,15 +166,10 @@ impl Control {
             exit = Exit::Failed;
         }
         report.exit_code = exit.code();
-        self.take_verdict(&report, exit);
+        self.live.evaluations.clone_from(&report.evaluations);
         self.facts.fleet.agents = leader.agents();
         leader.wait_until_told().await;
         (report, exit)
-    }
-
-    /// `/metrics` of the leader tells the fleet's verdict.
-    fn take_verdict(&mut self, report: &RunReport, exit: Exit) {
-        self.live.evaluations.clone_from(&report.evaluations);
     }
 }
 
