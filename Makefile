@@ -49,4 +49,4 @@ pipeline: deps ## a run against a target that is 250 ms late; prints the alert a
 	@scripts/pipeline
 
 clean: ## remove what the targets above made
-	rm -rf target .venv .tools tests/servers/node_modules
+	rm -rf target .venv .tools tests/*/node_modules

@@ -10,6 +10,7 @@ mod alerts;
 mod architecture;
 mod cli;
 mod cookbook;
+mod dashboard_types;
 mod dashboards;
 mod dns;
 mod echo_target;
