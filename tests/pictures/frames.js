@@ -45,9 +45,9 @@ function table({ target, result }, several) {
     })];
 }
 
-const transformers = Object.values(standardTransformers)
-    .filter((transformation) => transformation.id)
-    .map((transformation) => ({ id: transformation.id, name: transformation.name, transformation, editor: () => null }));
+// Two names stand for one transformation.
+const transformers = [...new Map(Object.values(standardTransformers).map((transformation) => [transformation.id, transformation])).values()]
+    .map((transformation) => ({ id: transformation.id, name: transformation.name, transformation: async () => transformation, editor: () => null }));
 standardTransformersRegistry.setInit(() => transformers);
 standardFieldConfigEditorRegistry.setInit(() => []);
 
@@ -73,7 +73,7 @@ export async function framesOf(panel, answers, theme, step) {
         ? table(answer, answers.length > 1)
         : lines(answer, step));
     if (panel.transformations?.length > 0) {
-        frames = await firstValueFrom(transformDataFrame(panel.transformations, frames));
+        frames = await firstValueFrom(transformDataFrame(panel.transformations, frames, { interpolate: (text) => text }));
     }
     return applyFieldOverrides({
         data: frames,

@@ -1,7 +1,7 @@
 // A dashboard on its grid, as Grafana lays it out.
 import { Component, Suspense, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
-import { ThemeContext, createTheme, dateTime } from "@grafana/data";
+import { EventBusSrv, ThemeContext, createTheme, dateTime } from "@grafana/data";
 import { GlobalStyles, PanelChrome, PanelContextProvider } from "@grafana/ui";
 import { framesOf } from "./frames.js";
 import { Visualization } from "./visualizations.jsx";
@@ -10,13 +10,13 @@ import { Visualization } from "./visualizations.jsx";
 const COLUMNS = 24, CELL_HEIGHT = 30, GAP = 8, MARGIN = 16;
 
 const { dashboard, testids, span, answered, width, step } = window.given;
+const context = { eventsScope: "global", eventBus: new EventBusSrv(), sync: () => 0 };
 const theme = createTheme({ colors: { mode: "dark" } });
 const timeRange = {
     from: dateTime(span.from * 1000),
     to: dateTime(span.to * 1000),
     raw: { from: dateTime(span.from * 1000), to: dateTime(span.to * 1000) },
 };
-window.failures = [];
 
 /** A panel that cannot be drawn fails the picture. */
 class Guard extends Component {
@@ -85,7 +85,6 @@ function App() {
             .map(async (panel) => [panel.id, await framesOf(panel, answered.panels[panel.id], theme, step)]);
         Promise.all(all).then((list) => setFrames(Object.fromEntries(list)), (error) => window.failures.push(error.stack));
     }, []);
-    const context = { eventsScope: "global", eventBus: { publish() {}, getStream: () => ({ subscribe: () => ({ unsubscribe() {} }) }), subscribe: () => ({ unsubscribe() {} }), removeAllListeners() {}, newScopedBus() {} }, sync: () => 0 };
     return <ThemeContext.Provider value={theme}>
         <PanelContextProvider value={context}>
             <GlobalStyles isExtensionSidebarOpen={false} />
