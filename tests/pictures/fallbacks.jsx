@@ -1,7 +1,7 @@
 // Heatmap and state timeline, whose panels Grafana does not publish, drawn plainly from the same data and the same JSON.
 import { FieldType, getFieldDisplayName, getValueFormat, formattedValueToString } from "@grafana/data";
 
-const AXIS = 56, FOOT = 22; // pixels for the scales at the left and below
+const AXIS = 64, FOOT = 22, HEAD = 8; // pixels for the scales at the left and below, and half a line at the top
 
 const clock = (at) => new Date(at).toISOString().slice(11, 16);
 
@@ -39,8 +39,8 @@ export function Heatmap({ panel, frames, timeRange, width, height, theme }) {
     const [low, high] = [Math.max(0, Math.min(...rows) - 1), Math.min(buckets.length - 1, Math.max(...rows) + 1)];
     const most = Math.max(...cells.map(({ count }) => count));
     const x = scale(timeRange, width);
-    const cellHeight = (height - FOOT) / (high - low + 1);
-    const y = (row) => (high - row) * cellHeight;
+    const cellHeight = (height - FOOT - HEAD) / (high - low + 1);
+    const y = (row) => HEAD + (high - row) * cellHeight;
     const step = buckets[0].field.config.interval ?? frames[0].fields[0].config.interval;
     const format = getValueFormat(panel.options.yAxis.unit);
     const every = Math.ceil(16 / cellHeight);

@@ -1,6 +1,6 @@
 // Prometheus' answers as Grafana's data source makes data frames of them, and what a panel's JSON does to them.
 import {
-    FieldType, Registry, applyFieldOverrides, standardFieldConfigEditorRegistry, standardTransformers,
+    FieldType, Registry, applyFieldOverrides, cacheFieldDisplayNames, standardFieldConfigEditorRegistry, standardTransformers,
     standardTransformersRegistry, toDataFrame, transformDataFrame,
 } from "@grafana/data";
 import { firstValueFrom } from "rxjs";
@@ -67,6 +67,14 @@ function properties(overrides) {
     })));
 }
 
+/** Grafana's time series panel draws what is no finite number as a gap. */
+function drawable(frame) {
+    const finite = (field) => field.type === FieldType.number
+        ? { ...field, values: field.values.map((value) => Number.isFinite(value) ? value : null) }
+        : field;
+    return { ...frame, fields: frame.fields.map(finite) };
+}
+
 /** The frames that a panel shows. */
 export async function framesOf(panel, answers, theme, step) {
     let frames = answers.flatMap((answer) => answer.target.format === "table"
@@ -75,12 +83,14 @@ export async function framesOf(panel, answers, theme, step) {
     if (panel.transformations?.length > 0) {
         frames = await firstValueFrom(transformDataFrame(panel.transformations, frames, { interpolate: (text) => text }));
     }
-    return applyFieldOverrides({
-        data: frames,
+    const shown = applyFieldOverrides({
+        data: panel.type === "timeseries" ? frames.map(drawable) : frames,
         fieldConfig: panel.fieldConfig,
         fieldConfigRegistry: properties(panel.fieldConfig.overrides),
         replaceVariables: (text) => text,
         theme,
         timeZone: "utc",
     });
+    cacheFieldDisplayNames(shown);
+    return shown;
 }
