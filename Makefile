@@ -66,4 +66,4 @@ chart: deps ## what the Helm chart has of the rest: dashboards, rules, the schem
 	@scripts/chart-files
 
 clean: ## remove what the targets above made
-	rm -rf target .venv .tools tests/servers/node_modules
+	rm -rf target .venv .tools tests/*/node_modules

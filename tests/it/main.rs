@@ -14,6 +14,7 @@ mod chart;
 mod cli;
 mod compose;
 mod cookbook;
+mod dashboard_types;
 mod dashboards;
 mod dns;
 mod echo_target;

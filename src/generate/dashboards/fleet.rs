@@ -26,14 +26,14 @@ pub(super) fn board() -> Board {
 fn fleet(board: Board) -> Board {
     board
         .panel(
+            4,
             6,
-            8,
             Panel::new(Stat, "Agents", "Agents that this run was scraped from.", Unit::Count)
                 .query("agents", "count(count by (instance) (last_over_time(rampd_run_info{$run}[$__range])))", "agents"),
         )
         .panel(
+            4,
             6,
-            8,
             Panel::new(Stat, "Skew of the start", "Time between the first and the last agent's start of the load.", Unit::Seconds)
                 .query(
                     "skew",
@@ -43,24 +43,24 @@ fn fleet(board: Board) -> Board {
                 ),
         )
         .panel(
-            12,
-            8,
+            16,
+            6,
             Panel::new(Table, "Builds and starts", "Each agent's version, and how long after the first one it started.", Unit::Seconds)
                 .query(
                     "behind the first",
-                    "last_over_time(rampd_run_start_timestamp_seconds{$run}[$__range]) * on (instance) group_left (version, revision) \
-                     last_over_time(rampd_build_info{$run}[$__range]) \
+                    "max by (instance, version, revision) (last_over_time(rampd_run_start_timestamp_seconds{$run}[$__range]) \
+                     * on (instance) group_left (version, revision) last_over_time(rampd_build_info{$run}[$__range])) \
                      - scalar(min(last_over_time(rampd_run_start_timestamp_seconds{$run}[$__range])))",
                     "",
                 )
-                .joined(),
+                .joined(&["instance", "version", "revision"]),
         )
         .panel(8, 8, by_agent("VUs by agent", "Virtual users in an iteration; equal shares are about equal.", Unit::Count, "vus{$run}"))
         .panel(8, 8, by_agent("Sockets by agent", "Open WebSocket connections.", Unit::Count, "ws_open_connections{$run}"))
         .panel(
             8,
             8,
-            by_agent("Messages by agent", "Messages sent each second.", Unit::PerSecond, "rate(ws_msgs_sent_total{$run}[$__rate_interval])"),
+            by_agent("Messages by agent", "Messages sent each second.", Unit::MessagesPerSecond, "rate(ws_msgs_sent_total{$run}[$__rate_interval])"),
         )
 }
 
