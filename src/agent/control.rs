@@ -10,7 +10,7 @@ use crate::{
         crew::Crew,
         error::Error,
         facts,
-        fleet::Fleet,
+        fleet::{Event, Fleet},
         health::{Health, pulse::SNAPSHOT_PATIENCE, window::Counts},
         live::Live,
         observe::Observer,
@@ -63,6 +63,8 @@ pub struct Control {
     ordered: BTreeMap<usize, u32>,
     wall: WallClock,
     json: Vec<NdjsonOutput>,
+    /// Whether the leader has ended the load.
+    ended_by_leader: bool,
     /// How far the start may be off because of the clocks.
     clock_error: Option<Duration>,
     /// What the workers share, once there are some.
@@ -107,6 +109,7 @@ impl Control {
             ordered: BTreeMap::new(),
             wall,
             json: Vec::new(),
+            ended_by_leader: false,
             clock_error: None,
             commons: None,
             publisher,
@@ -210,6 +213,7 @@ impl Control {
                     }
                 }
                 event = fleet.event() => {
+                    self.ended_by_leader |= matches!(event, Event::Stop(_));
                     let (why, ended) = event.told();
                     tracing::warn!("{why}");
                     notes.push(why);

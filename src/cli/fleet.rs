@@ -62,6 +62,9 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// Each agent would have a target of its own.
+    #[error("a fleet has one target for all agents, and --echo one for each; start `rampd echo` beside them")]
+    Echo,
     /// A fleet's option without a fleet.
     #[error("{0} is for a fleet; add --fleet I/N")]
     Alone(&'static str),

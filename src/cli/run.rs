@@ -138,6 +138,11 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         Err(error) => return refuse(Exit::BadConfiguration, &error),
     };
     let digest = profile.digest().to_string();
+    let fleet = match how.fleet.options(how.testid.as_deref()) {
+        Ok(Some(_)) if how.echo => return refuse(Exit::BadConfiguration, &fleet::Error::Echo),
+        Ok(fleet) => fleet,
+        Err(error) => return refuse(Exit::BadConfiguration, &error),
+    };
     let echo = if how.echo {
         match Echo::bind((Ipv4Addr::LOCALHOST, 0).into(), &Default::default()) {
             Ok(echo) => {
@@ -165,10 +170,6 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
     {
         tracing::info!(%proxy, "Connections go through a proxy.");
     }
-    let fleet = match how.fleet.options(how.testid.as_deref()) {
-        Ok(fleet) => fleet,
-        Err(error) => return refuse(Exit::BadConfiguration, &error),
-    };
     let options = Options {
         testid: how.testid.clone().unwrap_or_else(|| testid(&profile.name)),
         listen: how.listen,

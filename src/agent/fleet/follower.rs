@@ -45,6 +45,7 @@ pub struct Follower {
     heard: mpsc::Sender<Event>,
     reporter: JoinSet<Exchange>,
     done: watch::Sender<bool>,
+    leader_lost: bool,
 }
 
 impl Follower {
@@ -62,6 +63,7 @@ impl Follower {
             heard,
             reporter: JoinSet::new(),
             done: watch::Sender::new(false),
+            leader_lost: false,
         }
     }
 
@@ -138,10 +140,9 @@ impl Follower {
 
     /// What the leader says. Cancelling it loses nothing.
     pub async fn event(&mut self) -> Event {
-        match self.events.recv().await {
-            Some(event) => event,
-            None => std::future::pending().await,
-        }
+        let Some(event) = self.events.recv().await else { return std::future::pending().await };
+        self.leader_lost |= matches!(event, Event::LeaderLost(_));
+        event
     }
 
     /// Gives the leader this agent's result; asks again for as long as a lost agent is waited for.
@@ -155,7 +156,8 @@ impl Follower {
         }
         let Some(exchange) = &mut self.exchange else { return Err(Error::GivenUp("the reporter failed".to_owned())) };
         let leader = exchange.leader().to_owned();
-        let until = Instant::now() + self.policy.lost_after;
+        // One that is lost has been waited for already.
+        let until = Instant::now() + if self.leader_lost { RETRY } else { self.policy.lost_after };
         loop {
             match exchange.ask(RESULT, &who(&self.hello), result.clone()).await {
                 Ok(_) => return Ok(()),
