@@ -37,9 +37,6 @@ use rampd::{
     units::tags::Tags,
 };
 
-/// From the start until the leader stops the load.
-const LOAD: Duration = Duration::from_secs(20);
-
 /// What both processes know.
 struct Bench {
     of: u32,
@@ -104,14 +101,20 @@ async fn sleep_until(instant: Instant) {
 }
 
 fn main() {
-    // Thousands of sockets: as many files as the process may have.
-    Offer::of_this_machine();
+    // Raises the limit of open files to the hard one.
+    let files = Offer::of_this_machine().files;
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let number = |text: &str| text.parse().expect("a number");
+    let fits =
+        |of: u32| assert!(files > u64::from(of) + 64, "{of} agents need as many open files, {files} are allowed");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let measured = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["leader", of, scenarios] => runtime.block_on(lead::lead(&Bench::new(number(of), number(scenarios)))),
+        ["leader", of, scenarios] => {
+            fits(number(of));
+            runtime.block_on(lead::lead(&Bench::new(number(of), number(scenarios))))
+        }
         ["agents", of, scenarios, address] => {
+            fits(number(of));
             let bench = Arc::new(Bench::new(number(of), number(scenarios)));
             runtime.block_on(follow::follow_all(&bench, address))
         }

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use rampd::{
     agent::fleet::follower::Follower,
     clock::Instant,
-    fleet::{message::Hello, result},
+    fleet::{message::Hello, result, roster::reports_every},
     metrics::{snapshot::Snapshot, wire},
+    slo::evaluate::is_judged,
 };
 use serde_json::{Value, json};
 use tokio::{sync::Barrier, task::JoinSet};
@@ -35,7 +36,8 @@ pub(crate) async fn follow_all(bench: &Arc<Bench>, address: &str) -> Value {
         .map(|index| (index, Bytes::from(result::encode(&counts::result(bench, index, &kind(index))))))
         .collect();
     let of_all: Vec<_> = results.iter().map(|(_, result)| result.len()).collect();
-    let report = wire::encode(&kind(1), &bench.instruments.table, |_| true).len();
+    let thresholds = &bench.profile.thresholds;
+    let report = wire::encode(&kind(1), &bench.instruments.table, |series| is_judged(thresholds, series)).len();
     let together = Arc::new(Barrier::new(bench.of as usize - 1));
     let asked = raw(Instant::now());
     let mut followers = JoinSet::new();
@@ -67,13 +69,14 @@ struct Together {
 impl Together {
     async fn follow(self, index: u32, address: String, counted: Arc<Snapshot>, result: Bytes) -> Heard {
         let hello = Hello { index, instance: index.into(), run: self.bench.run.clone() };
-        let mut follower = Follower::new(address, token(), hello, policy());
+        let thresholds = self.bench.profile.thresholds.clone();
+        let mut follower = Follower::new(address, token(), hello, policy(), thresholds);
         let start = follower.gather().await.expect("a start");
         let clock_error = follower.clock_error().expect("an answer");
         sleep_until(start - LEAD).await;
         follower.begin();
-        // As often as one is asked to report: telling more often would only cost this process.
-        let every = Duration::from_secs(1).max(Duration::from_millis(5) * self.bench.of);
+        // As often as one reports: telling more often would only cost this process.
+        let every = reports_every(self.bench.of, policy());
         let mut next = start;
         let stop = loop {
             tokio::select! {

@@ -2,8 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::TimeValLike as _,
+};
 use rampd::{
     agent::{fleet::leader::Leader, stopping},
     clock::Instant,
@@ -11,13 +13,17 @@ use rampd::{
         merge::Fold,
         message::Cause,
         result::{AgentResult, Reader},
+        roster::reports_every,
     },
-    metrics::snapshot::Snapshot,
+    metrics::{series::Series, snapshot::Snapshot, wire},
+    slo::evaluate::is_judged,
 };
 use serde_json::{Value, json};
 
-use crate::{Bench, LOAD, counts, policy, raw, sleep_until, token};
+use crate::{Bench, counts, policy, raw, sleep_until, token};
 
+/// Of each agent, before the leader stops the load.
+const REPORTS: u32 = 4;
 /// How often the sums are looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -37,7 +43,12 @@ impl Cost {
 
 /// Leads one run from the first agent to the verdict.
 pub(crate) async fn lead(bench: &Bench) -> Value {
-    let own = counts::result(bench, 0, &counts::snapshot(bench, 0));
+    let counted = counts::snapshot(bench, 0);
+    let add_up = json!({
+        "judged": add_up(bench, &counted, |series| is_judged(&bench.profile.thresholds, series)),
+        "all": add_up(bench, &counted, |_| true),
+    });
+    let own = counts::result(bench, 0, &counted);
     let table = bench.instruments.table.clone();
     let listen = "127.0.0.1:0".parse().expect("an address");
     let mut leader = Leader::open(listen, token(), bench.run.clone(), policy(), None, table).expect("a leader");
@@ -50,7 +61,8 @@ pub(crate) async fn lead(bench: &Bench) -> Value {
     let gathering = cost.since();
     let files = std::fs::read_dir("/proc/self/fd").expect("this process's files").count();
 
-    let sums = watch_sums(bench, &leader, start + LOAD).await;
+    let load_time = reports_every(bench.of, policy()) * REPORTS;
+    let sums = watch_sums(bench, &leader, start + load_time).await;
     let load = cost.since();
 
     let stopped = raw(Instant::now());
@@ -66,7 +78,7 @@ pub(crate) async fn lead(bench: &Bench) -> Value {
     leader.wait_until_told().await;
     json!({
         "start": raw(start), "stopped": stopped, "collected": collected, "merge_seconds": merge_seconds,
-        "files": files, "sums": sums, "verdict": verdict,
+        "load_seconds": load_time.as_secs_f64(), "files": files, "sums": sums, "verdict": verdict, "add_up": add_up,
         "before": before, "gathering": gathering, "load": load, "collecting": collecting, "merging": merging,
     })
 }
@@ -92,6 +104,18 @@ async fn watch_sums(bench: &Bench, leader: &Leader, until: Instant) -> Value {
     let counted = last.and_then(|sum| Some(sum.trend(slot)?.count()));
     let told = counts::MESSAGES * u64::from(bench.of - 1);
     json!({ "apart_median": apart.get(apart.len() / 2), "complete": counted == Some(told) })
+}
+
+/// What one report costs: bytes, and microseconds to read it and add it up.
+fn add_up(bench: &Bench, counted: &Snapshot, wanted: impl Fn(&Series) -> bool) -> Value {
+    const TIMES: u32 = 100;
+    let table = &bench.instruments.table;
+    let report = wire::encode(counted, table, wanted);
+    let mut sum = Snapshot::empty(table);
+    let began = Instant::now();
+    (0..TIMES).for_each(|_| sum.merge(&wire::decode(&report, table).expect("a report")));
+    let micros = (Instant::now().since(began) / TIMES).as_nanos() as f64 / 1e3;
+    json!({ "bytes": report.len(), "us": micros })
 }
 
 /// As `rampd run` does it at the end.

@@ -54,6 +54,7 @@ GOALS = {
     "values share": at_least(0.6, "0.6 of constant messages"),
     "values ready": at_most(2, "below 2 s"),
     "values memory": at_most(1.5, "at most 1.5 × the file"),
+    "fleet barrier": always_below(3, "100 agents: below 3 s"),
     "merge time": at_most(2, "below 2 s"),
     "merge memory": always_below(512, "below 512 MB"),
     "soak slope": Goal("0 within the interval, or all of it below 8 KiB/min", lambda values: all(values)),

@@ -20,9 +20,10 @@ use crate::{
         server::{self, Server},
     },
     clock::Instant,
+    config::profile::fleet::FleetPolicy,
     fleet::{
         message::{Hello, INDEX, INSTANCE, JOIN, Order, REPORT, RESULT, Refused, SEQUENCE},
-        roster::Refusal,
+        roster::{Refusal, reports_every},
         token::Token,
     },
     metrics::{series::SeriesTable, snapshot::Snapshot, wire},
@@ -32,13 +33,13 @@ use crate::{
 const SPARE_CONNECTIONS: usize = 64;
 /// Between two requests of a follower; it asks every 5 s at the latest in a fleet of 1,000.
 const IDLE: Duration = Duration::from_secs(30);
-/// For a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a body; results of a large fleet come at one moment.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// A result of 100 scenarios has 6 MiB at most (measured: docs/scale.md).
 const BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Largest request head.
 const HEAD_BYTES: usize = 16 * 1024;
-/// How often the counts of all agents are added up.
+/// The counts of all agents are added up so often at most, and twice between two reports of each.
 const ADD_UP: Duration = Duration::from_secs(1);
 
 struct Endpoints {
@@ -52,19 +53,21 @@ pub(super) fn serve(
     listen: SocketAddr,
     token: Token,
     of: u32,
+    policy: FleetPolicy,
     room: Room,
     table: Arc<SeriesTable>,
     totals: watch::Sender<Option<Arc<Snapshot>>>,
 ) -> Result<Server, server::Error> {
     Server::start(listen, "rampd-fleet", of as usize + SPARE_CONNECTIONS, move || {
-        tokio::task::spawn_local(add_up(room.clone(), table.clone(), totals));
+        let every = ADD_UP.max(reports_every(of, policy) / 2);
+        tokio::task::spawn_local(add_up(every, room.clone(), table.clone(), totals));
         let endpoints = Rc::new(Endpoints { token, room, table });
         move |stream, peer| connection(stream, peer, Rc::clone(&endpoints))
     })
 }
 
-/// The sum of the others' counts, once a second for as long as there is somebody to read it.
-async fn add_up(room: Room, table: Arc<SeriesTable>, totals: watch::Sender<Option<Arc<Snapshot>>>) {
+/// The sum of the others' counts, for as long as there is somebody to read it.
+async fn add_up(every: Duration, room: Room, table: Arc<SeriesTable>, totals: watch::Sender<Option<Arc<Snapshot>>>) {
     while !totals.is_closed() {
         let counts: Vec<_> = room.roster().counts().map(|(_, counts)| counts.clone()).collect();
         let mut sum: Option<Snapshot> = None;
@@ -79,7 +82,7 @@ async fn add_up(room: Room, table: Arc<SeriesTable>, totals: watch::Sender<Optio
             tokio::task::yield_now().await;
         }
         totals.send_replace(sum.map(Arc::new));
-        sleep(ADD_UP).await;
+        sleep(every).await;
     }
 }
 
@@ -122,7 +125,11 @@ impl Endpoints {
             return Err((StatusCode::NOT_FOUND, false, "there is nothing here".to_owned()));
         }
         let number = |name| request.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
-        let (index, instance, sequence) = (number(INDEX), number(INSTANCE), number(SEQUENCE));
+        let index = number(INDEX).and_then(|index| u32::try_from(index).ok());
+        let (instance, sequence) = (number(INSTANCE), number(SEQUENCE));
+        if let (Some(index), Some(instance)) = (index, instance) {
+            self.room.roster().hear((index, instance), Instant::now());
+        }
         let body = body(request.into_body()).await?;
         if path == JOIN {
             let hello: Hello = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
@@ -131,7 +138,6 @@ impl Endpoints {
             let order = roster.join(&hello, peer.ip(), now).map_err(|refusal| refused(&refusal))?;
             return Ok(roster.answer(order, now));
         }
-        let index = index.and_then(|index| u32::try_from(index).ok());
         let (Some(index), Some(instance)) = (index, instance) else {
             return Err((StatusCode::BAD_REQUEST, false, format!("{INDEX} or {INSTANCE} is missing")));
         };
