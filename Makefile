@@ -4,7 +4,7 @@
 TEST_THREADS ?= 6
 # Rounds of each comparison of `make bench`; one part alone: scripts/bench tls, see scripts/bench --help.
 PAIRS ?= 3
-.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture pipeline clean
+.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture pipeline fleet clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,9 @@ picture: ## docs/images: the terminal of a real run
 
 pipeline: deps ## a run against a target that is 250 ms late; prints the alert as Alertmanager received it
 	@scripts/pipeline
+
+fleet: ## five agents on this machine go to one verdict; as root, scripts/fleet --namespaces --sockets 18000 holds 90,000 sockets
+	@scripts/fleet
 
 clean: ## remove what the targets above made
 	rm -rf target .venv .tools tests/servers/node_modules

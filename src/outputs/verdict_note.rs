@@ -2,6 +2,7 @@
 //! what is in `/dev/termination-log`.
 
 use std::{
+    collections::BTreeMap,
     fs::{File, OpenOptions},
     io::{self, Write as _},
     path::Path,
@@ -12,11 +13,13 @@ use crate::{
         report::{Ended, Part, RunReport},
         summary::thresholds::value_text,
     },
-    slo::validity::Level,
+    slo::validity::{Finding, Level, reason::Reason},
 };
 
 /// Kubernetes takes so many bytes of a termination message.
 pub const LONGEST: usize = 4_096;
+/// Agents that are named for one reason.
+const AGENTS: usize = 20;
 const CUT: &str = "…\n";
 
 /// The verdict, crossed thresholds with what was measured, and why the run is not valid. At most [`LONGEST`] bytes.
@@ -51,12 +54,28 @@ pub fn text(report: &RunReport) -> String {
     if let Some(message) = judgement.message() {
         lines.push(message);
     }
-    for finding in &judgement.findings {
+    lines.extend(of_agents(&judgement.findings));
+    cut(&lines.into_iter().map(|line| format!("{line}\n")).collect::<String>())
+}
+
+/// Which agents of a fleet each reason is of.
+fn of_agents(findings: &[Finding]) -> Vec<String> {
+    let mut agents: BTreeMap<(Reason, Level), Vec<u32>> = BTreeMap::new();
+    for finding in findings {
         if let Some(agent) = finding.agent {
-            lines.push(format!("{}: {} of agent {agent}", finding.level.name(), finding.reason.name()));
+            agents.entry((finding.reason, finding.level)).or_default().push(agent);
         }
     }
-    cut(&lines.into_iter().map(|line| format!("{line}\n")).collect::<String>())
+    let line = |((reason, level), agents): ((Reason, Level), Vec<u32>)| {
+        let named: Vec<_> = agents.iter().take(AGENTS).map(u32::to_string).collect();
+        let more = match agents.len().saturating_sub(AGENTS) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let plural = if agents.len() == 1 { "" } else { "s" };
+        format!("{}: {} of agent{plural} {}{more}", level.name(), reason.name(), named.join(", "))
+    };
+    agents.into_iter().map(line).collect()
 }
 
 fn word(report: &RunReport) -> &'static str {
@@ -120,6 +139,21 @@ mod tests {
         assert_eq!(text(&fixture::empty_report()), "passed: no thresholds (testid t1, exit code 0)\n");
         let report = RunReport { ended: Ended::Interrupted, exit_code: 105, ..fixture::empty_report() };
         assert!(text(&report).starts_with("interrupted: no thresholds (testid t1, exit code 105)"));
+    }
+
+    #[test]
+    fn agents_are_named_by_reason() {
+        let validity = fixture::validity(&[crate::slo::validity::signals::Signals {
+            clock_gaps: fixture::troubled().clock_gaps,
+            ..fixture::calm()
+        }]);
+        let mut findings: Vec<_> =
+            (0..22).map(|agent| Finding { agent: Some(agent), ..validity.judgement.findings[0] }).collect();
+        assert_eq!(of_agents(&findings[3..4]), ["suspect: clock_gap of agent 3"]);
+        findings[7].level = Level::Invalid;
+        let said = of_agents(&findings);
+        assert_eq!(said[1], "invalid: clock_gap of agent 7");
+        assert!(said[0].starts_with("suspect: clock_gap of agents 0, 1, 2") && said[0].ends_with("20 and 1 more"));
     }
 
     #[test]
