@@ -85,7 +85,7 @@ fn policy() -> FleetPolicy {
 }
 
 fn token() -> Token {
-    Token::new("the token of the bench").expect("long enough")
+    Token::new("the-token-of-the-bench").expect("a token")
 }
 
 /// An instant as nanoseconds of the monotonic clock.

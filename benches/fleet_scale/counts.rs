@@ -36,6 +36,7 @@ pub(crate) fn snapshot(bench: &Bench, seed: u64) -> Snapshot {
             fill(site.session_duration, 60_000.0 * MS, CONNECTIONS);
             fill(site.rtt, 20.0 * MS, MESSAGES);
             fill(site.service, 20.0 * MS, MESSAGES);
+            recorder.add(site.check(true), CONNECTIONS);
             recorder.add(site.sent, MESSAGES);
             recorder.add(site.received, MESSAGES);
         }

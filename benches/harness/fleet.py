@@ -17,7 +17,8 @@ def fleet_run(agents, scenarios):
     """One run from the first question to the verdict."""
     leader = subprocess.Popen(pinned(CLIENT_CORE, PROGRAM, "leader", agents, scenarios), stdout=subprocess.PIPE, text=True)
     try:
-        address = leader.stdout.readline().strip()
+        if not (address := leader.stdout.readline().strip()):
+            sys.exit("the leader has not begun")
         others = pinned(SERVER_CORE, PROGRAM, "agents", agents, scenarios, address)
         heard = json.loads(subprocess.run(others, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT).stdout)
         led = json.loads(leader.communicate(timeout=LIMIT)[0])
