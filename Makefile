@@ -4,7 +4,7 @@
 TEST_THREADS ?= 6
 # Rounds of each comparison of `make bench`; one part alone: scripts/bench tls, see scripts/bench --help.
 PAIRS ?= 3
-.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture pipeline fleet clean
+.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture pipeline fleet image-binary image image-test image-deps clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -23,6 +23,18 @@ fmt: ## format the code
 
 deny: ## licences, advisories and sources of the dependencies (installs cargo-deny: minutes)
 	@scripts/deny
+
+image-binary: image-deps ## the static binary of the container image, optimised (minutes)
+	@scripts/image binary
+
+image: image-deps ## the container image, built by buildah around that binary; refused above its size limit
+	@scripts/image
+
+image-test: image-deps ## the image around an unoptimised binary, its containers run by runc (needs root)
+	@scripts/image-test
+
+image-deps:
+	@scripts/install-test-tools image
 
 demo: ## the seed's ramp, ten times faster, against the embedded echo target
 	cargo run --release --locked -- demo

@@ -13,6 +13,7 @@ pub mod echo;
 pub mod fleet;
 pub mod generate;
 pub mod merge;
+pub mod healthcheck;
 pub mod profile;
 pub mod run;
 pub mod schema;
@@ -74,6 +75,8 @@ pub enum Command {
     Verdict(verdict::Args),
     /// Make one exact verdict of the results of several agents, which `rampd run --result` has written
     Merge(merge::Args),
+    /// Ask a running agent whether it is ready, for containers without curl; ends with 0 or 1
+    Healthcheck(healthcheck::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
     Schema,
 }
@@ -90,6 +93,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Generate(args) => generate::run(args),
         Command::Verdict(args) => verdict::run(args),
         Command::Merge(args) => merge::run(args),
+        Command::Healthcheck(args) => healthcheck::run(args),
         Command::Schema => schema::run(),
     }
 }

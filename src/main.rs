@@ -5,6 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use rampd::{cli, exit::Exit};
 
+/// musl's own allocator has one lock for all threads; see docs/image.md for what it costs.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match cli::Cli::try_parse() {
         Ok(cli) => cli::main(&cli).into(),

@@ -66,6 +66,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     let own = control.finish(&profile, &options, ended, notes);
     let (mut report, exit) =
         control.conclude(&mut fleet, own, (&profile, &options), &mut requests, &mut signals).await?;
+    control.close(&report);
     Control::say(&report);
     if let Some(annotator) = annotator {
         let stop = async {

@@ -8,7 +8,7 @@ use crate::{
     config::{profile::Profile, threshold::Method, threshold::Threshold},
     generate::{
         rulefile::{Group, Pairs, Rule, RuleKind},
-        standing::JUDGED_FOR,
+        standing::{JUDGED_AFTER, JUDGED_FOR},
     },
     plan::Plan,
     slo::{
@@ -200,7 +200,7 @@ fn at_the_end(profile: &Profile, judged: &Judged<'_>, scope: &Scope, runbooks: &
     let judgement = &judged.judgement;
     let empty = judgement.empty(scope).map_or_else(String::new, |empty| format!("  or\n{}", indented(&empty)));
     let expr = format!("(\n{}{empty})\n{}", indented(&judgement.crossed(scope)), gate(profile, "judged"));
-    alert(profile, judged, &judged.crossed, "", expr, ("critical", "final"), runbooks)
+    alert(profile, judged, &judged.crossed, JUDGED_AFTER, expr, ("critical", "final"), runbooks)
 }
 
 fn during_the_run(profile: &Profile, judged: &Judged<'_>, scope: &Scope, runbooks: &str) -> Option<Rule> {

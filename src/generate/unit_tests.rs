@@ -167,7 +167,7 @@ fn write_expected(text: &mut String, judged: &Judged<'_>, number: usize, cases: 
         _ => crossed(case),
     };
     // While it runs, when it is over, when its agent is gone, and when nobody looks any more.
-    for at in ["50s", "70s", "5m", "12m"] {
+    for at in ["50s", "90s", "5m", "12m"] {
         let fired = cases.iter().filter_map(|case| {
             let labels = format!("{{alertname=\"{}\",testid=\"{}\"}}", alert(at, case)?, case.testid);
             Some(format!("{{ labels: {}, value: 1 }}", scalar(&labels)))

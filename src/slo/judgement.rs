@@ -69,7 +69,8 @@ impl<'t> Judgement<'t> {
     }
 
     /// The number of samples; none for forms whose value without a sample is a value like any other.
-    fn samples(&self, scope: &Scope) -> Option<String> {
+    #[must_use]
+    pub fn samples(&self, scope: &Scope) -> Option<String> {
         match self.form {
             Form::Bucket { family, .. } | Form::Mean { family } | Form::Extreme { family, .. } => {
                 Some(self.sum(&format!("{family}_count"), &[], scope))

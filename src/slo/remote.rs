@@ -2,8 +2,9 @@
 //! questions to ask, and what the answers mean; who asks is `cli::verdict`.
 //!
 //! A threshold is measured and compared as its alert is (`slo::judgement`): counts, shares and percentiles exactly, for any
-//! number of agents. What Prometheus holds rounded (means, extremes, times per second) is the word of a single agent, and is
-//! computed for several; what it does not hold (hidden tags, observed targets) only a single agent can say.
+//! number of agents. What Prometheus holds rounded (means, extremes, times per second) is the word of the agent that has judged it: the
+//! only one, or the leader of a fleet. Without such a word it is computed, and what Prometheus does not hold at all (hidden
+//! tags, observed targets) is not judged.
 
 pub mod answer;
 pub mod facts;
@@ -44,9 +45,9 @@ pub enum Error {
     /// Two scrape jobs read one agent: every sum would count it twice.
     #[error("an agent is stored twice ({0}); let one scrape job read it")]
     Twice(String),
-    /// Only the agents know, and there are several.
+    /// Only the agents know, and there is no single word.
     #[error(
-        "{threshold} of {metric} is known to the agents only, and there are several; a tag that is no label, `==` of a percentile and an observed target cannot be judged from Prometheus then"
+        "{threshold} of {metric} cannot be judged from Prometheus: only the agents know it, and several have judged it or none; judge a count, a rate or p(N) there"
     )]
     Undecidable {
         /// As typed.
@@ -99,12 +100,15 @@ pub fn questions(judgement: &Judgement<'_>, scope: &Scope, facts: &Facts) -> Vec
     if is_by_word(judgement, facts) {
         return Vec::new();
     }
-    let parts = judgement.parts(&scope.series());
-    std::iter::once(parts.value).chain(parts.over).collect()
+    let series = scope.series();
+    let parts = judgement.parts(&series);
+    std::iter::once(parts.value).chain(parts.over.or_else(|| judgement.samples(&series))).collect()
 }
 
 fn is_by_word(judgement: &Judgement<'_>, facts: &Facts) -> bool {
-    judgement.form == Form::Agent || (facts.agents == 1 && !judgement.form.is_exact())
+    let Threshold { name, source, .. } = judgement.threshold;
+    let has_word = || facts.agents == 1 || facts.word(name, source).is_some();
+    judgement.form == Form::Agent || (!judgement.form.is_exact() && has_word())
 }
 
 /// What one threshold came to.
@@ -161,8 +165,7 @@ pub fn judge(judgement: &Judgement<'_>, answers: &[Vec<Sample>], facts: &Facts) 
     let allowed = threshold.allow_empty || claim.is_some_and(Claim::all_passed);
     let passed = holds || (empty && allowed);
     let (metric, threshold) = (threshold.name.clone(), threshold.source.clone());
-    if facts.agents == 1
-        && let Some(claim) = claim
+    if let Some(claim) = facts.word(&metric, &threshold)
         && claim.all_passed() != passed
     {
         let word = |passed| if passed { "passed" } else { "crossed" };
@@ -184,8 +187,13 @@ fn found(judgement: &Judgement<'_>, answers: &[Vec<Sample>]) -> Result<Found, Er
         Form::Bucket { .. } => of_samples(format!("{value} of {over} within the limit")),
         Form::Share { .. } => of_samples(format!("{value} of {over}")),
         Form::Mean { .. } => of_samples(format!("value={}", value / over)),
+        // Samples whose extreme no agent has said: it was not in the profile that was run.
+        Form::Extreme { .. } if over > 0.0 && known(0).is_none() => {
+            let (metric, threshold) = (judgement.threshold.name.clone(), judgement.threshold.source.clone());
+            return Err(Error::Undecidable { metric, threshold });
+        }
         Form::Extreme { .. } => {
-            let empty = known(0).is_none();
+            let empty = over == 0.0;
             Found { holds: !empty && not_crossed(value), empty, text: format!("value={value}") }
         }
         Form::Sum { .. } => {
@@ -201,19 +209,15 @@ fn found(judgement: &Judgement<'_>, answers: &[Vec<Sample>]) -> Result<Found, Er
     })
 }
 
-/// Takes the agents' own judgement of one threshold.
+/// Takes the word of the agent that has judged one threshold.
 ///
 /// # Errors
-/// There are several agents, whose judgements do not add up, or none has judged it.
+/// There are several, whose judgements do not add up, or none.
 pub fn by_word(metric: &str, threshold: &str, facts: &Facts) -> Result<Judged, Error> {
     let (metric, threshold) = (metric.to_owned(), threshold.to_owned());
-    match facts.claim(&metric, &threshold) {
-        Some(claim) if facts.agents == 1 && !claim.passed.is_empty() => {
-            let found = claim.value.map_or_else(|| "no sample".to_owned(), |value| format!("value={value}"));
-            Ok(Judged { metric, threshold, passed: claim.all_passed(), found: format!("{found}, by the agent") })
-        }
-        _ => Err(Error::Undecidable { metric, threshold }),
-    }
+    let Some(claim) = facts.word(&metric, &threshold) else { return Err(Error::Undecidable { metric, threshold }) };
+    let found = claim.value.map_or_else(|| "no sample".to_owned(), |value| format!("value={value}"));
+    Ok(Judged { metric, threshold, passed: claim.all_passed(), found: format!("{found}, by the agent") })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::{
     agent::{AgentCommand, rampd},
     poll,
-    prometheus::{Prometheus, free_port},
+    prometheus::{Prometheus, Setup, Version, free_port, on_each_version},
     results::Summary,
     scratch::Scratch,
     target::{Library, Target},
@@ -24,7 +24,7 @@ flow:
       url: ${TARGET}
       steps:
         - repeat:
-            times: 1000
+            times: 100
             steps:
               - send: { text: hello, reply: fifo }
               - sleep: 50ms
@@ -45,15 +45,16 @@ thresholds:
 fn rules(arguments: AgentCommand) -> String {
     let ended = arguments.finish();
     ended.assert_code(0);
-    // The rules' own interval is for runs of minutes.
-    ended.stdout.replace("interval: 10s", "interval: 1s")
+    // The rules' own times are for runs of minutes.
+    let times = [("interval: 10s", "interval: 1s"), ("for: 20s", "for: 2s"), ("for: 40s", "for: 4s")];
+    times.iter().fold(ended.stdout, |text, (from, to)| text.replace(from, to))
 }
 
 /// A Prometheus with the profile's rules and those of every run.
-fn watch(scratch: &Scratch, agent_port: u16, profile: &Path, variable: &str) -> Prometheus {
+fn watch(version: Version, scratch: &Scratch, agent_port: u16, profile: &Path, variable: &str) -> Prometheus {
     scratch.write("own.rules.yaml", &rules(rampd(["generate", "rules"]).arg(profile).args(["-e", variable])));
     scratch.write("every.rules.yaml", &rules(rampd(["generate", "rules"])));
-    Prometheus::start(scratch.directory(), agent_port, "500ms", &[])
+    Setup::new(version, scratch.directory(), "500ms").start(&[agent_port])
 }
 
 /// Metric and threshold of each firing alert with the verdict.
@@ -65,12 +66,16 @@ fn thresholds(prometheus: &Prometheus, verdict: &str) -> BTreeSet<(String, Strin
 
 #[test]
 fn alerts_are_exactly_the_thresholds_that_the_agent_found_crossed() {
+    on_each_version(exactly_what_was_crossed_fires);
+}
+
+fn exactly_what_was_crossed_fires(version: Version) {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
     let profile = scratch.write("profile.yaml", PROFILE);
     let variable = format!("TARGET={}", target.url());
     let port = free_port();
-    let watch = watch(&scratch, port, &profile, &variable);
+    let watch = watch(version, &scratch, port, &profile, &variable);
 
     let summary = scratch.path("summary.json");
     rampd(["run"])
@@ -113,12 +118,16 @@ fn alerts_are_exactly_the_thresholds_that_the_agent_found_crossed() {
 
 #[test]
 fn an_agent_that_is_killed_is_missing_and_its_run_is_not_judged() {
+    on_each_version(a_killed_agent_is_missing);
+}
+
+fn a_killed_agent_is_missing(version: Version) {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
     let profile = scratch.write("profile.yaml", &PROFILE.replace("duration: 5s", "duration: 1m"));
     let variable = format!("TARGET={}", target.url());
     let port = free_port();
-    let watch = watch(&scratch, port, &profile, &variable);
+    let watch = watch(version, &scratch, port, &profile, &variable);
     let agent = rampd(["run"])
         .arg(&profile)
         .args(["--listen", &format!("127.0.0.1:{port}"), "-e", &variable, "--on-invalid", "warn"])

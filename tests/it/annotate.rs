@@ -8,8 +8,10 @@ use serde_json::Value;
 
 use crate::support::{
     agent::{AgentCommand, rampd, run, run_lingering},
+    exposition::Page,
     grafana::{Grafana, Mood},
     nginx::Nginx,
+    poll,
     process::Ended,
     scratch::Scratch,
 };
@@ -22,7 +24,7 @@ stages:
   - { duration: 500ms, target: 0 }
 flow:
   - websocket:
-      url: ws://localhost:1/
+      url: ${TARGET:-ws://localhost:1/}
       steps: [ { hold: {} } ]
 thresholds:
   ws_connecting: ['p(99)<${LIMIT}']
@@ -32,11 +34,11 @@ const TOKEN: &str = "glsa_c4n4ry";
 
 fn marked(scratch: &Scratch, grafana: &Grafana) -> AgentCommand {
     let profile = scratch.write("profile.yaml", PROFILE);
-    with_marks(run(&profile), grafana)
+    with_marks(run(&profile).arg("--echo"), grafana)
 }
 
 fn with_marks(command: AgentCommand, grafana: &Grafana) -> AgentCommand {
-    let options = ["--echo", "-e", "LIMIT=60000", "--testid", "t1", "--log", "debug"];
+    let options = ["-e", "LIMIT=60000", "--testid", "t1", "--log", "debug"];
     command.args(options).env("RAMPD_ANNOTATE_URL", &grafana.url()).env("RAMPD_GRAFANA_TOKEN", TOKEN)
 }
 
@@ -64,8 +66,17 @@ fn assert_secret(ended: &Ended) {
 fn the_run_and_its_stages_are_marked_at_the_times_of_the_metrics() {
     let (scratch, grafana) = (Scratch::new(), Grafana::start(Mood::Well));
     let profile = scratch.write("profile.yaml", PROFILE);
-    let mut agent = with_marks(run_lingering(&profile), &grafana).start();
-    let page = agent.scrape_until("the final state", |page| page.sum("rampd_run_finished", &[]) == 1.0);
+    // With an embedded target the first address in the log would be that one's.
+    let mut echo = rampd(["echo", "--listen", "127.0.0.1:0"]).start();
+    let target = format!("TARGET=ws://{}/", echo.address());
+    let mut agent = with_marks(run_lingering(&profile), &grafana).args(["-e", &target]).start();
+    // Whoever is Prometheus is waited for at the end from its first scrape on.
+    let prometheus = [("User-Agent", "Prometheus/2.42.0"), ("X-Prometheus-Scrape-Timeout-Seconds", "5")];
+    let page = poll(Duration::from_secs(30), || {
+        let answer = agent.get("/metrics", &prometheus).ok().filter(|answer| answer.status == 200)?;
+        Some(Page::parse(&answer.body)).filter(|page| page.sum("rampd_run_finished", &[]) == 1.0)
+    });
+    let page = page.expect("the final state is served");
     let ended = agent.wait();
     ended.assert_code(0);
     assert_secret(&ended);
@@ -129,7 +140,9 @@ fn a_grafana_behind_an_encrypted_proxy_is_trusted_by_its_certificate_only() {
 fn a_run_that_ends_early_has_no_marks_of_stages_that_never_began() {
     let (scratch, grafana) = (Scratch::new(), Grafana::start(Mood::Well));
     let profile = scratch.write("profile.yaml", &PROFILE.replace("duration: 1s", "duration: 10m"));
-    let mut agent = with_marks(run(&profile), &grafana).args(["-e", "LIMIT=0.000001"]).start();
+    let mut echo = rampd(["echo", "--listen", "127.0.0.1:0"]).start();
+    let target = format!("TARGET=ws://{}/", echo.address());
+    let mut agent = with_marks(run(&profile), &grafana).args(["-e", "LIMIT=0.000001", "-e", &target]).start();
     agent.scrape_until("the second stage", |page| {
         page.sum("rampd_run_elapsed_seconds", &[]) > 0.6 && grafana.annotations().len() == 3
     });

@@ -16,6 +16,7 @@ fn every_command_has_help_that_names_its_options() {
         ("run", &["--linger", "--summary-export", "--out", "--quiet", "--log-format", "--echo", "--force"][..]),
         ("check", &["PROFILE"][..]),
         ("demo", &["--listen"][..]),
+        ("healthcheck", &["--url", "--timeout", "RAMPD_HEALTHCHECK_URL", "/livez"][..]),
         ("verdict", &["--prometheus", "--testid", "--within", "--wait", "--on-invalid", "[PROFILE]"][..]),
         ("echo", &["--listen", "--delay", "--refuse-status", "--stall-upgrade", "--close-code", "--silent"][..]),
     ] {

@@ -1,11 +1,16 @@
 //! Every query of every dashboard, asked of a real Prometheus that scraped a real run.
 
-use std::{net::TcpListener, path::Path, process::Command, time::Duration};
+use std::process::Command;
 
 use rampd::generate::dashboards;
 use serde_json::Value;
 
-use crate::support::{agent::rampd, http, poll, process::Process, repository, scratch::Scratch, target::tool};
+use crate::support::{
+    agent::rampd,
+    prometheus::{Prometheus, Setup, Version, free_port, on_each_version},
+    repository,
+    scratch::Scratch,
+};
 
 /// Uses all that has a panel: sockets with messages, one that nobody accepts, and requests, of which one fails.
 const PROFILE: &str = r#"
@@ -82,44 +87,19 @@ fn queries() -> Vec<Asked> {
     all
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
-}
-
-fn prometheus(directory: &Path, port: u16, agent: u16) -> Process {
-    let config = directory.join("prometheus.yml");
-    let jobs = format!(
-        "global: {{ scrape_interval: 500ms, scrape_timeout: 500ms }}\n\
-         scrape_configs:\n  - job_name: rampd\n    static_configs: [{{ targets: ['127.0.0.1:{agent}'] }}]\n"
-    );
-    std::fs::write(&config, jobs).expect("write into the temporary directory");
-    let mut command = Command::new(tool("prometheus"));
-    command
-        .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.tsdb.path={}", directory.join("tsdb").display()))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"));
-    let server = Process::start(command);
-    let tried = poll(Duration::from_secs(30), || {
-        let answer = http::get(([127, 0, 0, 1], port).into(), "/api/v1/targets", &[]).ok()?;
-        answer.body.contains("\"health\":\"down\"").then_some(())
-    });
-    assert!(tried.is_some(), "Prometheus does not scrape\n{}", server.describe());
-    server
-}
-
 /// The series of the answer, as Prometheus's own client reads it.
-fn ask(port: u16, asked: &Asked, testid: &str, start: f64) -> Vec<Value> {
+fn ask(version: Version, server: &Prometheus, asked: &Asked, testid: &str, start: f64) -> Vec<Value> {
     let expression =
         asked.expression.replace("$testid", testid).replace("$__rate_interval", "3s").replace("$__range", "2m");
     assert!(!expression.contains('$'), "{}: an unknown variable\n{expression}", asked.place);
-    let mut promtool = Command::new(tool("promtool"));
+    let mut promtool = Command::new(version.promtool());
     promtool.args(["query", "--format=json", if asked.instant { "instant" } else { "range" }]);
     if asked.instant {
         promtool.arg(format!("--time={:.3}", start + 11.0));
     } else {
         promtool.args([format!("--start={:.3}", start + 1.0), format!("--end={:.3}", start + 10.0)]).arg("--step=1s");
     }
-    let output = promtool.args([&format!("http://127.0.0.1:{port}"), &expression]).output().expect("promtool starts");
+    let output = promtool.args([&server.url(), &expression]).output().expect("promtool starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {said}\n{expression}", asked.place);
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{}: {error}", asked.place))
@@ -138,14 +118,18 @@ fn labels(legend: &str) -> Vec<&str> {
 
 #[test]
 fn every_panel_of_a_real_run_has_data_and_names() {
+    on_each_version(every_panel_has_data_and_names);
+}
+
+fn every_panel_has_data_and_names(version: Version) {
     let scratch = Scratch::new();
     let mut echo = rampd(["echo"]).args(["--listen", "127.0.0.1:0"]).start();
-    let (port, agent_port) = (free_port(), free_port());
-    let server = prometheus(scratch.directory(), port, agent_port);
+    let agent_port = free_port();
+    let server = Setup::new(version, scratch.directory(), "500ms").start(&[agent_port]);
     let mut agent = rampd(["run"])
         .arg(scratch.write("profile.yaml", PROFILE))
         .args(["--listen", &format!("127.0.0.1:{agent_port}"), "--on-invalid", "warn"])
-        .args(["-e", &format!("WS=ws://{}", echo.address()), "-e", &format!("WEB=http://127.0.0.1:{port}")])
+        .args(["-e", &format!("WS=ws://{}", echo.address()), "-e", &format!("WEB={}", server.url())])
         .start();
     let page = agent.scrape_until("the start", |page| page.types.contains_key("rampd_run_start_timestamp_seconds"));
     let start = page.sum("rampd_run_start_timestamp_seconds", &[]);
@@ -157,7 +141,7 @@ fn every_panel_of_a_real_run_has_data_and_names() {
     assert!(queries.len() > 80, "{} queries", queries.len());
     let mut wrong = Vec::new();
     for asked in &queries {
-        let series = ask(port, asked, &testid, start);
+        let series = ask(version, &server, asked, &testid, start);
         if series.is_empty() {
             wrong.push(format!("{}: no answer to\n  {}", asked.place, asked.expression));
         }

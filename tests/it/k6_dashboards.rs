@@ -7,7 +7,7 @@ use crate::support::{
     agent::rampd,
     nginx::Nginx,
     poll,
-    prometheus::{Prometheus, free_port},
+    prometheus::{Setup, Version, free_port, on_each_version},
     scratch::Scratch,
 };
 
@@ -80,13 +80,17 @@ fn queries() -> Vec<String> {
 
 #[test]
 fn every_query_of_k6s_dashboards_has_an_answer() {
+    on_each_version(every_query_has_an_answer);
+}
+
+fn every_query_has_an_answer(version: Version) {
     let scratch = Scratch::new();
     let nginx = Nginx::start(
         "keepalive_requests 1000000; location = /ok { return 200 'ok'; } location = /broken { return 500 'broken'; }",
         &[],
     );
     let port = free_port();
-    let prometheus = Prometheus::start(scratch.directory(), port, "500ms", &["--enable-feature=native-histograms"]);
+    let prometheus = Setup::new(version, scratch.directory(), "500ms").with_native_histograms().start(&[port]);
     // Killed once everything is answered: a run that goes on is what a dashboard is looked at for.
     let mut agent = rampd(["run"])
         .arg(scratch.write("profile.yaml", PROFILE))

@@ -7,7 +7,7 @@ use rampd::clock::Instant;
 use crate::support::{
     agent::{rampd, run_lingering},
     poll,
-    prometheus::{BUSY, Prometheus, free_port},
+    prometheus::{BUSY, Setup, Version, free_port, on_each_version},
     results::Summary,
     scraper::{HEADERS, Scraper},
     scratch::Scratch,
@@ -97,10 +97,14 @@ fn the_wait_for_a_scraper_that_went_away_is_bounded_by_linger() {
 
 #[test]
 fn a_real_prometheus_stores_the_final_values() {
+    on_each_version(final_values_are_stored);
+}
+
+fn final_values_are_stored(version: Version) {
     let scratch = Scratch::new();
     let target = Target::echo(Library::PyPiWebsockets);
     let port = free_port();
-    let prometheus = Prometheus::start(scratch.directory(), port, "500ms", &[]);
+    let prometheus = Setup::new(version, scratch.directory(), "500ms").start(&[port]);
     let summary = scratch.path("summary.json");
     let profile = scratch.write("profile.yaml", BUSY);
     rampd(["run"])
@@ -116,7 +120,7 @@ fn a_real_prometheus_stores_the_final_values() {
         let stored = poll(Duration::from_secs(2), || prometheus.last_value(family).filter(|value| *value == expected));
         assert!(
             stored.is_some(),
-            "{family}: {:?} in Prometheus, {expected} in the summary",
+            "{family}: {:?} in Prometheus {version:?}, {expected} in the summary",
             prometheus.last_value(family)
         );
     }

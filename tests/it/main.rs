@@ -6,10 +6,12 @@
     reason = "a test fails by panicking; clippy.toml excuses #[test] functions only, not their helpers"
 )]
 
+mod alertmanager;
 mod alerts;
 mod annotate;
 mod architecture;
 mod cli;
+mod compose;
 mod cookbook;
 mod dashboards;
 mod dns;
@@ -17,6 +19,7 @@ mod echo_target;
 mod executors;
 mod exit_codes;
 mod faults;
+mod healthcheck;
 mod http;
 mod http2_faults;
 mod http_api;
@@ -34,6 +37,7 @@ mod random_faults;
 mod readme;
 mod reconnect;
 mod rules;
+mod several_agents;
 mod sockets;
 mod support;
 mod tls;

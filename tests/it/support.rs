@@ -2,6 +2,7 @@
 //! thread is ended on drop.
 
 pub(crate) mod agent;
+pub(crate) mod alertmanager;
 pub(crate) mod authority;
 pub(crate) mod certificate;
 pub(crate) mod connect_proxy;
@@ -15,6 +16,7 @@ pub(crate) mod http2_faults;
 pub(crate) mod http_faults;
 pub(crate) mod identities;
 pub(crate) mod nginx;
+pub(crate) mod pipeline;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod results;

@@ -8,7 +8,7 @@ use crate::support::{
     agent::{Agent, AgentCommand, rampd},
     http,
     process::Ended,
-    prometheus::{Prometheus, free_port},
+    prometheus::{Prometheus, Setup, Version, free_port, on_each_version},
     results::Summary,
     scratch::Scratch,
 };
@@ -19,7 +19,7 @@ scenarios:
   short:
     executor: constant-vus
     vus: 5
-    duration: 3s
+    duration: ${DURATION:-3s}
     gracefulStop: 1s
     flow:
       - websocket:
@@ -46,12 +46,12 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Self {
+    fn new(version: Version) -> Self {
         let scratch = Scratch::new();
         let mut echo = rampd(["echo", "--listen", "127.0.0.1:0"]).start();
         let target = format!("ws://{}/", echo.address());
         let port = free_port();
-        let server = Prometheus::start(scratch.directory(), port, "2s", &[]);
+        let server = Setup::new(version, scratch.directory(), "2s").start(&[port]);
         Self { scratch, _echo: echo, target, port, server }
     }
 
@@ -89,7 +89,11 @@ fn assert_same(verdict: &Ended, summary: &Summary) {
 
 #[test]
 fn after_the_process_is_gone_prometheus_says_passed_and_crossed_as_the_agent_did() {
-    let bench = Bench::new();
+    on_each_version(passed_and_crossed);
+}
+
+fn passed_and_crossed(version: Version) {
+    let bench = Bench::new(version);
     for (testid, limit, code) in [("good", "10000", 0), ("bad", "0.001", 99)] {
         bench.run(testid, limit).args(["--on-invalid", "warn"]).finish().assert_code(code);
         let verdict = bench.verdict(testid, ["--on-invalid", "warn"]);
@@ -138,7 +142,11 @@ thresholds:
 
 #[test]
 fn thresholds_of_every_form_are_judged_as_the_agent_did() {
-    let bench = Bench::new();
+    on_each_version(every_form);
+}
+
+fn every_form(version: Version) {
+    let bench = Bench::new(version);
     let profile = bench.scratch.write("every.yaml", EVERY_FORM);
     let summary = bench.scratch.path("every");
     let target = format!("TARGET={}", bench.target);
@@ -161,7 +169,11 @@ fn thresholds_of_every_form_are_judged_as_the_agent_did() {
 
 #[test]
 fn an_invalid_run_is_invalid_in_prometheus_too() {
-    let bench = Bench::new();
+    on_each_version(invalid);
+}
+
+fn invalid(version: Version) {
+    let bench = Bench::new(version);
     let mut agent = bench.run("stopped", "10000").start();
     agent.scrape_until("messages to flow", |page| page.sum("ws_msgs_received_total", &[]) > 50.0);
     // A third of the messages leaves up to a second late.
@@ -175,8 +187,12 @@ fn an_invalid_run_is_invalid_in_prometheus_too() {
 
 #[test]
 fn a_run_that_was_interrupted_with_a_threshold_crossed_is_told_from_one_that_aborted_itself() {
-    let bench = Bench::new();
-    let mut agent = bench.run("interrupted", "0.001").args(["--on-invalid", "warn"]).start();
+    on_each_version(interrupted);
+}
+
+fn interrupted(version: Version) {
+    let bench = Bench::new(version);
+    let mut agent = bench.run("interrupted", "0.001").args(["--on-invalid", "warn", "-e", "DURATION=1m"]).start();
     agent.scrape_until("messages to flow", |page| page.sum("ws_msgs_received_total", &[]) > 50.0);
     agent.signal(Signal::SIGTERM);
     agent.wait().assert_code(105);
@@ -188,7 +204,11 @@ fn a_run_that_was_interrupted_with_a_threshold_crossed_is_told_from_one_that_abo
 
 #[test]
 fn what_is_not_there_is_no_verdict() {
-    let bench = Bench::new();
+    on_each_version(not_there);
+}
+
+fn not_there(version: Version) {
+    let bench = Bench::new(version);
     let unknown = bench.verdict("unknown", ["--wait", "0"]);
     unknown.assert_code(1);
     assert!(unknown.stderr.contains("no series of testid \"unknown\""), "{}", unknown.describe());

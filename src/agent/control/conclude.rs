@@ -85,7 +85,6 @@ impl Control {
             }
         };
         report.exit_code = exit.code();
-        self.facts.exit_code = Some(exit.code());
         (report, exit)
     }
 
@@ -153,7 +152,6 @@ impl Control {
     /// `/metrics` of the leader tells the fleet's verdict.
     fn take_verdict(&mut self, report: &RunReport, exit: Exit) {
         self.live.evaluations.clone_from(&report.evaluations);
-        self.facts.exit_code = Some(exit.code());
     }
 }
 

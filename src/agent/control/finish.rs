@@ -43,8 +43,6 @@ impl Control {
         let judgement = &self.health.validity().judgement;
         let invalid = judgement.level == Level::Invalid && options.on_invalid == OnInvalid::Fail;
         let exit = exit(ended, invalid, verdict.passed(), written);
-        self.facts.exit_code = Some(exit.code());
-        self.live.state = if ended == Ended::Completed { RunState::Finished } else { RunState::Aborted };
         let report = RunReport {
             profile: profile.name.clone(),
             testid: options.testid.clone(),
@@ -67,6 +65,12 @@ impl Control {
             start: options.fleet.as_ref().and_then(|_| self.fleet_start()),
         };
         (report, exit)
+    }
+
+    /// The run is judged, in a fleet with the others: no value changes any more.
+    pub fn close(&mut self, report: &RunReport) {
+        self.facts.exit_code = Some(report.exit_code);
+        self.live.state = if report.ended == Ended::Completed { RunState::Finished } else { RunState::Aborted };
     }
 
     /// Says what a run's judges have found.

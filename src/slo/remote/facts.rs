@@ -45,6 +45,8 @@ impl Claim {
 pub struct Facts {
     /// Agents that took part.
     pub agents: usize,
+    /// Agents that the run was planned with, as they say; 0 if they do not.
+    pub fleet_size: usize,
     /// Whether one of them ended before its planned end.
     pub aborted: bool,
     /// What they exited with, each once; empty if none has said so.
@@ -88,6 +90,7 @@ impl Facts {
         let is = |name, state| named(name).any(|sample| sample.label("state") == Some(state) && sample.value == 1.0);
         let mut facts = Self {
             agents,
+            fleet_size: expected,
             aborted: is("rampd_run_state", "aborted"),
             exit_codes: named("rampd_run_exit_code").map(|code| code.value as u8).collect(),
             invalid: is("rampd_validity_state", "invalid"),
@@ -109,6 +112,14 @@ impl Facts {
     #[must_use]
     pub fn claim(&self, metric: &str, threshold: &str) -> Option<&Claim> {
         self.claims.iter().find(|claim| claim.metric == metric && claim.threshold == threshold)
+    }
+
+    /// What the one agent said that has judged a threshold for all: the only one, or the leader of a fleet, whose others
+    /// do not judge. Agents of a run that know nothing of each other each judge what they have seen themselves.
+    #[must_use]
+    pub fn word(&self, metric: &str, threshold: &str) -> Option<&Claim> {
+        let alone = self.agents == 1 || self.agents == self.fleet_size;
+        self.claim(metric, threshold).filter(|claim| alone && claim.passed.len() == 1)
     }
 
     fn claim_mut(&mut self, sample: &Sample) -> &mut Claim {

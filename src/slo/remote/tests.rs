@@ -86,7 +86,7 @@ fn without_a_sample_a_yes_of_the_agents_is_allow_empty() {
 }
 
 #[test]
-fn what_only_agents_know_is_the_word_of_one_and_of_several_undecidable() {
+fn what_only_agents_know_is_the_word_of_one_and_undecidable_of_several() {
     for (metric, expression) in [("ws_connecting", "p(9)==1"), ("ws_connecting{url:a}", "p(9)<1")] {
         let asked = questions(&Judgement::of(&threshold(metric, expression)), &scope(), &facts(2, "", "", true));
         assert!(asked.is_empty(), "{asked:?}");
@@ -100,8 +100,8 @@ fn what_only_agents_know_is_the_word_of_one_and_of_several_undecidable() {
 fn what_is_stored_rounded_is_the_word_of_one_agent_and_computed_for_several() {
     let one = |value| vec![sample(&[], value)];
     for (metric, expression, crossed, met) in [
-        ("ws_connecting", "max<200", vec![one(0.3)], vec![one(0.1)]),
-        ("ws_connecting", "min>200", vec![one(0.1)], vec![one(0.3)]),
+        ("ws_connecting", "max<200", vec![one(0.3), one(9.0)], vec![one(0.1), one(9.0)]),
+        ("ws_connecting", "min>200", vec![one(0.1), one(9.0)], vec![one(0.3), one(9.0)]),
         ("ws_connecting", "avg<200", vec![one(4.0), one(10.0)], vec![one(1.0), one(10.0)]),
         ("ws_msgs_sent", "rate>10", vec![one(100.0), one(10.0)], vec![one(101.0), one(10.0)]),
     ] {
@@ -114,7 +114,31 @@ fn what_is_stored_rounded_is_the_word_of_one_agent_and_computed_for_several() {
         assert_eq!(judged(metric, expression, &crossed, &two), Ok(false), "{expression}");
     }
     let none = facts(2, "ws_connecting", "max<200", false);
-    assert_eq!(judged("ws_connecting", "max<200", &[vec![]], &none), Ok(false), "no agent has a sample");
+    assert_eq!(judged("ws_connecting", "max<200", &[vec![], one(0.0)], &none), Ok(false), "no agent has a sample");
+    let unsaid = judged("ws_connecting", "max<200", &[vec![], one(7.0)], &facts(2, "", "", true));
+    assert!(matches!(unsaid, Err(Error::Undecidable { .. })), "not in the profile that was run: {unsaid:?}");
+}
+
+#[test]
+fn a_fleets_leader_speaks_for_all_and_must_agree_with_what_is_stored() {
+    for (metric, expression) in
+        [("ws_connecting", "max<200"), ("ws_connecting", "avg<200"), ("ws_connecting{url:a}", "p(9)<1")]
+    {
+        for passed in [true, false] {
+            let mut said = facts(1, metric, expression, passed);
+            (said.agents, said.fleet_size) = (3, 3);
+            assert_eq!(judged(metric, expression, &[], &said), Ok(passed), "{metric} {expression}");
+        }
+    }
+    let mut said = facts(1, "ws_msgs_sent", "count>10", false);
+    (said.agents, said.fleet_size) = (3, 3);
+    let answer = judged("ws_msgs_sent", "count>10", &[vec![sample(&[], 11.0)]], &said);
+    assert!(matches!(answer, Err(Error::Disagree { .. })), "{answer:?}");
+    // Three agents that know nothing of each other.
+    let mut said = facts(3, "ws_connecting{url:a}", "p(9)<1", true);
+    said.fleet_size = 1;
+    let answer = judged("ws_connecting{url:a}", "p(9)<1", &[], &said);
+    assert!(matches!(answer, Err(Error::Undecidable { .. })), "{answer:?}");
 }
 
 #[test]
@@ -163,7 +187,7 @@ fn a_fleet_is_over_when_as_many_agents_are_as_it_has() {
     let two = [agent("a", 3.0, 99.0), agent("b", 3.0, 105.0)].concat();
     assert_eq!(Facts::of(&two, &scope()), Err(Error::NotOver { missing: 1, agents: 3 }));
     let facts = Facts::of(&[two, agent("c", 3.0, 99.0).to_vec()].concat(), &scope()).expect("complete");
-    assert_eq!((facts.agents, facts.exit_codes), (3, BTreeSet::from([99, 105])));
+    assert_eq!((facts.agents, facts.fleet_size, facts.exit_codes), (3, 3, BTreeSet::from([99, 105])));
 }
 
 #[test]

@@ -43,7 +43,12 @@ const NXDOMAIN: u8 = 3;
 
 impl NameServer {
     pub(crate) fn start() -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    /// The same at an address of one's choice.
+    pub(crate) fn start_at(address: SocketAddr) -> Self {
+        let socket = UdpSocket::bind(address).expect("a free port");
         socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket");
         let address = socket.local_addr().expect("bound");
         let (zone, asked, stop) = (Zone::default(), Asked::default(), Arc::new(AtomicBool::new(false)));
