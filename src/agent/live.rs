@@ -95,12 +95,29 @@ impl Live {
         Verdict::abort_at_tick(&self.thresholds, &self.evaluations, elapsed)
     }
 
+    /// This agent's load has ended, and those of others go on: takes their new counts. Returns a verdict as
+    /// [`Self::tick`] does.
+    pub fn tick_others(&mut self, others: Option<Arc<Snapshot>>, now: Instant) -> Option<Verdict> {
+        self.others = others;
+        let elapsed = now.since(self.start);
+        if elapsed < self.next_evaluation {
+            return None;
+        }
+        self.next_evaluation = elapsed + EVALUATION_INTERVAL;
+        self.evaluations = self.evaluate_all_of(View { elapsed: elapsed.as_secs_f64(), ..self.view(now) });
+        Verdict::abort_at_tick(&self.thresholds, &self.evaluations, elapsed)
+    }
+
     /// Judges what this agent has counted, with the others of its fleet.
     fn evaluate(&self, now: Instant) -> Vec<Evaluation> {
-        let Some(others) = &self.others else { return evaluate_all(&self.thresholds, &self.view(now)) };
+        self.evaluate_all_of(self.view(now))
+    }
+
+    fn evaluate_all_of(&self, own: View<'_>) -> Vec<Evaluation> {
+        let Some(others) = &self.others else { return evaluate_all(&self.thresholds, &own) };
         let mut all = self.snapshot.clone();
         all.merge(others);
-        evaluate_all(&self.thresholds, &View { snapshot: &all, ..self.view(now) })
+        evaluate_all(&self.thresholds, &View { snapshot: &all, ..own })
     }
 
     /// Takes the final counts and judges them.

@@ -108,7 +108,7 @@ impl Membership {
             (_, _, None) => Role::Apart,
         };
         // One of one is the whole, and judges itself.
-        Ok((segment.of() > 1).then(|| FleetOptions { segment, role }))
+        Ok((segment.of() > 1).then_some(FleetOptions { segment, role }))
     }
 
     fn place(&self, index: Option<&str>) -> Result<Option<Segment>, Error> {

@@ -7,7 +7,7 @@ use crate::{
     config::{
         data::{
             Data,
-            rows::{Rows, Segment, Turn},
+            rows::{Rows, Turn},
         },
         template::{Draws, Values, variables::Variables},
     },
@@ -22,7 +22,7 @@ use crate::{
         request::RequestContext,
         waiting_vus::WaitingVus,
     },
-    plan::{ScenarioPlan, program::Program, segment},
+    plan::{ScenarioPlan, program::Program},
 };
 
 /// What the VUs of one scenario on one worker share.
@@ -33,9 +33,8 @@ pub struct Scenario {
     /// Of the draws of its VUs.
     seed: u64,
     data: Arc<[Data]>,
-    /// Most VUs at one time, on all workers.
+    /// Most VUs at one time, on all workers of all agents.
     vus: u64,
-    segment: segment::Segment,
     /// Where it is counted.
     pub slots: ScenarioSlots,
     /// What its connections share, by site.
@@ -65,8 +64,7 @@ impl Scenario {
             program: Arc::new((*plan.program).clone()),
             seed: Draws::seed_of(worker.seed, &plan.name),
             data: plan.data.clone(),
-            vus: plan.max_vus().into(),
-            segment: plan.segment,
+            vus: plan.max_vus_of_all().into(),
             slots: slots.clone(),
             sites: sites.map(Rc::new).collect(),
             requests: plan.program.requests.iter().zip(&slots.requests).map(RequestContext::new).collect(),
@@ -138,11 +136,9 @@ impl Vu {
         values.now_ms = 0;
         values.variables.clear();
         let (vu, iteration) = (values.vu, values.iteration);
-        let Scenario { vus, seed, segment, .. } = *self.scenario;
-        let share = Segment { index: segment.index(), count: segment.of() };
-        let own = u64::from(segment.own(self.number.saturating_sub(1))) + 1;
-        values.rows.begin(Turn { vu: own, vus, iteration, seed, segment: share });
-        // The VU's number in the whole fleet, so that no two agents draw the same.
+        let Scenario { vus, seed, .. } = *self.scenario;
+        // By the VU's number in the whole run, so that agents neither draw nor take the same.
+        values.rows.begin(Turn { vu, vus, iteration, seed });
         values.draws = Draws::new(seed, vu.saturating_sub(1), iteration);
     }
 
@@ -265,8 +261,7 @@ flow: [{ set: { number: '{{ data.rows.number }}' } }]";
                 program: planned.program.clone(),
                 seed: 1,
                 data: planned.data.clone(),
-                vus: planned.max_vus().into(),
-                segment: agent,
+                vus: planned.max_vus_of_all().into(),
                 slots,
                 sites: Vec::new(),
                 requests: Vec::new(),

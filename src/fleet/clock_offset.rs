@@ -27,7 +27,13 @@ impl ClockOffset {
     pub fn note(&mut self, sent: Instant, received: Instant, theirs: u64) {
         let error = received.since(sent) / 2;
         let epoch = sent + error - Duration::from_nanos(theirs);
-        if self.error(received).is_none_or(|known| error <= known) {
+        // Further apart than both may be off: it is another clock, of a leader that was started anew.
+        let is_another = |best: Sample, known| best.epoch.since(epoch).max(epoch.since(best.epoch)) > known + error;
+        let is_better = match (self.0, self.error(received)) {
+            (Some(best), Some(known)) => error <= known || is_another(best, known),
+            _ => true,
+        };
+        if is_better {
             self.0 = Some(Sample { epoch, taken: received, error });
         }
     }
@@ -71,6 +77,18 @@ mod tests {
                 now = received + MS;
             }
         }
+    }
+
+    #[test]
+    fn a_leader_that_was_started_anew_has_another_clock() {
+        let start = Instant::now();
+        let mut offset = ClockOffset::default();
+        offset.note(start, start + MS * 2, 60_000_000_000);
+        // Its clock begins at 0 again, and its answer takes longer.
+        let later = start + MS * 5_000;
+        offset.note(later, later + MS * 20, 0);
+        assert_eq!(offset.instant(0), Some(later + MS * 10));
+        assert_eq!(offset.error(later + MS * 20), Some(MS * 10));
     }
 
     #[test]

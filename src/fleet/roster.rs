@@ -294,7 +294,7 @@ impl Roster {
         match &self.phase {
             Phase::Starting { at } => self.enter(Phase::Stopped { at: *at, cause }),
             Phase::Gathering => {
-                self.enter(Phase::GivenUp { why: "the leader was stopped before the start".to_owned() })
+                self.enter(Phase::GivenUp { why: "the leader was stopped before the start".to_owned() });
             }
             Phase::Stopped { .. } | Phase::GivenUp { .. } => {}
         }

@@ -88,9 +88,15 @@ impl ScenarioPlan {
     /// Most VUs that there may be.
     #[must_use]
     pub fn max_vus(&self) -> u32 {
+        self.segment.scale(self.max_vus_of_all())
+    }
+
+    /// Most VUs that there may be on all agents together.
+    #[must_use]
+    pub fn max_vus_of_all(&self) -> u32 {
         match self.work {
-            Work::Arrivals { max_vus, .. } | Work::Live { max_vus } => self.segment.scale(max_vus),
-            Work::Loop | Work::Each { .. } | Work::Shared { .. } => self.planned_vus(),
+            Work::Arrivals { max_vus, .. } | Work::Live { max_vus } => max_vus,
+            Work::Loop | Work::Each { .. } | Work::Shared { .. } => self.ramp.max(),
         }
     }
 

@@ -13,6 +13,7 @@ import signal
 import ssl
 import socket
 import struct
+import time
 from collections import Counter
 
 from websockets.frames import Frame, Opcode
@@ -77,6 +78,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        address = transport.get_extra_info("peername")[0]
+        self.peer = self.counters["peers"].setdefault(address, {"first_ms": time.monotonic() * 1000, "opened": 0})
 
     def data_received(self, data):
         if self.protocol.state is State.CONNECTING:
@@ -127,6 +130,7 @@ class Connection(asyncio.Protocol):
         if response.status_code == 101:
             self.opened = True
             self.counters["opened"] += 1
+            self.peer["opened"] += 1
             self.counters["open"] += 1
             self.counters["max_open"] = max(self.counters["max_open"], self.counters["open"])
             if self.options.mode == "broadcast":
@@ -147,6 +151,8 @@ class Connection(asyncio.Protocol):
         self.received += 1
         self.counters["messages_in"] += 1
         self.counters["binary_in"] += frame.opcode is Opcode.BINARY
+        if self.options.keep:
+            self.counters["texts"][frame.data.decode()] += 1
         at_limit = self.received == self.options.after
         if self.options.mode == "reset-after" and at_limit:
             self.reset()
@@ -226,6 +232,8 @@ async def serve(options):
     counters = Counter(opened=0, rejected=0, closed=0, open=0, max_open=0, messages_in=0, messages_out=0)
     counters.update(binary_in=0, pings_in=0, pongs_in=0, pings_out=0)
     counters["close_codes"] = Counter()
+    counters["peers"] = {}
+    counters["texts"] = Counter()
     loop = asyncio.get_running_loop()
     stop = loop.create_future()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -262,6 +270,7 @@ def main():
     parser.add_argument("--every-ms", type=int, default=20, help="pause between unsolicited messages or pings, or before an answer")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="count messages by their text, too")
     parser.add_argument("--tls", metavar="DIRECTORY", help="serve TLS with its certificate.pem and key.pem")
     raise_file_limit()
     asyncio.run(serve(parser.parse_args()))

@@ -1,5 +1,9 @@
 //! The end of a fleet: results are handed in at the leader, and judged there as one.
 
+use std::time::Duration;
+
+use tokio::time::interval;
+
 use crate::{
     agent::{
         admin::pages::Requests,
@@ -11,6 +15,7 @@ use crate::{
         signals::Signals,
         stopping::exit,
     },
+    clock::Instant,
     config::profile::{
         Profile,
         fleet::{FleetPolicy, OnMissing},
@@ -18,11 +23,16 @@ use crate::{
     exit::Exit,
     fleet::{
         merge::Fold,
+        message::Cause,
         result::{self, AgentResult, Reader},
     },
-    outputs::report::RunReport,
+    metrics::exposition::run::RunState,
+    outputs::report::{Ended, RunReport},
     slo::evaluate::evaluate_all,
 };
+
+/// How often the others' counts are judged after the leader's own load.
+const LOOK_AT_OTHERS: Duration = Duration::from_secs(1);
 
 impl Control {
     /// Makes one of all agents' results, at the leader; any other gives its own away. Writes this agent's own result to
@@ -38,6 +48,7 @@ impl Control {
         requests: &mut Requests,
         signals: &mut Signals,
     ) -> Result<(RunReport, Exit), Error> {
+        self.live.state = RunState::Stopping;
         let own = AgentResult {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             digest: options.digest.clone(),
@@ -91,25 +102,37 @@ impl Control {
     async fn judge_all(
         &mut self,
         leader: &mut Leader,
-        (own, own_exit): (AgentResult, Exit),
+        (mut own, own_exit): (AgentResult, Exit),
         policy: FleetPolicy,
         requests: &mut Requests,
         signals: &mut Signals,
     ) -> (RunReport, Exit) {
         let mut notes = Vec::new();
-        {
-            let mut collecting = std::pin::pin!(leader.collect());
-            loop {
-                tokio::select! {
-                    biased;
-                    name = signals.next() => {
+        let mut looks = interval(LOOK_AT_OTHERS);
+        loop {
+            tokio::select! {
+                biased;
+                name = signals.next() => {
+                    if own.report.ended == Ended::Interrupted {
                         tracing::warn!("{name}: the results that are there are judged.");
                         notes.push(format!("interrupted by {name} while other agents' results were to come"));
                         break;
                     }
-                    () = &mut collecting => break,
-                    Some(request) = requests.recv() => request.respond(self.page(false)),
+                    tracing::warn!("{name}: the other agents end their load; a second signal does not wait for them.");
+                    own.report.notes.push(format!("interrupted by {name} while other agents' load went on"));
+                    own.report.ended = Ended::Interrupted;
+                    leader.stop(Cause::Interrupted);
                 }
+                () = leader.collect() => break,
+                // Their load may last longer than this agent's.
+                _ = looks.tick(), if own.report.ended == Ended::Completed => {
+                    if let Some(verdict) = self.live.tick_others(leader.others(), Instant::now()) {
+                        tracing::error!("{}", verdict.message().unwrap_or_default());
+                        own.report.ended = Ended::Aborted;
+                        leader.stop(Cause::Aborted);
+                    }
+                }
+                Some(request) = requests.recv() => request.respond(self.page(false)),
             }
         }
         let (results, lost) = leader.results();
@@ -143,15 +166,10 @@ impl Control {
             exit = Exit::Failed;
         }
         report.exit_code = exit.code();
-        self.take_verdict(&report, exit);
+        self.live.evaluations.clone_from(&report.evaluations);
         self.facts.fleet.agents = leader.agents();
         leader.wait_until_told().await;
         (report, exit)
-    }
-
-    /// `/metrics` of the leader tells the fleet's verdict.
-    fn take_verdict(&mut self, report: &RunReport, exit: Exit) {
-        self.live.evaluations.clone_from(&report.evaluations);
     }
 }
 

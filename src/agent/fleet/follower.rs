@@ -92,7 +92,8 @@ impl Follower {
             let pause = match exchange.ask(JOIN, &[], body.clone()).await {
                 Ok(Answered { answer, sent, received }) => {
                     self.offset.note(sent, received, answer.now);
-                    patient_until = received + self.policy.start_timeout + LEADER_HEAD_START;
+                    // One that is there no more may be started anew: as long as it would wait for an agent.
+                    patient_until = received + self.policy.start_timeout;
                     match answer.order {
                         Order::Wait { present: now } if now != present => {
                             present = now;

@@ -48,6 +48,7 @@ pub struct Leader {
     room: Room,
     others: watch::Receiver<Option<Arc<Snapshot>>>,
     lost_told: usize,
+    handed_in_told: Option<u32>,
     server: Server,
 }
 
@@ -69,7 +70,7 @@ impl Leader {
         let (totals, others) = watch::channel(None);
         let server = respond::serve(listen, token, of, policy, room.clone(), table, totals)?;
         tracing::info!(fleet = %server.addr(), agents = of, "Listening for the other agents.");
-        Ok(Self { room, others, lost_told: 0, server })
+        Ok(Self { room, others, lost_told: 0, handed_in_told: None, server })
     }
 
     /// Where it listens.
@@ -151,7 +152,6 @@ impl Leader {
 
     /// Waits until every agent has handed in or is lost. Cancelling it loses nothing.
     pub async fn collect(&mut self) {
-        let mut told = None;
         loop {
             let (complete, handed_in, present) = {
                 let roster = self.room.roster();
@@ -160,7 +160,7 @@ impl Leader {
             if complete {
                 return;
             }
-            if told.replace(handed_in) != Some(handed_in) {
+            if self.handed_in_told.replace(handed_in) != Some(handed_in) {
                 tracing::info!(handed_in, of = present, "Waiting for the other agents' results.");
             }
             sleep(LOOK).await;

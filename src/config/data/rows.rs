@@ -34,52 +34,24 @@ pub enum WhenExhausted {
     Fail,
 }
 
-/// The part of a fleet that this agent is: as k6 stripes, row r belongs to segment r modulo `count`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment {
-    /// From 0.
-    pub index: u32,
-    /// At least 1.
-    pub count: u32,
-}
-
-impl Segment {
-    /// A fleet of one.
-    pub const WHOLE: Self = Self { index: 0, count: 1 };
-
-    /// How many of `rows` belong to the segment.
-    #[must_use]
-    pub fn share(self, rows: u32) -> u32 {
-        rows.saturating_sub(self.index).div_ceil(self.count.max(1))
-    }
-
-    /// The row that is the segment's own `number`, from 0.
-    #[must_use]
-    pub fn row(self, number: u32) -> u32 {
-        number.saturating_mul(self.count).saturating_add(self.index)
-    }
-}
-
 /// An iteration, as its row depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
-    /// The VU's number within this agent's scenario, from 1.
+    /// The VU's number in the whole run, from 1.
     pub vu: u64,
-    /// Most VUs of the scenario on this agent.
+    /// Most VUs of the scenario on all agents.
     pub vus: u64,
     /// The iteration's number within the VU, from 0.
     pub iteration: u64,
     /// Of random rows.
     pub seed: u64,
-    /// The part of the fleet.
-    pub segment: Segment,
 }
 
 /// The row of an iteration, if there is one left.
 #[must_use]
 pub fn row(order: Order, when_exhausted: WhenExhausted, rows: u32, turn: &Turn) -> Option<u32> {
-    let share = u64::from(turn.segment.share(rows));
-    if share == 0 {
+    let rows = u64::from(rows);
+    if rows == 0 {
         return None;
     }
     let vu = turn.vu.saturating_sub(1);
@@ -87,17 +59,17 @@ pub fn row(order: Order, when_exhausted: WhenExhausted, rows: u32, turn: &Turn) 
         Order::Sequential => vu.saturating_add(turn.iteration),
         Order::Random => {
             let draws = Draws::new(turn.seed, turn.vu, turn.iteration);
-            draws.between(0, i64::try_from(share - 1).unwrap_or(i64::MAX)).cast_unsigned()
+            draws.between(0, i64::try_from(rows - 1).unwrap_or(i64::MAX)).cast_unsigned()
         }
         Order::PerVu => vu,
         Order::Unique => turn.iteration.saturating_mul(turn.vus).saturating_add(vu),
     };
     let number = match when_exhausted {
-        WhenExhausted::Recycle => number % share,
-        WhenExhausted::Fail if number < share => number,
+        WhenExhausted::Recycle => number % rows,
+        WhenExhausted::Fail if number < rows => number,
         WhenExhausted::Fail => return None,
     };
-    u32::try_from(number).ok().map(|number| turn.segment.row(number))
+    u32::try_from(number).ok()
 }
 
 /// The rows of one iteration, by file. A row is looked up when it is first needed.
@@ -119,7 +91,7 @@ impl Rows {
     /// No rows yet, of these files.
     #[must_use]
     pub fn new(data: Arc<[Data]>) -> Self {
-        let turn = Turn { vu: 0, vus: 0, iteration: 0, seed: 0, segment: Segment::WHOLE };
+        let turn = Turn { vu: 0, vus: 0, iteration: 0, seed: 0 };
         Self { cells: data.iter().map(|_| Default::default()).collect(), data, turn }
     }
 
@@ -152,35 +124,18 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    fn turn(vu: u64, vus: u64, iteration: u64, seed: u64, segment: Segment) -> Turn {
-        Turn { vu, vus, iteration, seed, segment }
+    fn turn(vu: u64, vus: u64, iteration: u64, seed: u64) -> Turn {
+        Turn { vu, vus, iteration, seed }
     }
 
     proptest! {
         #[test]
-        fn segments_share_all_rows_without_overlap(rows in 0u32..200, count in 1u32..20) {
+        fn unique_rows_come_once_and_all_of_them(rows in 1u32..100, vus in 1u64..12) {
             let mut seen = BTreeSet::new();
-            for index in 0..count {
-                let segment = Segment { index, count };
-                for number in 0..segment.share(rows) {
-                    let row = segment.row(number);
-                    prop_assert_eq!(row % count, index);
-                    prop_assert!(seen.insert(row));
-                }
-            }
-            prop_assert_eq!(seen, (0..rows).collect());
-        }
-
-        #[test]
-        fn unique_rows_come_once_and_all_of_them(rows in 1u32..100, vus in 1u64..12, count in 1u32..4) {
-            let mut seen = BTreeSet::new();
-            for index in 0..count {
-                for vu in 1..=vus {
-                    for iteration in 0..100 {
-                        let turn = turn(vu, vus, iteration, 0, Segment { index, count });
-                        if let Some(row) = row(Order::Unique, WhenExhausted::Fail, rows, &turn) {
-                            prop_assert!(seen.insert(row), "{} twice", row);
-                        }
+            for vu in 1..=vus {
+                for iteration in 0..100 {
+                    if let Some(row) = row(Order::Unique, WhenExhausted::Fail, rows, &turn(vu, vus, iteration, 0)) {
+                        prop_assert!(seen.insert(row), "{} twice", row);
                     }
                 }
             }
@@ -188,14 +143,11 @@ mod tests {
         }
 
         #[test]
-        fn every_row_is_one_of_the_segment(
-            rows in 1u32..50, vu in 1u64..100, iteration in 0u64..100, index in 0u32..4, seed: u64,
-        ) {
-            let segment = Segment { index, count: 4 };
+        fn every_row_is_one_of_the_file(rows in 0u32..50, vu in 1u64..100, iteration in 0u64..100, seed: u64) {
             for order in [Order::Sequential, Order::Random, Order::PerVu, Order::Unique] {
-                match row(order, WhenExhausted::Recycle, rows, &turn(vu, 7, iteration, seed, segment)) {
-                    Some(row) => prop_assert!(row < rows && row % 4 == index),
-                    None => prop_assert_eq!(segment.share(rows), 0),
+                match row(order, WhenExhausted::Recycle, rows, &turn(vu, 7, iteration, seed)) {
+                    Some(row) => prop_assert!(row < rows),
+                    None => prop_assert_eq!(rows, 0),
                 }
             }
         }
@@ -203,13 +155,11 @@ mod tests {
 
     #[test]
     fn the_orders_are_what_they_are_named_for() {
-        let of = |order, vu, iteration| {
-            row(order, WhenExhausted::Recycle, 5, &turn(vu, 2, iteration, 0, Segment::WHOLE)).unwrap()
-        };
+        let of = |order, vu, iteration| row(order, WhenExhausted::Recycle, 5, &turn(vu, 2, iteration, 0)).unwrap();
         assert_eq!([0, 1, 4].map(|iteration| of(Order::Sequential, 2, iteration)), [1, 2, 0]);
         assert_eq!([0, 1, 4].map(|iteration| of(Order::PerVu, 2, iteration)), [1, 1, 1]);
         assert_eq!([0, 1, 2].map(|iteration| of(Order::Unique, 2, iteration)), [1, 3, 0]);
-        let left = row(Order::PerVu, WhenExhausted::Fail, 5, &turn(6, 9, 0, 0, Segment::WHOLE));
+        let left = row(Order::PerVu, WhenExhausted::Fail, 5, &turn(6, 9, 0, 0));
         assert_eq!(left, None);
     }
 }

@@ -16,7 +16,8 @@ use crate::slo::validity::{
 pub struct FleetValidity {
     findings: Vec<Finding>,
     signals: Signals,
-    stages: BTreeMap<(Duration, Duration), (Signals, Vec<Finding>)>,
+    /// By their beginning: the last one of each agent ends with its load.
+    stages: BTreeMap<Duration, (Duration, Signals, Vec<Finding>)>,
 }
 
 impl FleetValidity {
@@ -26,7 +27,8 @@ impl FleetValidity {
         self.findings.extend(validity.judgement.findings.iter().map(of_agent));
         self.signals = worst(&self.signals, &validity.signals);
         for stage in &validity.stages {
-            let (signals, findings) = self.stages.entry((stage.from, stage.to)).or_default();
+            let (to, signals, findings) = self.stages.entry(stage.from).or_default();
+            *to = stage.to.max(*to);
             *signals = worst(signals, &stage.signals);
             findings.extend(stage.judgement.findings.iter().map(of_agent));
         }
@@ -47,7 +49,7 @@ impl FleetValidity {
     /// What they say together.
     #[must_use]
     pub fn finish(self) -> RunValidity {
-        let stages = self.stages.into_iter().map(|((from, to), (signals, findings))| StageValidity {
+        let stages = self.stages.into_iter().map(|(from, (to, signals, findings))| StageValidity {
             from,
             to,
             signals,
@@ -114,6 +116,19 @@ mod tests {
         let judgement = judge(&signals, LatencyClock::Kernel);
         let (from, to) = (Duration::ZERO, Duration::from_secs(2));
         RunValidity::of(signals, judgement.clone(), vec![StageValidity { from, to, signals, judgement }])
+    }
+
+    #[test]
+    fn a_last_stage_that_lasts_longer_on_one_agent_is_one_stage_all_the_same() {
+        let mut fleet = FleetValidity::default();
+        for (agent, seconds) in [(0, 2), (1, 4), (2, 3)] {
+            let mut one = waiting(0.0, 0);
+            one.stages[0].to = Duration::from_secs(seconds);
+            fleet.add(agent, &one);
+        }
+        let stages = fleet.finish().stages;
+        let spans: Vec<_> = stages.iter().map(|stage| (stage.from, stage.to)).collect();
+        assert_eq!(spans, [(Duration::ZERO, Duration::from_secs(4))]);
     }
 
     fn waiting(run_queue: f64, dropped_slots: u64) -> RunValidity {

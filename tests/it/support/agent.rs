@@ -66,6 +66,13 @@ impl AgentCommand {
         self
     }
 
+    /// Puts `new` where `old` is an argument.
+    pub(crate) fn replacing(mut self, old: &str, new: &str) -> Self {
+        let found = self.arguments.iter_mut().find(|argument| *argument == old);
+        new.clone_into(found.expect("it is there"));
+        self
+    }
+
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
@@ -78,8 +85,8 @@ impl AgentCommand {
     }
 
     /// Lets another command start it.
-    pub(crate) fn under<const N: usize>(mut self, wrapper: [&str; N]) -> Self {
-        self.wrapper = wrapper.map(str::to_owned).into();
+    pub(crate) fn under<'w>(mut self, wrapper: impl IntoIterator<Item = &'w str>) -> Self {
+        self.wrapper = wrapper.into_iter().map(str::to_owned).collect();
         self
     }
 
@@ -159,6 +166,16 @@ impl Agent {
 
     pub(crate) fn signal(&self, signal: Signal) {
         self.process.signal(signal);
+    }
+
+    /// Waits until its log has `text`, for at most 30 s.
+    pub(crate) fn wait_for_log(&mut self, text: &str) {
+        let found = poll(Duration::from_secs(30), || {
+            let found = self.process.stderr().contains(text);
+            assert!(found || !self.process.has_ended(), "it ended without {text:?}\n{}", self.process.describe());
+            found.then_some(())
+        });
+        assert!(found.is_some(), "it has not said {text:?}\n{}", self.process.describe());
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {

@@ -117,6 +117,11 @@ impl Drop for Process {
 }
 
 impl Ended {
+    /// Whether SIGKILL ended it.
+    pub(crate) fn was_killed(&self) -> bool {
+        std::os::unix::process::ExitStatusExt::signal(&self.status) == Some(Signal::SIGKILL as i32)
+    }
+
     /// Exit code; panics when a signal ended it.
     pub(crate) fn code(&self) -> i32 {
         self.status.code().unwrap_or_else(|| panic!("ended by a signal: {}\n{}", self.status, self.describe()))

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, process::Command, time::Duration};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{poll, process::Process, repository};
+use crate::support::{namespaces::Namespace, poll, process::Process, repository};
 
 /// Which library serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,16 @@ impl Target {
         let mut command = command(library);
         command.args(options);
         Self::serve(&format!("{library:?}"), command)
+    }
+
+    /// PyPI `websockets` at every address of a namespace.
+    pub(crate) fn within(namespace: &Namespace, options: &[&str]) -> Self {
+        let server = command(Library::PyPiWebsockets);
+        let [program, arguments @ ..] = namespace.prefix();
+        let mut command = Command::new(program);
+        command.args(arguments).arg(server.get_program()).args(server.get_args());
+        command.args(["--host", "0.0.0.0"]).args(options);
+        Self::serve("the target in its namespace", command)
     }
 
     fn serve(name: &str, command: Command) -> Self {
@@ -228,6 +238,11 @@ fn command(library: Library) -> Command {
 /// The Python interpreter with the packages of `tests/servers/requirements.txt`.
 pub(crate) fn python() -> std::path::PathBuf {
     repository().join(".venv/bin/python")
+}
+
+/// The library of `faketime`, for programs with threads.
+pub(crate) fn fake_time() -> std::path::PathBuf {
+    tool("libfaketimeMT.so.1")
 }
 
 /// `promtool` or `prometheus`, as `make deps` has put them there.

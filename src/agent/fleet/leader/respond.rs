@@ -1,12 +1,12 @@
 //! The leader's endpoints, on a thread of their own.
 
-use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::Incoming,
+    body::{Body as _, Incoming},
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -30,7 +30,9 @@ use crate::{
 };
 
 /// Beside one connection of each agent: for those that are being made anew, and for strangers.
-const SPARE_CONNECTIONS: usize = 64;
+const SPARE_CONNECTIONS: usize = 256;
+/// Who has not shown the token within this is cut, so that strangers keep no agent out.
+const STRANGER: Duration = Duration::from_secs(3);
 /// Between two requests of a follower; it asks every 5 s at the latest in a fleet of 1,000.
 const IDLE: Duration = Duration::from_secs(30);
 /// For a body; results of a large fleet come at one moment.
@@ -87,25 +89,41 @@ async fn add_up(every: Duration, room: Room, table: Arc<SeriesTable>, totals: wa
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, endpoints: Rc<Endpoints>) {
-    let service = service_fn(|request| endpoints.respond(peer, request));
-    let outcome = http1::Builder::new()
+    let shown = Cell::new(false);
+    let service = service_fn(|request| endpoints.respond(peer, request, &shown));
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = outcome {
-        tracing::debug!(%peer, %error, "connection of an agent failed");
+        .serve_connection(TokioIo::new(stream), service);
+    let stranger = async {
+        sleep(STRANGER).await;
+        if shown.get() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        outcome = serving => {
+            if let Err(error) = outcome {
+                tracing::debug!(%peer, %error, "connection of an agent failed");
+            }
+        }
+        () = stranger => tracing::debug!(%peer, "cut: it has not shown the token"),
     }
 }
 
 impl Endpoints {
-    async fn respond(&self, peer: SocketAddr, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-        Ok(match self.answer(peer, request).await {
-            Ok(answer) => json(StatusCode::OK, serde_json::json!(answer)),
+    async fn respond(
+        &self,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+        shown: &Cell<bool>,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        Ok(match self.answer(peer, request, shown).await {
+            Ok(answer) => json(StatusCode::OK, &serde_json::json!(answer)),
             Err((status, may_pass, message)) => {
                 tracing::warn!(agent = %peer.ip(), "refused: {message}");
-                json(status, serde_json::json!(Refused { may_pass, message }))
+                json(status, &serde_json::json!(Refused { may_pass, message }))
             }
         })
     }
@@ -114,9 +132,10 @@ impl Endpoints {
         &self,
         peer: SocketAddr,
         request: Request<Incoming>,
+        shown: &Cell<bool>,
     ) -> Result<crate::fleet::message::Answer, (StatusCode, bool, String)> {
-        let shown = request.headers().get(AUTHORIZATION).is_some_and(|value| self.token.is_in(value.as_bytes()));
-        if !shown {
+        shown.set(request.headers().get(AUTHORIZATION).is_some_and(|value| self.token.is_in(value.as_bytes())));
+        if !shown.get() {
             let message = "the token is missing or wrong; give all agents the same RAMPD_FLEET_TOKEN".to_owned();
             return Err((StatusCode::UNAUTHORIZED, false, message));
         }
@@ -159,12 +178,14 @@ impl Endpoints {
 }
 
 async fn body(incoming: Incoming) -> Result<Bytes, (StatusCode, bool, String)> {
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, false, format!("more than {BODY_BYTES} bytes"));
+    if incoming.size_hint().lower() > BODY_BYTES as u64 {
+        return Err(too_large());
+    }
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(incoming, BODY_BYTES).collect()).await;
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err((StatusCode::PAYLOAD_TOO_LARGE, false, format!("more than {BODY_BYTES} bytes")))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err((StatusCode::BAD_REQUEST, true, error.to_string())),
         Err(_) => Err((StatusCode::REQUEST_TIMEOUT, true, format!("no whole request within {BODY_TIMEOUT:?}"))),
     }
@@ -178,7 +199,7 @@ fn refused(refusal: &Refusal) -> (StatusCode, bool, String) {
     (StatusCode::CONFLICT, false, refusal.to_string())
 }
 
-fn json(status: StatusCode, body: serde_json::Value) -> Response<Full<Bytes>> {
+fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     *response.status_mut() = status;
