@@ -113,7 +113,7 @@ fn add_up(bench: &Bench, counted: &Snapshot, wanted: impl Fn(&Series) -> bool) -
     let report = wire::encode(counted, table, wanted);
     let mut sum = Snapshot::empty(table);
     let began = Instant::now();
-    (0..TIMES).for_each(|_| sum.merge(&wire::decode(&report, table).expect("a report")));
+    (0..TIMES).for_each(|_| wire::add(&report, table, &mut sum).expect("a report"));
     let micros = (Instant::now().since(began) / TIMES).as_nanos() as f64 / 1e3;
     json!({ "bytes": report.len(), "us": micros })
 }
