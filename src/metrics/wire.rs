@@ -124,7 +124,18 @@ pub fn encode(snapshot: &Snapshot, table: &SeriesTable, wanted: impl Fn(&Series)
 /// See [`WireError`].
 pub fn decode(bytes: &[u8], table: &SeriesTable) -> Result<Snapshot, WireError> {
     let mut snapshot = Snapshot::empty(table);
-    add(bytes, table, &mut snapshot)?;
+    read(bytes, table, |part| match part {
+        Part::Numbers { counters, gauges, samples_dropped } => {
+            snapshot.counters = counters.into();
+            snapshot.gauges = gauges.into();
+            snapshot.samples_dropped = samples_dropped;
+        }
+        Part::Trend(slot, trend) => {
+            if let Some(place) = snapshot.trends.get_mut(slot) {
+                *place = trend;
+            }
+        }
+    })?;
     Ok(snapshot)
 }
 
