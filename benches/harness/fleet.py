@@ -86,8 +86,8 @@ def fleet(options):
     row("a result, KiB", "result", 1)
     row("all results are there after, s", "collect", 2)
     row("CPU of that, s", "collect_cpu", 2)
-    row("merge and verdict, s", "merge", 2, merge_time=(1000, 1))
-    row("memory at its peak, MB", "memory", 0, merge_memory=(1000, 1))
+    row("merge and verdict, s", "merge", 2, fleet_merge=(1000, 1))
+    row("memory at its peak, MB", "memory", 0, fleet_memory=(1000, 1))
     introduction = (
         f"rampd {version(RAMPD)}; the leader on one core, all other agents in one process on the other, where the harness is too;\n"
         f"{options.pairs} rounds, median (lowest–highest). All agents ask, and all hand in, at one moment: pods do neither."

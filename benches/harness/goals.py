@@ -55,6 +55,8 @@ GOALS = {
     "values ready": at_most(2, "below 2 s"),
     "values memory": at_most(1.5, "at most 1.5 × the file"),
     "fleet barrier": always_below(3, "100 agents: below 3 s"),
+    "fleet merge": at_most(2, "1,000 agents: below 2 s"),
+    "fleet memory": always_below(512, "1,000 agents: below 512 MB"),
     "merge time": at_most(2, "below 2 s"),
     "merge memory": always_below(512, "below 512 MB"),
     "soak slope": Goal("0 within the interval, or all of it below 8 KiB/min", lambda values: all(values)),

@@ -69,6 +69,7 @@ impl Native {
 }
 
 /// A bucket whose steps are being added up.
+#[derive(Clone, Copy)]
 struct Filled {
     index: i32,
     upper: f64,
