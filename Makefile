@@ -4,7 +4,7 @@
 TEST_THREADS ?= 6
 # Rounds of each comparison of `make bench`; one part alone: scripts/bench tls, see scripts/bench --help.
 PAIRS ?= 3
-.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture pipeline fleet image-binary image image-test image-deps clean
+.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture dashboard-pictures pipeline fleet image-binary image image-test image-deps chart clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -57,11 +57,16 @@ k6-schedules: ## record k6's schedules for the tests of executors (needs Go; on 
 picture: ## docs/images: the terminal of a real run
 	@scripts/picture
 
+dashboard-pictures: ## docs/images: the dashboards of real runs, drawn with Grafana's own components (needs chromium, 420 MB of npm)
+	@scripts/dashboard-pictures
+
 pipeline: deps ## a run against a target that is 250 ms late; prints the alert as Alertmanager received it
 	@scripts/pipeline
 
 fleet: ## five agents on this machine go to one verdict; as root, scripts/fleet --namespaces --sockets 18000 holds 90,000 sockets
 	@scripts/fleet
+chart: deps ## what the Helm chart has of the rest: dashboards, rules, the schema of profiles; and its README
+	@scripts/chart-files
 
 clean: ## remove what the targets above made
-	rm -rf target .venv .tools tests/servers/node_modules
+	rm -rf target .venv .tools tests/*/node_modules

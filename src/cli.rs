@@ -13,6 +13,7 @@ pub mod echo;
 pub mod fleet;
 pub mod generate;
 pub mod healthcheck;
+pub mod helm_values;
 pub mod merge;
 pub mod profile;
 pub mod run;

@@ -16,6 +16,7 @@ mod scenario_env;
 mod scope;
 mod sockets;
 mod tree;
+mod typed;
 mod validate;
 
 pub mod capture;
@@ -43,6 +44,8 @@ mod tests;
 use crate::config::{
     context::Context, environment::Environment, overrides::Overrides, problem::Report, profile::Profile, source::Source,
 };
+
+pub use typed::typed;
 
 /// Reads a profile: `environment` fills its `${NAME}`, `overrides` are what the command line adds.
 ///

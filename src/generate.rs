@@ -6,6 +6,7 @@
 
 pub mod alertmanager;
 pub mod dashboards;
+pub mod helm_values;
 pub mod rulefile;
 pub mod rules;
 pub mod standing;

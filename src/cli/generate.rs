@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use crate::{
     cli::{
         console::{print, refuse},
-        dashboards,
+        dashboards, helm_values,
         profile::{self, Changes},
     },
     exit::Exit,
@@ -40,6 +40,8 @@ pub enum What {
     Alertmanager(AlertmanagerArgs),
     /// Grafana dashboards: one run, several runs, and the fleet with its generators; written to a folder
     Dashboards(dashboards::Args),
+    /// Values of the Helm chart: the profile, deadlines, what each agent needs, rules
+    HelmValues(helm_values::Args),
 }
 
 /// Options of `generate rules`.
@@ -99,6 +101,7 @@ pub fn run(args: &Args) -> Exit {
         }),
         What::Alertmanager(args) => Ok(alertmanager::config(&args.webhook)),
         What::Dashboards(args) => return dashboards::run(args),
+        What::HelmValues(args) => return helm_values::run(args),
     };
     match text {
         Ok(text) => {

@@ -102,7 +102,7 @@ or
   and on (testid)
   min by (testid) (last_over_time(rampd_run_state{state=\"waiting\"}[W])) == 0
   unless on (testid)
-  time() - max by (testid) (last_over_time(rampd_run_end_timestamp_seconds[W])) > LATER
+  time() - max by (testid) (last_over_time(rampd_run_end_timestamp_seconds[W])) >= H
 )",
         summary: "An agent has gone before its run was over, or has never come.",
         description: "Run {{ $labels.testid }}: {{ if $labels.instance }}the agent {{ $labels.instance }} cannot be read any more, and its run was not over when it was last read.{{ else }}only {{ $value }} of its agents have been read, fewer than rampd_fleet_size says.{{ end }}",

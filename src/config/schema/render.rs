@@ -85,6 +85,11 @@ impl Definitions {
                 }
                 map
             }
+            Shape::MapExcept(reserved, names, of) => json!({
+                "type": "object",
+                "additionalProperties": self.shape(of),
+                "propertyNames": { "pattern": names, "not": { "enum": reserved } },
+            }),
             Shape::MapWith(known, names, of) => {
                 let mut map = self.object(known, known.keys.iter());
                 map["additionalProperties"] = self.shape(of);

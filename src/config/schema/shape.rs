@@ -5,7 +5,7 @@
 pub(super) enum Shape {
     /// A text; a number must be quoted to be one.
     Text,
-    /// A text that fits an expression (ECMA-262, and `regex` in the tests).
+    /// A text that fits an expression: one that ECMA-262 and RE2 have in common, without looking ahead, for Helm is in Go.
     Pattern(&'static str),
     /// One of these texts.
     Words(&'static [&'static str]),
@@ -33,6 +33,8 @@ pub(super) enum Shape {
     ByMetric(&'static Shape),
     /// A map of at least so many values, with names that fit an expression.
     MapOf(usize, &'static str, &'static Shape),
+    /// Names that are none of these and fit an expression, each with a value.
+    MapExcept(&'static [&'static str], &'static str, &'static Shape),
     /// A map with known keys, and with names that fit an expression for other values.
     MapWith(&'static Map, &'static str, &'static Shape),
     /// A map with known keys.

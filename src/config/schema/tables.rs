@@ -15,7 +15,7 @@ pub(super) mod values;
 use crate::config::schema::shape::Shape;
 
 /// Names of tags: Prometheus's labels.
-pub(super) const TAGS: Shape = Shape::MapOf(0, "^(?!__)[A-Za-z_][A-Za-z0-9_]*$", &Shape::Scalar);
+pub(super) const TAGS: Shape = Shape::MapOf(0, "^([A-Za-z]|_$|_[A-Za-z0-9])[A-Za-z0-9_]*$", &Shape::Scalar);
 /// Names of values, data files and metrics in a template.
 pub(super) const VALUE_NAME: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// Names that become label values.

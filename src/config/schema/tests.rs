@@ -128,9 +128,11 @@ fn descend<'t>(shape: &'static Shape, tree: &'t Tree, path: &[Segment]) -> Optio
             let key = keys_of(map, tree).into_iter().find(|key| key.name == name)?;
             descend(&key.shape, value(entries, name)?, rest)
         }
-        (Shape::MapOf(_, _, of) | Shape::ByMetric(of), Tree::Map(entries), [Segment::Key(name), rest @ ..]) => {
-            descend(of, value(entries, name)?, rest)
-        }
+        (
+            Shape::MapOf(_, _, of) | Shape::MapExcept(_, _, of) | Shape::ByMetric(of),
+            Tree::Map(entries),
+            [Segment::Key(name), rest @ ..],
+        ) => descend(of, value(entries, name)?, rest),
         (Shape::List(_, of), Tree::List(elements), [Segment::Index(index), rest @ ..]) => {
             descend(of, elements.get(*index)?, rest)
         }
@@ -249,7 +251,9 @@ fn all_maps() -> Vec<&'static Map> {
                 keys_of_all_variants(map).for_each(|key| walk(&key.shape, found));
                 walk(of, found);
             }
-            Shape::List(_, of) | Shape::MapOf(_, _, of) | Shape::ByMetric(of) => walk(of, found),
+            Shape::List(_, of) | Shape::MapOf(_, _, of) | Shape::MapExcept(_, _, of) | Shape::ByMetric(of) => {
+                walk(of, found);
+            }
             Shape::OneOf(shapes) => shapes.iter().for_each(|shape| walk(shape, found)),
             _ => {}
         }

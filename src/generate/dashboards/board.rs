@@ -114,7 +114,7 @@ fn variables(many_runs: bool) -> Value {
 
 /// A mark at each stage's own time, however seldom the agent is scraped. Grafana reads milliseconds.
 fn stages() -> Value {
-    let expression = "max by (scenario, stage) (rampd_stage_start_timestamp_seconds{$run}) * 1000";
+    let expression = "max by (testid, scenario, stage) (rampd_stage_start_timestamp_seconds{$run}) * 1000";
     json!({
         "name": "Stages",
         "datasource": datasource(),
@@ -122,7 +122,7 @@ fn stages() -> Value {
         "iconColor": "blue",
         "expr": of_run(expression),
         "step": "5s",
-        "titleFormat": "{{scenario}}",
+        "titleFormat": "{{testid}} {{scenario}}",
         "textFormat": "stage {{stage}}",
         "useValueForTime": true,
     })

@@ -16,8 +16,8 @@ pub(super) fn board() -> Board {
         true,
     )
     .row("Verdicts")
-    .panel(24, 8, verdicts())
-    .panel(24, 8, summary())
+    .panel(24, 14, verdicts())
+    .panel(24, 6, summary())
     .row("Times over the whole run")
     .panel(
         8,
@@ -59,8 +59,13 @@ pub(super) fn board() -> Board {
     .panel(
         12,
         8,
-        Panel::new(Lines, "Messages sent", "Data messages that the kernel accepted, each second.", Unit::PerSecond)
-            .query("sent", "sum by (testid) (rate(ws_msgs_sent_total{$run}[$__rate_interval]))", "{{testid}}"),
+        Panel::new(
+            Lines,
+            "Messages sent",
+            "Data messages that the kernel accepted, each second.",
+            Unit::MessagesPerSecond,
+        )
+        .query("sent", "sum by (testid) (rate(ws_msgs_sent_total{$run}[$__rate_interval]))", "{{testid}}"),
     )
 }
 
@@ -72,14 +77,14 @@ fn verdicts() -> Panel {
         Unit::Base,
     )
     .query("verdict", "min by (metric, threshold, testid) (last_over_time(rampd_threshold_passed{$run}[$__range]))", "")
-    .query("limit", "max by (metric, threshold, testid) (last_over_time(rampd_threshold_limit{$run}[$__range]))", "")
     .query(
         "value",
         "min by (metric, threshold, testid) (last_over_time(rampd_threshold_value{$run, threshold=~\".*>.*\"}[$__range])) \
          or max by (metric, threshold, testid) (last_over_time(rampd_threshold_value{$run}[$__range]))",
         "",
     )
-    .joined()
+    .query("limit", "max by (metric, threshold, testid) (last_over_time(rampd_threshold_limit{$run}[$__range]))", "")
+    .joined(&["metric", "threshold", "testid"])
     .column_words("verdict", &[(0, "crossed", "red"), (1, "passed", "green")])
 }
 
@@ -89,7 +94,7 @@ fn summary() -> Panel {
         Table,
         "Totals of each run",
         "Exact totals over all agents. The share of failed connections is empty without an attempt.",
-        Unit::Count,
+        Unit::Exact,
     )
     .query("connections tried", &total("ws_sessions_total"), "")
     .query(
@@ -103,9 +108,9 @@ fn summary() -> Panel {
     .query("HTTP requests", &total("http_reqs_total"), "")
     .query("iterations", &total("iterations_total"), "")
     .query("time under load", "max by (testid) (last_over_time(rampd_run_elapsed_seconds{$run}[$__range]))", "")
-    .joined()
+    .joined(&["testid"])
     .column_unit("connections failed", Unit::Share)
-    .column_unit("time under load", Unit::Seconds)
+    .column_unit("time under load", Unit::Clock)
 }
 
 fn quantile(title: &'static str, description: &'static str, family: &str) -> Panel {

@@ -8,9 +8,6 @@ use super::{
     },
 };
 
-/// Linux's default range, 32768 to 60999.
-const DEFAULT_PORTS: u32 = 28_232;
-
 pub(super) fn board() -> Board {
     let board = Board::new(
         "rampd-fleet",
@@ -26,41 +23,50 @@ pub(super) fn board() -> Board {
 fn fleet(board: Board) -> Board {
     board
         .panel(
+            4,
             6,
-            8,
-            Panel::new(Stat, "Agents", "Agents that this run was scraped from.", Unit::Count)
-                .query("agents", "count(count by (instance) (last_over_time(rampd_run_info{$run}[$__range])))", "agents"),
+            Panel::new(Stat, "Agents", "Agents that this run was scraped from, and how many it has.", Unit::Count)
+                .query("agents", "count(count by (instance) (last_over_time(rampd_run_info{$run}[$__range])))", "scraped")
+                .query("size", "max(last_over_time(rampd_fleet_size{$run}[$__range]))", "of"),
         )
         .panel(
+            4,
             6,
-            8,
-            Panel::new(Stat, "Skew of the start", "Time between the first and the last agent's start of the load.", Unit::Seconds)
-                .query(
-                    "skew",
-                    "max(last_over_time(rampd_run_start_timestamp_seconds{$run}[$__range])) \
-                     - min(last_over_time(rampd_run_start_timestamp_seconds{$run}[$__range]))",
-                    "skew",
-                ),
+            Panel::new(
+                Stat,
+                "Skew of the start",
+                "Time between the first and the last agent's start of the load: by the instant that they agreed on, or by \
+                 their wall clocks if they do not know each other.",
+                Unit::Seconds,
+            )
+            .query(
+                "skew",
+                "max(last_over_time(rampd_fleet_start_delay_seconds{$run}[$__range])) \
+                 - min(last_over_time(rampd_fleet_start_delay_seconds{$run}[$__range])) \
+                 or max(last_over_time(rampd_run_start_timestamp_seconds{$run}[$__range])) \
+                 - min(last_over_time(rampd_run_start_timestamp_seconds{$run}[$__range]))",
+                "skew",
+            ),
         )
         .panel(
-            12,
-            8,
+            16,
+            6,
             Panel::new(Table, "Builds and starts", "Each agent's version, and how long after the first one it started.", Unit::Seconds)
                 .query(
                     "behind the first",
-                    "last_over_time(rampd_run_start_timestamp_seconds{$run}[$__range]) * on (instance) group_left (version, revision) \
-                     last_over_time(rampd_build_info{$run}[$__range]) \
+                    "max by (instance, version, revision) (last_over_time(rampd_run_start_timestamp_seconds{$run}[$__range]) \
+                     * on (instance) group_left (version, revision) last_over_time(rampd_build_info{$run}[$__range])) \
                      - scalar(min(last_over_time(rampd_run_start_timestamp_seconds{$run}[$__range])))",
                     "",
                 )
-                .joined(),
+                .joined(&["instance", "version", "revision"]),
         )
         .panel(8, 8, by_agent("VUs by agent", "Virtual users in an iteration; equal shares are about equal.", Unit::Count, "vus{$run}"))
         .panel(8, 8, by_agent("Sockets by agent", "Open WebSocket connections.", Unit::Count, "ws_open_connections{$run}"))
         .panel(
             8,
             8,
-            by_agent("Messages by agent", "Messages sent each second.", Unit::PerSecond, "rate(ws_msgs_sent_total{$run}[$__rate_interval])"),
+            by_agent("Messages by agent", "Messages sent each second.", Unit::MessagesPerSecond, "rate(ws_msgs_sent_total{$run}[$__rate_interval])"),
         )
 }
 
@@ -125,10 +131,8 @@ fn validity(board: Board) -> Board {
 }
 
 fn resources(board: Board) -> Board {
-    let sockets = format!(
-        "(sum by (instance) (ws_open_connections{{$run}}) + sum by (instance) (ws_connecting_connections{{$run}}) \
-         + sum by (instance) (http_open_connections{{$run}})) / {DEFAULT_PORTS}"
-    );
+    let sockets = "(sum by (instance) (ws_open_connections{$run}) + sum by (instance) (ws_connecting_connections{$run}) \
+         + sum by (instance) (http_open_connections{$run})) / max by (instance) (rampd_ephemeral_ports{$run})";
     board
         .panel(8, 8, by_agent("CPU", "Cores in use.", Unit::Count, "rate(process_cpu_seconds_total{$run}[$__rate_interval])"))
         .panel(
@@ -158,11 +162,11 @@ fn resources(board: Board) -> Board {
             Panel::new(
                 Lines,
                 "Ports",
-                "Sockets as a share of the 28,232 local ports that Linux has by default for one target address. \
-                 With several targets, or a wider range, more is possible.",
+                "Sockets as a share of the local ports that the agent's machine has for one target address. With several \
+                 targets more is possible.",
                 Unit::Share,
             )
-            .query("ports", &sockets, "{{instance}}"),
+            .query("ports", sockets, "{{instance}}"),
         )
         .panel(
             8,

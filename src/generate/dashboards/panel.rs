@@ -1,6 +1,11 @@
 //! One panel: what it shows, in which unit, and from which queries.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+mod kind;
+mod unit;
+
+pub use self::{kind::Kind, unit::Unit};
 
 /// The data source of every query: the dashboard's variable.
 #[must_use]
@@ -12,58 +17,6 @@ pub fn datasource() -> Value {
 #[must_use]
 pub fn of_run(expression: &str) -> String {
     expression.replace("$run", "testid=~\"$testid\"")
-}
-
-/// Grafana's units, as far as they are needed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// A plain number.
-    Count,
-    /// Base units, which differ from row to row.
-    Base,
-    /// Seconds.
-    Seconds,
-    /// A share of 1.
-    Share,
-    /// Bytes.
-    Bytes,
-    /// Bytes in a second.
-    BytesPerSecond,
-    /// Events in a second.
-    PerSecond,
-}
-
-impl Unit {
-    /// Grafana's name.
-    #[must_use]
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::Count => "short",
-            Self::Base => "none",
-            Self::Seconds => "s",
-            Self::Share => "percentunit",
-            Self::Bytes => "bytes",
-            Self::BytesPerSecond => "Bps",
-            Self::PerSecond => "cps",
-        }
-    }
-}
-
-/// How a panel shows its series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Lines over time.
-    Lines,
-    /// The last value, large.
-    Stat,
-    /// A row for each series.
-    Table,
-    /// A distribution over time.
-    Heatmap,
-    /// Bars beside each other.
-    Bars,
-    /// Coloured spans over time.
-    States,
 }
 
 /// A query with the name of its answer.
@@ -85,6 +38,8 @@ pub struct Panel {
     overrides: Vec<Value>,
     mappings: Vec<Value>,
     transformations: Vec<Value>,
+    sorted_by: Vec<Value>,
+    alarm: Option<f64>,
     maximum: Option<f64>,
 }
 
@@ -101,6 +56,8 @@ impl Panel {
             overrides: Vec::new(),
             mappings: Vec::new(),
             transformations: Vec::new(),
+            sorted_by: Vec::new(),
+            alarm: None,
             maximum: None,
         }
     }
@@ -145,7 +102,7 @@ impl Panel {
             "matcher": { "id": "byName", "options": column },
             "properties": [
                 { "id": "mappings", "value": [mapping(words)] },
-                { "id": "custom.cellOptions", "value": { "type": "color-background" } },
+                { "id": "custom.cellOptions", "value": { "type": "color-background", "mode": "basic" } },
             ],
         }));
         self
@@ -161,15 +118,55 @@ impl Panel {
         self
     }
 
-    /// One row for all queries of equal labels, under the queries' own names.
+    /// One row for all queries of equal labels, sorted by them: the labels' columns first, then the queries' own names.
     #[must_use]
-    pub fn joined(mut self) -> Self {
-        let names = self.queries.iter().map(|query| (format!("Value #{}", query.id), json!(query.id)));
-        let names: serde_json::Map<_, _> = names.collect();
+    pub fn joined(mut self, labels: &[&str]) -> Self {
+        let answer = |query: &Query| match self.queries.len() {
+            // The data source names a single answer without its query.
+            1 => "Value".to_owned(),
+            _ => format!("Value #{}", query.id),
+        };
+        let names: Map<_, _> = self.queries.iter().map(|query| (answer(query), json!(query.id))).collect();
+        let columns = labels.iter().map(|label| (*label).to_owned()).chain(self.queries.iter().map(answer));
+        let order: Map<_, _> = columns.enumerate().map(|(at, column)| (column, json!(at))).collect();
         self.transformations = vec![
             json!({ "id": "merge", "options": {} }),
-            json!({ "id": "organize", "options": { "excludeByName": { "Time": true }, "renameByName": names } }),
+            json!({
+                "id": "organize",
+                "options": { "excludeByName": { "Time": true }, "indexByName": order, "renameByName": names },
+            }),
         ];
+        self.sorted_by = labels.iter().map(|label| json!({ "displayName": label, "desc": false })).collect();
+        self
+    }
+
+    /// Lines whose name the expression matches are dashed: a plan or a limit, nothing that was measured.
+    #[must_use]
+    pub fn dashed(mut self, expression: &str) -> Self {
+        self.overrides.push(json!({
+            "matcher": { "id": "byRegexp", "options": expression },
+            "properties": [
+                { "id": "custom.lineStyle", "value": { "fill": "dash", "dash": [10, 10] } },
+                { "id": "custom.fillOpacity", "value": 0 },
+            ],
+        }));
+        self
+    }
+
+    /// Leaves out of the legend what never happened: codes and reasons are closed sets, of which a run has few.
+    #[must_use]
+    pub fn without_zeros(mut self) -> Self {
+        self.overrides.push(json!({
+            "matcher": { "id": "byValue", "options": { "reducer": "allIsZero", "op": "gte", "value": 0 } },
+            "properties": [{ "id": "custom.hideFrom", "value": { "legend": true, "tooltip": true, "viz": false } }],
+        }));
+        self
+    }
+
+    /// Red from this value on.
+    #[must_use]
+    pub fn alarm(mut self, from: f64) -> Self {
+        self.alarm = Some(from);
         self
     }
 
@@ -184,12 +181,18 @@ impl Panel {
     #[must_use]
     pub fn into_json(self, id: usize, place: &Value) -> Value {
         let targets: Vec<_> = self.queries.iter().map(|query| self.target(query)).collect();
-        let colours = json!({ "mode": "absolute", "steps": [{ "value": null, "color": "text" }] });
+        let mut steps = vec![json!({ "value": null, "color": "text" })];
+        steps.extend(self.alarm.map(|from| json!({ "value": from, "color": "red" })));
+        let mut options = self.kind.options(self.unit, place["w"].as_u64().unwrap_or_default());
+        if !self.sorted_by.is_empty() {
+            options["sortBy"] = json!(self.sorted_by);
+        }
         let mut defaults = json!({
             "unit": self.unit.id(),
+            "color": { "mode": self.kind.colours() },
             "mappings": self.mappings,
-            "thresholds": colours,
-            "custom": self.custom(),
+            "thresholds": { "mode": "absolute", "steps": steps },
+            "custom": self.kind.custom(),
         });
         if matches!(self.kind, Kind::Lines | Kind::Bars) {
             defaults["min"] = json!(0);
@@ -199,7 +202,7 @@ impl Panel {
         }
         json!({
             "id": id,
-            "type": self.type_name(),
+            "type": self.kind.type_name(),
             "title": self.title,
             "description": self.description,
             "datasource": datasource(),
@@ -207,105 +210,28 @@ impl Panel {
             // Else a window of rate() is a minute, which is a whole stage.
             "interval": "5s",
             "fieldConfig": { "defaults": defaults, "overrides": self.overrides },
-            "options": self.options(),
+            "options": options,
             "targets": targets,
             "transformations": self.transformations,
         })
     }
 
-    fn type_name(&self) -> &'static str {
-        match self.kind {
-            Kind::Lines => "timeseries",
-            Kind::Stat => "stat",
-            Kind::Table => "table",
-            Kind::Heatmap => "heatmap",
-            Kind::Bars => "bargauge",
-            Kind::States => "state-timeline",
-        }
-    }
-
-    /// Whether the panel shows one moment, the end of the time range.
-    fn is_instant(&self) -> bool {
-        matches!(self.kind, Kind::Stat | Kind::Table | Kind::Bars)
-    }
-
     fn target(&self, query: &Query) -> Value {
-        let format = match self.kind {
-            Kind::Table => "table",
-            Kind::Heatmap => "heatmap",
-            Kind::Lines | Kind::Stat | Kind::Bars | Kind::States => "time_series",
-        };
         json!({
             "refId": query.id,
             "datasource": datasource(),
             "expr": query.expression,
             "legendFormat": query.legend,
-            "format": format,
-            "instant": self.is_instant(),
-            "range": !self.is_instant(),
+            "format": self.kind.format(),
+            "instant": self.kind.is_instant(),
+            "range": !self.kind.is_instant(),
             "editorMode": "code",
         })
-    }
-
-    fn custom(&self) -> Value {
-        match self.kind {
-            Kind::Lines => json!({
-                "drawStyle": "line",
-                "lineInterpolation": "linear",
-                "lineWidth": 1,
-                "fillOpacity": 8,
-                "showPoints": "never",
-                "spanNulls": false,
-            }),
-            Kind::States => json!({ "lineWidth": 0, "fillOpacity": 70 }),
-            Kind::Stat | Kind::Table | Kind::Heatmap | Kind::Bars => json!({}),
-        }
-    }
-
-    fn options(&self) -> Value {
-        let last = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
-        match self.kind {
-            Kind::Lines => json!({
-                "legend": { "displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": ["max", "lastNotNull"] },
-                "tooltip": { "mode": "multi", "sort": "desc" },
-            }),
-            Kind::Stat => json!({
-                "reduceOptions": last,
-                "colorMode": "value",
-                "graphMode": "none",
-                "justifyMode": "auto",
-                "orientation": "auto",
-                "textMode": "auto",
-            }),
-            Kind::Table => json!({ "showHeader": true, "cellHeight": "sm" }),
-            Kind::Heatmap => json!({
-                "calculate": false,
-                "color": { "mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5, "fill": "dark-orange", "reverse": false },
-                "cellGap": 1,
-                "yAxis": { "unit": self.unit.id() },
-                "tooltip": { "mode": "single", "yHistogram": false },
-                "legend": { "show": true },
-            }),
-            Kind::Bars => json!({
-                "reduceOptions": last,
-                "displayMode": "basic",
-                "orientation": "horizontal",
-                "showUnfilled": true,
-                "valueMode": "color",
-            }),
-            Kind::States => json!({
-                "showValue": "auto",
-                "rowHeight": 0.9,
-                "mergeValues": true,
-                "legend": { "displayMode": "list", "placement": "bottom", "showLegend": false },
-                "tooltip": { "mode": "single", "sort": "none" },
-            }),
-        }
     }
 }
 
 fn mapping(words: &[(i64, &str, &str)]) -> Value {
-    let options: serde_json::Map<_, _> = words
+    let options: Map<_, _> = words
         .iter()
         .enumerate()
         .map(|(index, (value, text, color))| {

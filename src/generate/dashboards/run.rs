@@ -47,30 +47,31 @@ fn verdict(board: Board) -> Board {
         .panel(
             4,
             4,
-            Panel::new(Stat, "Thresholds crossed", "Thresholds that some agent found crossed.", Unit::Count)
+            Panel::new(Stat, "Thresholds crossed", "Thresholds that some agent found crossed.", Unit::Exact)
                 .query(
                     "crossed",
                     "count(min by (metric, threshold) (last_over_time(rampd_threshold_passed{$run}[$__range])) == 0) or vector(0)",
                     "crossed",
                 )
-                .words(&[(0, "none", "green")]),
+                .words(&[(0, "none", "green")])
+                .alarm(1.0),
         )
         .panel(
             4,
             4,
-            Panel::new(Stat, "Time under load", "Time since the start of the load, without what follows its end.", Unit::Seconds)
+            Panel::new(Stat, "Time under load", "Time since the start of the load, without what follows its end.", Unit::Clock)
                 .query("elapsed", "max(last_over_time(rampd_run_elapsed_seconds{$run}[$__range]))", "elapsed"),
         )
         .panel(
             4,
             4,
-            Panel::new(Stat, "Messages sent", "Exactly, over all agents: the run's counter itself, not an estimate from its growth.", Unit::Count)
+            Panel::new(Stat, "Messages sent", "Exactly, over all agents: the run's counter itself, not an estimate from its growth.", Unit::Exact)
                 .query("sent", "sum(last_over_time(ws_msgs_sent_total{$run}[$__range]))", "sent"),
         )
         .panel(
             4,
             4,
-            Panel::new(Stat, "Connection attempts", "WebSocket connections that were tried, exactly.", Unit::Count)
+            Panel::new(Stat, "Connection attempts", "WebSocket connections that were tried, exactly.", Unit::Exact)
                 .query("attempts", "sum(last_over_time(ws_sessions_total{$run}[$__range]))", "attempts"),
         )
         .panel(
@@ -84,13 +85,13 @@ fn verdict(board: Board) -> Board {
                 Unit::Base,
             )
             .query("verdict", "min by (metric, threshold) (last_over_time(rampd_threshold_passed{$run}[$__range]))", "")
-            .query("limit", "max by (metric, threshold) (last_over_time(rampd_threshold_limit{$run}[$__range]))", "")
             .query(
                 "value",
                 "min by (metric, threshold) (last_over_time(rampd_threshold_value{$run, threshold=~\".*>.*\"}[$__range])) \
                  or max by (metric, threshold) (last_over_time(rampd_threshold_value{$run}[$__range]))",
                 "",
             )
+            .query("limit", "max by (metric, threshold) (last_over_time(rampd_threshold_limit{$run}[$__range]))", "")
             .query(
                 "headroom",
                 "min by (metric, threshold) (last_over_time(rampd_threshold_value{$run, threshold=~\".*>.*\"}[$__range]) \
@@ -99,7 +100,7 @@ fn verdict(board: Board) -> Board {
                  / last_over_time(rampd_threshold_limit{$run}[$__range]))",
                 "",
             )
-            .joined()
+            .joined(&["metric", "threshold"])
             .column_unit("headroom", Unit::Share)
             .column_words("verdict", &[(0, "crossed", "red"), (1, "passed", "green")]),
         )
@@ -117,7 +118,8 @@ fn load(board: Board) -> Board {
                 Unit::Count,
             )
             .query("planned", "sum by (scenario) (rampd_planned_vus{$run})", "planned {{scenario}}")
-            .query("actual", "sum by (scenario) (vus{$run})", "actual {{scenario}}"),
+            .query("actual", "sum by (scenario) (vus{$run})", "actual {{scenario}}")
+            .dashed("/^planned /"),
         )
         .panel(
             12,
@@ -176,16 +178,15 @@ fn connections(board: Board) -> Board {
             8,
             8,
             Panel::new(Lines, "Attempts by status", "Upgrades by HTTP status, 0 without a response.", Unit::PerSecond)
-                .query("attempts", &rate("ws_sessions_total", "status"), "{{status}}"),
+                .query("attempts", &rate("ws_sessions_total", "status"), "{{status}}")
+                .without_zeros(),
         )
         .panel(
             8,
             8,
-            Panel::new(Lines, "Failed attempts by reason", "Connections that did not open.", Unit::PerSecond).query(
-                "failed",
-                &rate("ws_connect_failures_total", "reason"),
-                "{{reason}}",
-            ),
+            Panel::new(Lines, "Failed attempts by reason", "Connections that did not open.", Unit::PerSecond)
+                .query("failed", &rate("ws_connect_failures_total", "reason"), "{{reason}}")
+                .without_zeros(),
         )
         .panel(
             8,
@@ -196,7 +197,8 @@ fn connections(board: Board) -> Board {
                 "Ends of opened connections; 1006 is an end without a close frame.",
                 Unit::PerSecond,
             )
-            .query("closes", &rate("ws_closes_total", "by, code"), "{{by}} {{code}}"),
+            .query("closes", &rate("ws_closes_total", "by, code"), "{{by}} {{code}}")
+            .without_zeros(),
         )
         .panel(
             8,
@@ -207,7 +209,8 @@ fn connections(board: Board) -> Board {
                 "Opened connections that ended without a complete close handshake; also among the closes.",
                 Unit::PerSecond,
             )
-            .query("disconnects", &rate("ws_disconnects_total", "reason"), "{{reason}}"),
+            .query("disconnects", &rate("ws_disconnects_total", "reason"), "{{reason}}")
+            .without_zeros(),
         )
         .panel(
             8,
@@ -246,7 +249,7 @@ fn messages(board: Board) -> Board {
                 Lines,
                 "Messages",
                 "Data messages that the kernel accepted for sending, and those received.",
-                Unit::PerSecond,
+                Unit::MessagesPerSecond,
             )
             .query("sent", &rate("ws_msgs_sent_total", ""), "sent")
             .query("received", &rate("ws_msgs_received_total", ""), "received"),
@@ -258,7 +261,7 @@ fn messages(board: Board) -> Board {
                 Lines,
                 "Replies that did not come in time",
                 "Awaited replies that timed out, came late, or were lost with their connection.",
-                Unit::PerSecond,
+                Unit::MessagesPerSecond,
             )
             .query("timed_out", &rate("ws_msg_replies_timed_out_total", ""), "timed out")
             .query("late", &rate("ws_msgs_late_total", ""), "late")
@@ -314,9 +317,10 @@ fn http(board: Board) -> Board {
                 Lines,
                 "Requests by name and status",
                 "Status 0 is a request without a complete response.",
-                Unit::PerSecond,
+                Unit::RequestsPerSecond,
             )
-            .query("requests", &rate("http_reqs_total", "name, status"), "{{name}} {{status}}"),
+            .query("requests", &rate("http_reqs_total", "name, status"), "{{name}} {{status}}")
+            .without_zeros(),
         )
         .panel(
             12,
@@ -325,9 +329,10 @@ fn http(board: Board) -> Board {
                 Lines,
                 "Failed requests by reason",
                 "Requests without a complete response, or with a status that was not expected.",
-                Unit::PerSecond,
+                Unit::RequestsPerSecond,
             )
-            .query("failed", &rate("http_req_failures_total", "reason"), "{{reason}}"),
+            .query("failed", &rate("http_req_failures_total", "reason"), "{{reason}}")
+            .without_zeros(),
         )
 }
 
@@ -345,8 +350,8 @@ fn checks(board: Board) -> Board {
                     "",
                 )
                 .query("count", "sum by (check) (last_over_time(checks_total{$run}[$__range]))", "")
-                .joined()
-                .column_unit("count", Unit::Count),
+                .joined(&["check"])
+                .column_unit("count", Unit::Exact),
         )
         .panel(
             12,

@@ -124,6 +124,44 @@ fn every_panel_says_what_it_shows_and_in_which_unit() {
     }
 }
 
+/// Panels of counts since the start of the process, which says so in their description: a few events in a run.
+const SINCE_THE_START: [&str; 2] = ["Times at a standstill", "Samples missing in the JSON output"];
+
+/// grafana/dashboard-linter's rules that no other test here has; its module is not to be had everywhere. Not held on purpose:
+/// `template-job`, `template-instance`, `target-job` and `target-instance` (a run is chosen by `testid`), and
+/// `$__rate_interval` inside of `increase`, which heatmaps need.
+#[test]
+fn the_rules_of_grafanas_linter_hold() {
+    for (file, dashboard) in all() {
+        let variables = dashboard["templating"]["list"].as_array().unwrap();
+        let of_kind = |kind: &str| variables.iter().filter(|one| one["type"] == kind).collect::<Vec<_>>();
+        let sources = of_kind("datasource");
+        assert!(
+            sources.len() == 1 && sources[0]["name"] == "datasource" && sources[0]["query"] == "prometheus",
+            "{file}"
+        );
+        for variable in of_kind("query") {
+            assert_eq!(variable["refresh"], 2, "{file}: {} is asked anew when the time changes", variable["name"]);
+            assert_eq!(variable["datasource"]["uid"], "${datasource}", "{file}: {}", variable["name"]);
+        }
+    }
+    // A counter is read as a rate; or as its last value, because `increase` is wrong for a run's totals.
+    let readers = ["rate(", "increase(", "last_over_time("];
+    for (place, expression) in expressions() {
+        for (at, _) in expression.match_indices("_total{") {
+            let start =
+                expression[..at].rfind(|char: char| !char.is_alphanumeric() && char != '_').map_or(0, |at| at + 1);
+            let is_since_the_start = SINCE_THE_START.iter().any(|title| place.contains(title));
+            let is_read = readers.iter().any(|reader| expression[..start].ends_with(reader));
+            assert!(is_read || is_since_the_start, "{place}\n{expression}");
+        }
+        for (at, _) in expression.match_indices("$__rate_interval") {
+            let inside = ["rate(", "increase("].map(|name| expression[..at].rfind(name)).into_iter().max().flatten();
+            assert!(inside.is_some_and(|start| !expression[start..at].contains(')')), "{place}\n{expression}");
+        }
+    }
+}
+
 #[test]
 fn panels_lie_side_by_side_within_the_grid() {
     for (file, dashboard) in all() {

@@ -252,6 +252,11 @@ pub(crate) fn tool(name: &str) -> std::path::PathBuf {
     path
 }
 
+/// Fails unless the npm package is installed there.
+pub(crate) fn node_package(directory: &Path, name: &str) {
+    require(&directory.join("node_modules").join(name).join("package.json"));
+}
+
 /// Fails with the remedy when a tool of `make deps` is missing.
 fn require(path: &Path) {
     assert!(path.exists(), "{} is missing: run `make deps`, or `make test` for everything", path.display());

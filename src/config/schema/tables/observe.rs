@@ -16,7 +16,7 @@ static OBSERVED: Map = Map {
         key("timeout", Shape::Duration),
         key("settle", Shape::Duration),
         key("headers", HEADERS),
-        key("metrics", Shape::MapOf(0, "^(?!(up|scrapes|scrape_failures|restarts)$)[A-Za-z0-9_]+$", &METRIC)),
+        key("metrics", Shape::MapExcept(&["up", "scrapes", "scrape_failures", "restarts"], "^[A-Za-z0-9_]+$", &METRIC)),
     ],
 };
 
