@@ -18,6 +18,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 REPORT = ROOT / "docs/benchmarks.md"
+# What fleets cost.
+SCALE = ROOT / "docs/scale.md"
 RELEASE = ROOT / "target/release"
 RAMPD = RELEASE / "rampd"
 K6 = ROOT / ".tools/bin/k6"
@@ -231,7 +233,7 @@ def setting():
     return f"{datetime.date.today()}, {machine}; server on one core, generator on the other, loopback."
 
 
-def write(section, introduction, table, dry):
+def write(section, introduction, table, dry, file=REPORT):
     """Replaces a section of the report, or only prints it. Returns the goals that were missed."""
     compared = section in ("seed", "speed", "http", "tls")
     about_server = ""
@@ -244,9 +246,9 @@ def write(section, introduction, table, dry):
     print(text, flush=True)
     if not dry:
         start, end = f"<!-- {section} -->", f"<!-- /{section} -->"
-        report = REPORT.read_text()
+        report = file.read_text()
         before, found, rest = report.partition(start)
         if not found:
-            sys.exit(f"{REPORT.name} has no {start}")
-        REPORT.write_text(f"{before}{start}\n{text}\n{end}{rest.partition(end)[2]}")
+            sys.exit(f"{file.name} has no {start}")
+        file.write_text(f"{before}{start}\n{text}\n{end}{rest.partition(end)[2]}")
     return [f"{section}: {missed}" for missed in table.missed]

@@ -147,7 +147,7 @@ impl Control {
                 start: self.live.start,
                 wall: self.wall,
                 failures: failures.clone(),
-                sockets: files.saturating_sub(RESERVED_FILES) / u64::from(workers),
+                sockets: files.saturating_sub(RESERVED_FILES + options.led()) / u64::from(workers),
                 timing: profile.timing,
                 keep_cookies: profile.keep_cookies,
                 seed,

@@ -11,7 +11,7 @@ use crate::{
     agent::fleet::{exchange::Failed, follower::Follower, leader::Leader, options::Role},
     agent::{options::Options, server},
     clock::Instant,
-    config::profile::fleet::FleetPolicy,
+    config::profile::Profile,
     exit::Exit,
     fleet::{
         message::{Cause, Hello, RunIdentity},
@@ -118,7 +118,7 @@ impl Fleet {
     /// It cannot listen.
     pub fn open(
         options: &Options,
-        policy: FleetPolicy,
+        profile: &Profile,
         table: &Arc<SeriesTable>,
         earliest: Option<Instant>,
     ) -> Result<Self, Error> {
@@ -131,12 +131,18 @@ impl Fleet {
         };
         Ok(match &place.role {
             Role::Apart => Self::Alone,
-            Role::Leader { listen, token } => {
-                Self::Leader(Box::new(Leader::open(*listen, token.clone(), run, policy, earliest, table.clone())?))
-            }
+            Role::Leader { listen, token } => Self::Leader(Box::new(Leader::open(
+                *listen,
+                token.clone(),
+                run,
+                profile.fleet,
+                earliest,
+                table.clone(),
+            )?)),
             Role::Follower { leader, token } => {
                 let hello = Hello { index: place.segment.index(), instance: rand::random(), run };
-                Self::Follower(Box::new(Follower::new(leader.clone(), token.clone(), hello, policy)))
+                let (leader, token, thresholds) = (leader.clone(), token.clone(), profile.thresholds.clone());
+                Self::Follower(Box::new(Follower::new(leader, token, hello, profile.fleet, thresholds)))
             }
         })
     }
@@ -207,6 +213,30 @@ impl Fleet {
     pub fn stop(&self, cause: Cause) {
         if let Self::Leader(leader) = self {
             leader.stop(cause);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        metrics::{view::View, wire},
+        outputs::fixture,
+        slo::evaluate::{evaluate_all, is_judged},
+    };
+
+    #[test]
+    fn thresholds_find_in_what_is_told_all_that_they_judge() {
+        let report = fixture::report();
+        let (table, all) = (&report.table, wire::encode(&report.snapshot, &report.table, |_| true));
+        for thresholds in
+            fixture::thresholds().iter().map(std::slice::from_ref).chain([&fixture::thresholds()[..], &[]])
+        {
+            let told = wire::encode(&report.snapshot, table, |series| is_judged(thresholds, series));
+            let snapshot = wire::decode(&told, table).unwrap();
+            let view = View { snapshot: &snapshot, ..report.view() };
+            assert_eq!(evaluate_all(thresholds, &view), evaluate_all(thresholds, &report.view()));
+            assert!(told.len() < all.len(), "nothing is left out");
         }
     }
 }

@@ -71,6 +71,13 @@ impl Options {
         Some(Part { index: segment.index(), of: segment.of(), has_leader })
     }
 
+    /// How many other agents have a connection to this one.
+    #[must_use]
+    pub fn led(&self) -> u64 {
+        let leads = self.fleet.as_ref().filter(|fleet| matches!(fleet.role, Role::Leader { .. }));
+        leads.map_or(0, |fleet| u64::from(fleet.segment.of()) - 1)
+    }
+
     /// Whether this agent judges the run: alone, or as the leader.
     #[must_use]
     pub fn judges(&self) -> bool {

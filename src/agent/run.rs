@@ -99,7 +99,7 @@ fn start_at(unix_nanos: i128) -> Result<Instant, Error> {
 }
 
 fn preflight(plan: &Plan, profile: &Profile, options: &Options) -> Result<(), Error> {
-    let needs = Needs::of(plan, &profile.network, options.echo);
+    let needs = Needs::of(plan, &profile.network, options.echo).with_agents(options.led());
     let mut shortages = needs.shortages(Offer::of_this_machine());
     shortages.extend(needs.missing_source());
     if shortages.is_empty() {

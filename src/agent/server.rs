@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{
     net::TcpStream,
     runtime::Builder,
@@ -17,6 +18,8 @@ use tokio::{
 
 /// Time for open connections when the server ends.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connections that wait to be accepted; the kernel's own limit is 4,096.
+const BACKLOG: i32 = 4_096;
 /// Pause after a failed accept (usually: no file descriptor left), instead of a hot loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -96,6 +99,8 @@ impl Drop for Server {
 
 fn listen(addr: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(addr)?;
+    // Again: the standard library has 128, and of more that come at one moment each would wait a second for its next try.
+    SockRef::from(&listener).listen(BACKLOG)?;
     listener.set_nonblocking(true)?;
     let addr = listener.local_addr()?;
     Ok((listener, addr))

@@ -119,6 +119,12 @@ impl Needs {
         Self { files: sockets + RESERVED_FILES, ports, sources: network.sources.all().collect() }
     }
 
+    /// The same for the leader of `others`, which has a connection of each.
+    #[must_use]
+    pub fn with_agents(self, others: u64) -> Self {
+        Self { files: self.files + others, ..self }
+    }
+
     /// What `offer` lacks; empty if nothing.
     #[must_use]
     pub fn shortages(&self, offer: Offer) -> Vec<Shortage> {
@@ -184,7 +190,7 @@ mod tests {
     #[test]
     fn what_is_needed_beyond_the_offer_is_refused_with_the_numbers() {
         let ports = |pairs| BTreeMap::from([("h:80".to_owned(), Ports { needed: 30_000, pairs })]);
-        let needs = Needs { files: 30_128, ports: ports(1), sources: vec![] };
+        let needs = Needs { files: 30_028, ports: ports(1), sources: vec![] }.with_agents(100);
         let shortages = needs.shortages(Offer { files: 20_000, ports: 28_232 });
         assert_eq!(
             shortages,

@@ -89,8 +89,10 @@ impl Fold {
     /// # Errors
     /// It does not belong to those before it, and has not been added.
     pub fn add(&mut self, mut result: AgentResult) -> Result<(), MergeError> {
-        if let Some(merged) = &self.merged {
+        if let Some(merged) = &mut self.merged {
             fits(merged, &result)?;
+            // Equal; and the next one of the same reader has it too, so that they need not be compared again.
+            merged.report.table = result.report.table.clone();
         }
         let index = result.index;
         match self.agents.entry(index) {

@@ -15,7 +15,7 @@ use crate::{
 const QUICKEST: Duration = Duration::from_millis(50);
 const SLOWEST: Duration = Duration::from_secs(2);
 const PER_FOLLOWER: Duration = Duration::from_millis(2);
-/// Reports come once a second up to 200 agents, and 200 a second beyond.
+/// Reports come once a second up to 200 agents, and 200 a second beyond, but three within `lostAfter` in any case.
 const REPORT: Duration = Duration::from_secs(1);
 const REPORT_PER_FOLLOWER: Duration = Duration::from_millis(5);
 /// From the decision to the start: two questions of each follower, and this for a slow one.
@@ -265,6 +265,13 @@ impl Roster {
         Ok(self.order())
     }
 
+    /// An agent has begun to say something; a long result takes a while to come.
+    pub fn hear(&mut self, (index, instance): (u32, u64), now: Instant) {
+        if let Ok(member) = self.member(index, instance) {
+            member.heard = now;
+        }
+    }
+
     /// An agent hands in; the same result again changes nothing.
     ///
     /// # Errors
@@ -342,7 +349,7 @@ impl Roster {
             Phase::Gathering | Phase::GivenUp { .. } => self.poll(),
             // Some more questions before the start make sure of the clock's offset.
             Phase::Starting { at } if now < *at => self.poll(),
-            Phase::Starting { .. } | Phase::Stopped { .. } => REPORT.max(REPORT_PER_FOLLOWER * self.run.of),
+            Phase::Starting { .. } | Phase::Stopped { .. } => reports_every(self.run.of, self.policy),
         };
         Answer { now: now.nanos_since(self.opened), again_ms: again.as_millis() as u64, order }
     }
@@ -364,6 +371,12 @@ impl Roster {
     fn poll(&self) -> Duration {
         (PER_FOLLOWER * self.run.of).clamp(QUICKEST, SLOWEST)
     }
+}
+
+/// Between two reports of one agent in a fleet of `of`.
+#[must_use]
+pub fn reports_every(of: u32, policy: FleetPolicy) -> Duration {
+    REPORT.max(REPORT_PER_FOLLOWER * of).min(policy.lost_after / 3)
 }
 
 /// `agent 3 is`, `agents 3, 5 and 7 more are`.

@@ -14,6 +14,7 @@ use prost::Message as _;
 use crate::metrics::{
     series::{Series, SeriesTable},
     snapshot::Snapshot,
+    trend::Trend,
     wire::frame::{Head, TrendFrame},
 };
 
@@ -122,6 +123,58 @@ pub fn encode(snapshot: &Snapshot, table: &SeriesTable, wanted: impl Fn(&Series)
 /// # Errors
 /// See [`WireError`].
 pub fn decode(bytes: &[u8], table: &SeriesTable) -> Result<Snapshot, WireError> {
+    let mut snapshot = Snapshot::empty(table);
+    read(bytes, table, |part| match part {
+        Part::Numbers { counters, gauges, samples_dropped } => {
+            snapshot.counters = counters.into();
+            snapshot.gauges = gauges.into();
+            snapshot.samples_dropped = samples_dropped;
+        }
+        Part::Trend(slot, trend) => {
+            if let Some(place) = snapshot.trends.get_mut(slot) {
+                *place = trend;
+            }
+        }
+    })?;
+    Ok(snapshot)
+}
+
+/// Adds the snapshot that `bytes` hold to `sum`, one trend at a time: a table has megabytes of them.
+///
+/// # Errors
+/// See [`WireError`]. A part may have been added then.
+pub fn add(bytes: &[u8], table: &SeriesTable, sum: &mut Snapshot) -> Result<(), WireError> {
+    read(bytes, table, |part| match part {
+        Part::Numbers { counters, gauges, samples_dropped } => {
+            sum.counters.iter_mut().zip(counters).for_each(|(mine, theirs)| *mine += theirs);
+            sum.gauges.iter_mut().zip(gauges).for_each(|(mine, theirs)| *mine += theirs);
+            sum.samples_dropped += samples_dropped;
+        }
+        Part::Trend(slot, trend) => {
+            if let Some(mine) = sum.trends.get_mut(slot) {
+                mine.merge(&trend);
+            }
+        }
+    })
+}
+
+/// Whether `bytes` hold a snapshot of `table`.
+///
+/// # Errors
+/// See [`WireError`].
+pub fn check(bytes: &[u8], table: &SeriesTable) -> Result<(), WireError> {
+    read(bytes, table, |_| ())
+}
+
+/// What a frame has.
+enum Part {
+    /// Counters and gauges by slot.
+    Numbers { counters: Vec<u64>, gauges: Vec<i64>, samples_dropped: u64 },
+    /// One trend with samples, and its slot.
+    Trend(usize, Trend),
+}
+
+fn read(bytes: &[u8], table: &SeriesTable, mut take: impl FnMut(Part)) -> Result<(), WireError> {
     if bytes.len() > LONGEST_FRAME {
         return Err(WireError::TooLong(bytes.len()));
     }
@@ -136,24 +189,25 @@ pub fn decode(bytes: &[u8], table: &SeriesTable) -> Result<Snapshot, WireError> 
             return Err(WireError::Shape { what, theirs: theirs as usize, ours });
         }
     }
-    let mut snapshot = Snapshot::empty(table);
-    snapshot.samples_dropped = head.samples_dropped;
-    scatter("counters", &head.counter_slots, &head.counter_values, &mut snapshot.counters)?;
-    scatter("gauges", &head.gauge_slots, &head.gauge_values, &mut snapshot.gauges)?;
+    let (mut counters, mut gauges) = (vec![0; table.counters.len()], vec![0; table.gauges.len()]);
+    scatter("counters", &head.counter_slots, &head.counter_values, &mut counters)?;
+    scatter("gauges", &head.gauge_slots, &head.gauge_values, &mut gauges)?;
     total("counters", head.counter_values.into_iter().chain([head.samples_dropped]))?;
     total("gauges", head.gauge_values.into_iter().map(|value| value.unsigned_abs().saturating_mul(2)))?;
+    take(Part::Numbers { counters, gauges, samples_dropped: head.samples_dropped });
     let (mut free, mut samples) = (0, 0_u64);
     while !rest.is_empty() {
         let frame = TrendFrame::decode_length_delimited(&mut rest)?;
         let slot = frame.slot;
-        let place = snapshot.trends.get_mut(slot as usize).filter(|_| slot >= free);
-        let place = place.ok_or(WireError::Slot { what: "trends", slot })?;
-        *place = trend::unpack(frame, place.bounds.clone())?;
-        samples = samples.saturating_add(place.count());
+        let series = table.trends.get(slot as usize).filter(|_| slot >= free);
+        let series = series.ok_or(WireError::Slot { what: "trends", slot })?;
+        let trend = trend::unpack(frame, table.bounds(series.family))?;
+        samples = samples.saturating_add(trend.count());
+        take(Part::Trend(slot as usize, trend));
         free = slot + 1;
     }
     total("trends", [samples])?;
-    Ok(snapshot)
+    Ok(())
 }
 
 /// Puts `values` into their slots.

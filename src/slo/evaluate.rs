@@ -16,6 +16,7 @@ use crate::{
     config::threshold::{Expression, Method, Operator, Subject, Threshold},
     metrics::{
         rank,
+        series::Series,
         trend::Trend,
         view::{Value, View},
     },
@@ -82,6 +83,18 @@ fn of_load(threshold: &Threshold, metric: &Metric, view: &View<'_>) -> Evaluatio
 #[must_use]
 pub fn evaluate_all(thresholds: &[Threshold], view: &View<'_>) -> Vec<Evaluation> {
     thresholds.iter().map(|threshold| evaluate(threshold, view)).collect()
+}
+
+/// Whether one of `thresholds` is judged on `series`: all others may be left out of counts that are sent to be judged.
+#[must_use]
+pub fn is_judged(thresholds: &[Threshold], series: &Series) -> bool {
+    thresholds.iter().any(|threshold| {
+        let is_source = threshold.metric.load().is_some_and(|metric| match metric.source {
+            Source::Family(family) => family == series.family,
+            Source::Ratio { hits, total, .. } => [hits, total].contains(&series.family),
+        });
+        is_source && series.matches(&threshold.selector)
+    })
 }
 
 /// The bucket boundary in nanoseconds that makes a percentile threshold exact, with its family.

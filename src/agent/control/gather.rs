@@ -28,7 +28,7 @@ impl Control {
     /// The leader cannot listen.
     pub fn join(&self, profile: &Profile, options: &Options, start_at: Option<Instant>) -> Result<Fleet, Error> {
         let table = &self.instruments.table;
-        Ok(Fleet::open(options, profile.fleet, table, start_at)?)
+        Ok(Fleet::open(options, profile, table, start_at)?)
     }
 
     /// Waits until the load is about to begin, and sets when that is. `start_at` is a time given by people.

@@ -16,13 +16,16 @@ use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 use crate::{
     clock::Instant,
     fleet::{
-        message::{Answer, Refused},
+        message::{Answer, RESULT, Refused},
         token::Token,
     },
 };
 
 /// For a connection, a question and its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for a result: a fleet hands in at one moment, and 1,000 results of 20 scenarios take a leader's 1 Gbit/s for
+/// several seconds (docs/scale.md).
+const RESULT_PATIENCE: Duration = Duration::from_secs(30);
 /// Answers are a line of JSON.
 const ANSWER_BYTES: usize = 64 * 1024;
 
@@ -56,8 +59,8 @@ pub enum Failed {
     #[error("the connection broke: {0}")]
     Broken(#[from] hyper::Error),
     /// Nothing came.
-    #[error("no answer within {PATIENCE:?}")]
-    Late,
+    #[error("no answer within {0:?}")]
+    Late(Duration),
     /// Not the answer of a leader.
     #[error("the answer ({0}) is not that of a fleet's leader")]
     Strange(StatusCode),
@@ -92,7 +95,9 @@ impl Exchange {
     /// # Errors
     /// See [`Failed`].
     pub async fn ask(&mut self, path: &str, headers: &[(&str, u64)], body: Bytes) -> Result<Answered, Failed> {
-        let outcome = timeout(PATIENCE, self.exchange(path, headers, body)).await.unwrap_or(Err(Failed::Late));
+        let patience = if path == RESULT { RESULT_PATIENCE } else { PATIENCE };
+        let answer = timeout(patience, self.exchange(path, headers, body)).await;
+        let outcome = answer.unwrap_or(Err(Failed::Late(patience)));
         if outcome.as_ref().is_err_and(|error| !matches!(error, Failed::Refused(_))) {
             // What is left of an answer would be taken for the next one.
             self.sender = None;

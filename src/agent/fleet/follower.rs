@@ -15,13 +15,15 @@ use crate::{
         exchange::{Answered, Exchange, Failed},
     },
     clock::Instant,
-    config::profile::fleet::FleetPolicy,
+    config::{profile::fleet::FleetPolicy, threshold::Threshold},
     fleet::{
         clock_offset::ClockOffset,
         message::{Hello, INDEX, INSTANCE, JOIN, Order, REPORT, RESULT, SEQUENCE},
+        roster,
         token::Token,
     },
     metrics::{series::SeriesTable, snapshot::Snapshot, wire},
+    slo::evaluate::is_judged,
 };
 
 /// Between questions that were not answered.
@@ -36,6 +38,8 @@ const LAST_QUESTION: Duration = Duration::from_millis(100);
 pub struct Follower {
     hello: Hello,
     policy: FleetPolicy,
+    /// What the leader judges live: nothing else is told.
+    thresholds: Vec<Threshold>,
     offset: ClockOffset,
     /// Until the load begins, and after it.
     exchange: Option<Exchange>,
@@ -51,11 +55,12 @@ pub struct Follower {
 impl Follower {
     /// Nothing is sent yet.
     #[must_use]
-    pub fn new(leader: String, token: Token, hello: Hello, policy: FleetPolicy) -> Self {
+    pub fn new(leader: String, token: Token, hello: Hello, policy: FleetPolicy, thresholds: Vec<Threshold>) -> Self {
         let (heard, events) = mpsc::channel(4);
         Self {
             hello,
             policy,
+            thresholds,
             offset: ClockOffset::default(),
             exchange: Some(Exchange::new(leader, token)),
             counts: watch::Sender::new(Bytes::new()),
@@ -129,14 +134,16 @@ impl Follower {
                 heard: self.heard.clone(),
                 done: self.done.subscribe(),
                 lost_after: self.policy.lost_after,
+                first: roster::reports_every(self.hello.run.of, self.policy) * self.hello.index / self.hello.run.of,
             };
             self.reporter.spawn(reporter.run());
         }
     }
 
-    /// What has been counted so far.
+    /// What has been counted so far; what no threshold is about stays here until the end.
     pub fn tell(&self, table: &SeriesTable, snapshot: &Snapshot) {
-        self.counts.send_replace(wire::encode(snapshot, table, |_| true).into());
+        let judged = wire::encode(snapshot, table, |series| is_judged(&self.thresholds, series));
+        self.counts.send_replace(judged.into());
     }
 
     /// What the leader says. Cancelling it loses nothing.
@@ -185,12 +192,15 @@ struct Reporter {
     heard: mpsc::Sender<Event>,
     done: watch::Receiver<bool>,
     lost_after: Duration,
+    /// Until the first report. Reports of a fleet that begins at one instant would all come at one instant.
+    first: Duration,
 }
 
 impl Reporter {
     /// Until the load is over; gives the connection back.
     async fn run(mut self) -> Exchange {
         let (mut sequence, mut last_heard, mut told) = (0, Instant::now(), false);
+        self.pause(self.first).await;
         while !*self.done.borrow() {
             sequence += 1;
             let counts = self.counts.borrow_and_update().clone();
@@ -216,11 +226,16 @@ impl Reporter {
                 // Said once: the load ends of it, whatever comes later.
                 told = self.heard.try_send(event).is_ok();
             }
-            tokio::select! {
-                () = sleep(pause) => {}
-                _ = self.done.changed() => {}
-            }
+            self.pause(pause).await;
         }
         self.exchange
+    }
+
+    /// Shorter if the load is over.
+    async fn pause(&mut self, pause: Duration) {
+        tokio::select! {
+            () = sleep(pause) => {}
+            _ = self.done.changed() => {}
+        }
     }
 }

@@ -68,7 +68,7 @@ impl Leader {
         let of = run.of;
         let room = Room(Arc::new(Mutex::new(Roster::new(run, policy, earliest, Instant::now()))));
         let (totals, others) = watch::channel(None);
-        let server = respond::serve(listen, token, of, room.clone(), table, totals)?;
+        let server = respond::serve(listen, token, of, policy, room.clone(), table, totals)?;
         tracing::info!(fleet = %server.addr(), agents = of, "Listening for the other agents.");
         Ok(Self { room, others, lost_told: 0, handed_in_told: None, server })
     }

@@ -201,3 +201,23 @@ fn many_agents_are_told_shortly() {
     assert_eq!(agents(&[3, 5]), "agents 3, 5 are");
     assert_eq!(agents(&(0..12).collect::<Vec<_>>()), "agents 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more are");
 }
+
+#[test]
+fn an_agent_that_reports_as_often_as_it_should_is_never_lost() {
+    for of in [2, 200, 1_000, 2_000] {
+        for lost_after in [SECOND * 5, SECOND * 30] {
+            let policy = FleetPolicy { lost_after, ..FleetPolicy::default() };
+            let every = reports_every(of, policy);
+            assert!(every * 3 <= lost_after && every >= SECOND, "{of} agents, every {every:?} of {lost_after:?}");
+        }
+    }
+}
+
+#[test]
+fn an_agent_whose_result_is_on_its_way_is_not_lost() {
+    let (mut roster, now) = started();
+    let late = now + SECOND * 29;
+    roster.hear((1, 11), late);
+    roster.hear((2, 23), late);
+    assert_eq!(roster.lost(late + SECOND * 2), vec![2], "and another process of that number is not heard");
+}

@@ -26,14 +26,30 @@ impl Native {
     /// All samples of `trends`, which were recorded in `scale` steps to one.
     pub(super) fn of(trends: &[&Trend], scale: f64) -> Self {
         let mut native = Self { zero_threshold: RESOLUTION as f64 / scale, ..Self::default() };
-        for (middle, count) in trends.iter().flat_map(|trend| trend.steps()) {
-            if middle <= RESOLUTION {
-                native.zero_count += count;
-            } else {
-                *native.buckets.entry(index(middle as f64 / scale)).or_default() += count;
+        for trend in trends {
+            // Steps ascend, and some twenty share a bucket: one logarithm and one look-up for all of them.
+            let mut filled: Option<Filled> = None;
+            for (middle, count) in trend.steps() {
+                let value = middle as f64 / scale;
+                match &mut filled {
+                    _ if middle <= RESOLUTION => native.zero_count += count,
+                    Some(bucket) if value <= bucket.upper => bucket.count += count,
+                    _ => {
+                        let index = index(value);
+                        let bucket = Filled { index, upper: upper(index), count };
+                        native.add(filled.replace(bucket));
+                    }
+                }
             }
+            native.add(filled);
         }
         native
+    }
+
+    fn add(&mut self, filled: Option<Filled>) {
+        if let Some(Filled { index, count, .. }) = filled {
+            *self.buckets.entry(index).or_default() += count;
+        }
     }
 
     /// Runs of neighbouring buckets: the gap to the run before (or the first index), and the counts.
@@ -50,6 +66,19 @@ impl Native {
         }
         spans
     }
+}
+
+/// A bucket whose steps are being added up.
+#[derive(Clone, Copy)]
+struct Filled {
+    index: i32,
+    upper: f64,
+    count: u64,
+}
+
+/// The upper bound of a bucket.
+fn upper(index: i32) -> f64 {
+    (f64::from(index) / f64::from(1 << SCHEMA)).exp2()
 }
 
 /// The bucket of a positive value.

@@ -87,6 +87,21 @@ fn with_head(change: impl FnOnce(&mut Head)) -> Result<Snapshot, WireError> {
 }
 
 proptest! {
+    #[test]
+    fn adding_bytes_up_is_merging_what_they_hold(all in prop::collection::vec(snapshots(), 0..4)) {
+        let table = table();
+        let (mut added, mut merged) = (Snapshot::empty(&table), Snapshot::empty(&table));
+        for one in &all {
+            let bytes = encode(one, &table, |_| true);
+            prop_assert!(check(&bytes, &table).is_ok());
+            add(&bytes, &table, &mut added).unwrap();
+            merged.merge(one);
+        }
+        assert_same(&added, &merged);
+    }
+}
+
+proptest! {
     // Histograms of 200 KiB, in a build without optimisation: 256 cases take a minute.
     #![proptest_config(ProptestConfig::with_cases(48))]
 

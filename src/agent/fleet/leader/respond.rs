@@ -20,9 +20,10 @@ use crate::{
         server::{self, Server},
     },
     clock::Instant,
+    config::profile::fleet::FleetPolicy,
     fleet::{
         message::{Hello, INDEX, INSTANCE, JOIN, Order, REPORT, RESULT, Refused, SEQUENCE},
-        roster::Refusal,
+        roster::{Refusal, reports_every},
         token::Token,
     },
     metrics::{series::SeriesTable, snapshot::Snapshot, wire},
@@ -34,14 +35,17 @@ const SPARE_CONNECTIONS: usize = 256;
 const STRANGER: Duration = Duration::from_secs(3);
 /// Between two requests of a follower; it asks every 5 s at the latest in a fleet of 1,000.
 const IDLE: Duration = Duration::from_secs(30);
-/// For a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// A result of 100 scenarios has 6 MiB at most (measured: docs/scale.md).
+/// For a body; results of a large fleet come at one moment.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// A result of 100 scenarios has 1.5 MB (docs/scale.md).
 const BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Largest request head.
 const HEAD_BYTES: usize = 16 * 1024;
-/// How often the counts of all agents are added up.
+/// The counts of all agents are added up so often at most, and twice between two reports of each.
 const ADD_UP: Duration = Duration::from_secs(1);
+/// And then rested for as long as it took, at least: 1,000 reports of 20 scenarios take two seconds, and the leader has a
+/// load of its own (docs/scale.md).
+const REST: u32 = 1;
 
 struct Endpoints {
     token: Token,
@@ -54,34 +58,36 @@ pub(super) fn serve(
     listen: SocketAddr,
     token: Token,
     of: u32,
+    policy: FleetPolicy,
     room: Room,
     table: Arc<SeriesTable>,
     totals: watch::Sender<Option<Arc<Snapshot>>>,
 ) -> Result<Server, server::Error> {
     Server::start(listen, "rampd-fleet", of as usize + SPARE_CONNECTIONS, move || {
-        tokio::task::spawn_local(add_up(room.clone(), table.clone(), totals));
+        let every = ADD_UP.max(reports_every(of, policy) / 2);
+        tokio::task::spawn_local(add_up(every, room.clone(), table.clone(), totals));
         let endpoints = Rc::new(Endpoints { token, room, table });
         move |stream, peer| connection(stream, peer, Rc::clone(&endpoints))
     })
 }
 
-/// The sum of the others' counts, once a second for as long as there is somebody to read it.
-async fn add_up(room: Room, table: Arc<SeriesTable>, totals: watch::Sender<Option<Arc<Snapshot>>>) {
+/// The sum of the others' counts, for as long as there is somebody to read it.
+async fn add_up(every: Duration, room: Room, table: Arc<SeriesTable>, totals: watch::Sender<Option<Arc<Snapshot>>>) {
     while !totals.is_closed() {
+        let began = Instant::now();
         let counts: Vec<_> = room.roster().counts().map(|(_, counts)| counts.clone()).collect();
         let mut sum: Option<Snapshot> = None;
-        for counts in counts {
+        // The first report may come before anything is counted.
+        for counts in counts.into_iter().filter(|counts| !counts.is_empty()) {
             // Each was looked at when it came.
-            let Ok(snapshot) = wire::decode(&counts, &table) else { continue };
-            match &mut sum {
-                Some(sum) => sum.merge(&snapshot),
-                None => sum = Some(snapshot),
+            if let Err(error) = wire::add(&counts, &table, sum.get_or_insert_with(|| Snapshot::empty(&table))) {
+                tracing::error!(%error, "A report that was whole when it came is not; please report this as a bug.");
             }
             // Answers between them: a fleet of 1,000 takes a while to add up.
             tokio::task::yield_now().await;
         }
         totals.send_replace(sum.map(Arc::new));
-        sleep(ADD_UP).await;
+        sleep(every.max(Instant::now().since(began) * REST)).await;
     }
 }
 
@@ -141,7 +147,11 @@ impl Endpoints {
             return Err((StatusCode::NOT_FOUND, false, "there is nothing here".to_owned()));
         }
         let number = |name| request.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
-        let (index, instance, sequence) = (number(INDEX), number(INSTANCE), number(SEQUENCE));
+        let index = number(INDEX).and_then(|index| u32::try_from(index).ok());
+        let (instance, sequence) = (number(INSTANCE), number(SEQUENCE));
+        if let (Some(index), Some(instance)) = (index, instance) {
+            self.room.roster().hear((index, instance), Instant::now());
+        }
         let body = body(request.into_body()).await?;
         if path == JOIN {
             let hello: Hello = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
@@ -150,14 +160,13 @@ impl Endpoints {
             let order = roster.join(&hello, peer.ip(), now).map_err(|refusal| refused(&refusal))?;
             return Ok(roster.answer(order, now));
         }
-        let index = index.and_then(|index| u32::try_from(index).ok());
         let (Some(index), Some(instance)) = (index, instance) else {
             return Err((StatusCode::BAD_REQUEST, false, format!("{INDEX} or {INSTANCE} is missing")));
         };
         let who = (index, instance);
         // Outside the lock: it takes a while.
         if path == REPORT && !body.is_empty() {
-            wire::decode(&body, &self.table).map_err(|error| malformed(&error))?;
+            wire::check(&body, &self.table).map_err(|error| malformed(&error))?;
         }
         let now = Instant::now();
         let mut roster = self.room.roster();
