@@ -72,6 +72,8 @@ pub struct Control {
     publisher: Publisher,
     generation: u64,
     observer: Option<Observer>,
+    /// At the leader: why it does not wait for the others' results any longer.
+    left_waiting: Option<String>,
 }
 
 /// How the load came to its end, with what people should know about it.
@@ -115,6 +117,7 @@ impl Control {
             publisher,
             generation: 0,
             observer,
+            left_waiting: None,
         }
     }
 
