@@ -63,7 +63,7 @@ pub struct Control {
     ordered: BTreeMap<usize, u32>,
     wall: WallClock,
     json: Vec<NdjsonOutput>,
-    /// Whether the leader has ended the load.
+    /// Whether the leader, and nothing of this agent's own, has ended the load.
     ended_by_leader: bool,
     /// How far the start may be off because of the clocks.
     clock_error: Option<Duration>,
@@ -72,6 +72,8 @@ pub struct Control {
     publisher: Publisher,
     generation: u64,
     observer: Option<Observer>,
+    /// At the leader: why it does not wait for the others' results any longer.
+    left_waiting: Option<String>,
 }
 
 /// How the load came to its end, with what people should know about it.
@@ -115,6 +117,7 @@ impl Control {
             publisher,
             generation: 0,
             observer,
+            left_waiting: None,
         }
     }
 
@@ -177,18 +180,20 @@ impl Control {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut stopping = Stopping::new(&self.plan, self.live.start);
         let mut rates = telling::Rates::default();
-        let mut notes = Vec::new();
+        let (mut notes, mut signalled) = (Vec::new(), false);
         loop {
             self.health.ready(Instant::now());
             tokio::select! {
                 biased;
                 name = signals.next() => {
-                    if stopping.ended == Ended::Interrupted {
+                    // The leader's stop is no signal to this process.
+                    if std::mem::replace(&mut signalled, true) {
                         return Err(Error::SecondSignal);
                     }
                     tracing::warn!("{name}: closing connections and writing results; a second signal ends at once.");
                     notes.push(format!("interrupted by {name}: the run is incomplete"));
                     self.live.state = RunState::Stopping;
+                    self.ended_by_leader = false;
                     stopping.stop(&crew, Ended::Interrupted);
                     fleet.stop(Cause::Interrupted);
                 }
@@ -197,6 +202,7 @@ impl Control {
                         tracing::error!("{lost}");
                         notes.push(lost.to_string());
                         self.workers_lost += 1;
+                        self.ended_by_leader = false;
                         stopping.stop(&crew, Ended::Failed);
                         fleet.stop(Cause::Failed);
                         continue;
@@ -213,11 +219,12 @@ impl Control {
                     }
                 }
                 event = fleet.event() => {
-                    self.ended_by_leader |= matches!(event, Event::Stop(_));
                     let (why, ended) = event.told();
                     tracing::warn!("{why}");
                     notes.push(why);
-                    if let Some(ended) = ended {
+                    // What ended the load here before stays its end.
+                    if let Some(ended) = ended.filter(|_| stopping.ended == Ended::Completed) {
+                        self.ended_by_leader = matches!(event, Event::Stop(_));
                         self.live.state = RunState::Stopping;
                         stopping.stop(&crew, ended);
                     }
@@ -244,9 +251,13 @@ impl Control {
                     if stopping.give_up(&crew) {
                         tracing::error!("Workers do not end; their last counts are used.");
                         self.workers_lost += 1;
+                        if std::mem::take(&mut self.ended_by_leader) {
+                            stopping.ended = Ended::Failed;
+                        }
                         notes.push("workers did not end in time: the last counts are used".to_owned());
                         break;
                     }
+                    fleet.stop(Cause::Failed);
                 }
                 // Last: whoever scrapes without a pause must not keep the run from being judged and ended.
                 Some(request) = requests.recv() => {

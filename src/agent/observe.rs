@@ -60,11 +60,15 @@ impl Observer {
         self.values.borrow().clone()
     }
 
-    /// Waits until every target has been tried once, within its `timeout`, and begins the load's phase.
+    /// Waits until every target has been tried once, within its `timeout`.
     pub async fn baseline(&mut self) {
         // An error means that the thread has ended, which its own message has told.
         let tried = self.values.wait_for(|targets| targets.iter().all(|target| target.scrapes > 0)).await;
         drop(tried);
+    }
+
+    /// The load begins: what targets said last is what it is measured from, however long it was waited for.
+    pub fn load_begins(&self) {
         self.enter(Phase::During);
     }
 
@@ -163,6 +167,8 @@ async fn follow(index: usize, mut scraper: Scraper, mut phases: watch::Receiver<
             outcome = scraper.scrape() => outcome,
             () = closed(&phases) => return,
         };
+        // A page that came when the load had begun may tell of it: no baseline.
+        let phase = if phase == Phase::Before && *phases.borrow() != phase { Phase::During } else { phase };
         let name = scraper.target().name.clone();
         match outcome {
             Ok(reading) => {

@@ -7,12 +7,13 @@ use tokio::task::JoinSet;
 use crate::{
     agent::{
         admin::AdminServer, annotate::Annotator, control::Control, control_socket::ControlSocket, error::Error,
-        observe::Observer, options::Options, outcome, signals::Signals, steering,
+        fleet::Fleet, observe::Observer, options::Options, outcome, signals::Signals, steering,
     },
     clock::{Instant, Reading},
     config::profile::Profile,
     engine::limits::{Needs, Offer},
     exit::Exit,
+    fleet::message::Cause,
     outputs::{annotation::RunName, ndjson, progress::Progress, report::RunReport, summary, summary_export},
     plan::Plan,
 };
@@ -45,27 +46,28 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     let start_at = options.start_at.map(start_at).transpose()?;
     let mut control = Control::prepare(&profile, plan, &options, publisher, observer);
     control.publish(false);
-    let mut fleet = control.join(&profile, &options, start_at)?;
     let (steering, mut orders) = steering::channel();
     // Dropped with the run, and its file with it.
     let mut steered = JoinSet::new();
     if let Some(path) = &options.control_socket {
         steered.spawn(ControlSocket::bind(path)?.serve(steering));
     }
+    let mut fleet = control.join(&profile, &options, start_at)?;
     control.gather(&mut fleet, start_at, &mut requests, &mut signals).await?;
-    control.schedule(&profile, &options)?;
+    told(control.schedule(&profile, &options), &fleet).await?;
     fleet.begin();
-    let started = control.start(&profile, &options)?;
+    let started = told(control.start(&profile, &options), &fleet).await?;
     let marked = RunName { profile: &profile.name, testid: &options.testid };
     // A fleet's run is marked once.
     let grafana = options.annotate.clone().filter(|_| options.judges());
     let annotator = grafana.map(|grafana| Annotator::start(grafana, control.marks(marked)));
     let end = control.watch(started, &mut requests, &mut orders, &mut fleet, &mut signals, &mut progress).await?;
     progress.finish();
-    let (ended, notes) = control.settle(end, &mut requests, &mut signals).await;
+    // Targets are to be read after the load of all.
+    let end = control.outlast(end, &mut fleet, &mut requests, &mut signals).await;
+    let (ended, notes) = control.settle(end, &fleet, &mut requests, &mut signals).await;
     let own = control.finish(&profile, &options, ended, notes);
-    let (mut report, exit) =
-        control.conclude(&mut fleet, own, (&profile, &options), &mut requests, &mut signals).await?;
+    let (mut report, exit) = control.conclude(&mut fleet, own, (&profile, &options), &mut requests, &mut signals).await;
     control.close(&report);
     Control::say(&report);
     if let Some(annotator) = annotator {
@@ -87,6 +89,15 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
         tracing::info!("Final state served: {lingered}.");
     }
     Ok(exit)
+}
+
+/// The others of a fleet hear of a failure of its leader, and do not load until they miss it.
+async fn told<T>(outcome: Result<T, Error>, fleet: &Fleet) -> Result<T, Error> {
+    if let (Err(_), Fleet::Leader(leader)) = (&outcome, fleet) {
+        leader.stop(Cause::Failed);
+        leader.wait_until_told().await;
+    }
+    outcome
 }
 
 /// The instant of a time of day, now or later.

@@ -34,9 +34,11 @@ impl Stopping {
         }
     }
 
-    /// Tells the workers to stop, because of `ended`.
+    /// Tells the workers to stop, because of `ended`; a failure is not covered by what comes after it.
     pub fn stop(&mut self, crew: &Crew, ended: Ended) {
-        self.ended = ended;
+        if self.ended != Ended::Failed {
+            self.ended = ended;
+        }
         self.deadline = Instant::now() + self.grace + STOP_SLACK;
         self.forced = true;
         crew.stop(self.grace);

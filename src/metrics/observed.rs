@@ -127,9 +127,9 @@ impl GaugeValue {
 /// A counter over the run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CounterValue {
-    /// Increase since the first reading.
+    /// Increase since the last reading before the load.
     pub increase: f64,
-    /// From the first reading to the last.
+    /// From that reading to the last.
     pub time: Duration,
 }
 
@@ -185,7 +185,7 @@ pub struct TargetValues {
     pub scrapes_after: u64,
     /// Failed ones by reason.
     pub failures: BTreeMap<ScrapeFailure, u64>,
-    /// Readings at which the target's start had changed, or a counter had gone back; none as long as no page had
+    /// Readings since the load began at which the target's start had changed, or a counter had gone back; none as long as no page had
     /// either of them.
     pub restarts: Option<u64>,
     /// In the profile's order.
@@ -273,9 +273,13 @@ impl Ledger {
                 }
             }
         }
+        if phase == Phase::Before {
+            self.begin(at);
+        }
         let tells = !reading.starts.is_empty() || counters_seen;
         if tells || self.values.restarts.is_some() {
-            *self.values.restarts.get_or_insert(0) += u64::from(restarted || went_back);
+            let counts = phase != Phase::Before && (restarted || went_back);
+            *self.values.restarts.get_or_insert(0) += u64::from(counts);
         }
         self.last.starts.extend(reading.starts);
         self.last.metrics.resize_with(self.values.metrics.len(), MetricReading::default);
@@ -286,6 +290,19 @@ impl Ledger {
             }
             // A series that is missing once goes on from where it was.
             last.series.extend(found.series);
+        }
+    }
+
+    /// The load begins at the earliest after this reading: what happened until it is none of its doing.
+    fn begin(&mut self, at: Instant) {
+        self.first_at = Some(at);
+        for metric in &mut self.values.metrics {
+            match &mut metric.value {
+                ObservedValue::Counter(Some(counter)) => {
+                    *counter = CounterValue { increase: 0.0, time: Duration::ZERO };
+                }
+                ObservedValue::Gauge(_) | ObservedValue::Counter(None) => {}
+            }
         }
     }
 
@@ -302,7 +319,7 @@ fn note(gauge: &mut Option<GaugeValue>, value: f64, phase: Phase) {
     gauge.min = gauge.min.min(value);
     gauge.max = gauge.max.max(value);
     match phase {
-        Phase::Before => gauge.before = Some(value),
+        Phase::Before => *gauge = GaugeValue { value, min: value, max: value, before: Some(value), after: None },
         Phase::During => {}
         Phase::After => gauge.after = Some(value),
     }

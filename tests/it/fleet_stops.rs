@@ -113,3 +113,60 @@ fn a_signal_at_one_follower_ends_its_part_and_makes_the_run_invalid() {
     assert_eq!((outcome.counted("opened"), outcome.opened_by(2)), (6, 2));
     assert!(outcome.counted("messages_in") < 240, "{}", outcome.describe());
 }
+
+#[test]
+fn a_signal_at_a_follower_after_the_leaders_stop_still_lets_it_hand_in() {
+    // Its messages go on for a second after that.
+    let mut fleet = Fleet::new(2, &steady("", 4, 60));
+    fleet.start_all(0..2);
+    fleet.wait_for_load(0..2);
+    fleet.signal(0, Signal::SIGTERM);
+    fleet.agent(1).wait_for_log("the leader ends the load");
+    fleet.signal(1, Signal::SIGTERM);
+    let outcome = fleet.finish();
+    outcome.assert_codes(&[105, 105]);
+    assert_eq!(
+        outcome.summary().at("/rampd/fleet/results").as_array().map(Vec::len),
+        Some(2),
+        "{}",
+        outcome.describe()
+    );
+}
+
+#[test]
+fn files_that_are_not_whole_cost_no_verdict_and_are_covered_by_none() {
+    let mut fleet = Fleet::new(3, &steady("thresholds: { ws_sessions: ['count<1'] }", 6, 1));
+    let result = |fleet: &Fleet, index: u32| fleet.write("any", "").with_file_name(format!("{index}.result"));
+    for index in [0, 1] {
+        let path = result(&fleet, index).display().to_string();
+        let command = fleet.command(index).replacing(&path, "/dev/full");
+        fleet.start_as(index, command);
+    }
+    fleet.start(2);
+    let outcome = fleet.finish();
+    outcome.assert_codes(&[99, 1, 0]).assert_exact();
+    for agent in [0, 1] {
+        outcome.assert_said(agent, "/dev/full of --result could not be written");
+    }
+    assert_eq!(
+        outcome.summary().at("/rampd/fleet/results").as_array().map(Vec::len),
+        Some(3),
+        "{}",
+        outcome.describe()
+    );
+}
+
+#[test]
+fn targets_are_observed_until_the_load_of_all_agents_is_over() {
+    let observing = "
+observe: { page: { url: 'http://127.0.0.1:6464/metrics', interval: 200ms, settle: 0s } }
+thresholds: { target_up: ['value>=1'] }";
+    let mut fleet = Fleet::new(2, &steady(observing, 4, 4));
+    fleet.network().unplug_load(0);
+    fleet.start_all(0..2);
+    fleet.agent(0).wait_for_log("Waiting for the other agents' results");
+    let outcome = fleet.finish();
+    let scrapes = outcome.summary().at("/rampd/targets/0/scrapes").as_u64().expect("a count");
+    // Four seconds' load of agent 1 only; by its own load agent 0 would have read two or three pages.
+    assert!(scrapes > 10, "{scrapes}\n{}", outcome.describe());
+}

@@ -15,15 +15,20 @@ use crate::{
     slo::{validity::Level, verdict::Verdict},
 };
 
+/// What this agent alone ends with.
+#[derive(Debug)]
+pub struct Finished {
+    /// What it counted.
+    pub report: RunReport,
+    /// The code if nobody else is judged with it.
+    pub exit: Exit,
+    /// Whether all its outputs are whole: no code of a fleet may cover that they are not.
+    pub written: bool,
+}
+
 impl Control {
     /// Closes the outputs and judges the final counts. A file that could not be written spoils a passed run.
-    pub fn finish(
-        &mut self,
-        profile: &Profile,
-        options: &Options,
-        ended: Ended,
-        mut notes: Vec<String>,
-    ) -> (RunReport, Exit) {
+    pub fn finish(&mut self, profile: &Profile, options: &Options, ended: Ended, mut notes: Vec<String>) -> Finished {
         let mut written = true;
         let at = self.live.ended.unwrap_or(self.live.start).nanos_since(self.live.start);
         for output in std::mem::take(&mut self.json) {
@@ -64,7 +69,7 @@ impl Control {
             part: options.part(),
             start: options.fleet.as_ref().and_then(|_| self.fleet_start()),
         };
-        (report, exit)
+        Finished { report, exit, written }
     }
 
     /// The run is judged, in a fleet with the others: no value changes any more.

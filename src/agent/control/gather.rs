@@ -56,6 +56,7 @@ impl Control {
                     name = signals.next() => break Err(Error::InterruptedBeforeStart(name)),
                     start = &mut gathering => break start,
                     Some(request) = requests.recv() => {
+                        self.look();
                         let page = self.page(false);
                         request.respond(page);
                     }
@@ -70,6 +71,9 @@ impl Control {
         }
         self.clock_error = fleet.clock_error();
         self.live.start = outcome?.unwrap_or_else(|| Instant::now() + HEAD_START);
+        if let Some(observer) = &self.observer {
+            observer.load_begins();
+        }
         Ok(())
     }
 

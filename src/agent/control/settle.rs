@@ -4,9 +4,11 @@ use crate::{
     agent::{
         admin::pages::Requests,
         control::{Control, End},
+        fleet::Fleet,
         signals::Signals,
     },
     clock::Instant,
+    fleet::message::Cause,
     metrics::exposition::run::RunState,
     outputs::report::Ended,
 };
@@ -14,7 +16,13 @@ use crate::{
 impl Control {
     /// Waits until what observed targets say after the load holds its thresholds, for as long as their `settle`
     /// allows; the thresholds are judged anew. A load that was ended early is followed by one look only.
-    pub async fn settle(&mut self, (mut ended, mut notes): End, requests: &mut Requests, signals: &mut Signals) -> End {
+    pub async fn settle(
+        &mut self,
+        (mut ended, mut notes): End,
+        fleet: &Fleet,
+        requests: &mut Requests,
+        signals: &mut Signals,
+    ) -> End {
         let Some(mut observer) = self.observer.take() else { return (ended, notes) };
         observer.load_is_over();
         self.live.state = RunState::Stopping;
@@ -37,6 +45,7 @@ impl Control {
                     tracing::warn!("{name}: the observed targets are taken as they are.");
                     notes.push(format!("interrupted by {name} while the observed targets were to settle"));
                     ended = Ended::Interrupted;
+                    fleet.stop(Cause::Interrupted);
                     break;
                 }
                 more = observer.changed() => if !more { break },

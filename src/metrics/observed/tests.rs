@@ -45,6 +45,22 @@ fn a_gauge_is_the_sum_of_its_series_with_what_it_was_before_and_after() {
 }
 
 #[test]
+fn what_happens_while_the_load_is_waited_for_is_none_of_its_doing() {
+    let (mut ledger, now) = (ledger(), Instant::now());
+    let at = |seconds| now + Duration::from_secs(seconds);
+    ledger.read(reading(1.0, &[("a", 9.0)], &[("a", 100.0)]), Phase::Before, at(0));
+    ledger.read(reading(1.0, &[("a", 2.0)], &[("a", 160.0)]), Phase::Before, at(300));
+    // It begins again, at zero.
+    ledger.read(reading(500.0, &[("a", 4.0)], &[("a", 40.0)]), Phase::Before, at(600));
+    assert_eq!((increase(&ledger), ledger.values.restarts), (0.0, Some(0)));
+    ledger.read(reading(500.0, &[("a", 5.0)], &[("a", 46.0)]), Phase::During, at(602));
+    assert_eq!((increase(&ledger), ledger.values.restarts), (6.0, Some(0)));
+    let Some(ObservedValue::Counter(Some(counter))) = ledger.values.metric("errors") else { panic!("{ledger:?}") };
+    assert_eq!((counter.time, counter.rate()), (Duration::from_secs(2), 3.0));
+    assert_eq!((gauge(&ledger).before, gauge(&ledger).min, gauge(&ledger).max), (Some(4.0), 4.0, 5.0));
+}
+
+#[test]
 fn what_was_never_said_stays_unknown_and_a_known_counter_without_series_stands_at_zero() {
     let (mut ledger, now) = (ledger(), Instant::now());
     let unknown = Reading { metrics: vec![MetricReading::default(); 2], ..Reading::default() };
