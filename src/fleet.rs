@@ -4,6 +4,7 @@
 //! at the instant it names, tell it what they count while the load goes on, and hand in their results at the end.
 
 pub mod clock_offset;
+pub mod joining;
 pub mod merge;
 pub mod message;
 pub mod result;

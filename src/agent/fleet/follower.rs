@@ -18,6 +18,7 @@ use crate::{
     config::{profile::fleet::FleetPolicy, threshold::Threshold},
     fleet::{
         clock_offset::ClockOffset,
+        joining::{Joining, Step},
         message::{Hello, INDEX, INSTANCE, JOIN, Order, REPORT, RESULT, SEQUENCE},
         roster,
         token::Token,
@@ -28,10 +29,6 @@ use crate::{
 
 /// Between questions that were not answered.
 const RETRY: Duration = Duration::from_millis(250);
-/// Beyond the start's timeout, for a leader that began later than this agent.
-const LEADER_HEAD_START: Duration = Duration::from_secs(30);
-/// So close to the start no more is asked.
-const LAST_QUESTION: Duration = Duration::from_millis(100);
 
 /// See the module.
 #[derive(Debug)]
@@ -86,40 +83,43 @@ impl Follower {
         let Some(exchange) = &mut self.exchange else { return Err(Error::GivenUp("the load is over".to_owned())) };
         let leader = exchange.leader().to_owned();
         let body = Bytes::from(serde_json::json!(self.hello).to_string());
-        let mut patient_until = Instant::now() + self.policy.start_timeout + LEADER_HEAD_START;
-        let (mut present, mut start) = (0, None);
+        let (mut joining, mut present) = (Joining::new(self.policy, Instant::now()), 0);
         loop {
+            let mut failure = None;
             let pause = match exchange.ask(JOIN, &[], body.clone()).await {
                 Ok(Answered { answer, sent, received }) => {
                     self.offset.note(sent, received, answer.now);
-                    // One that is there no more may be started anew: as long as it would wait for an agent.
-                    patient_until = received + self.policy.start_timeout;
-                    match answer.order {
-                        Order::Wait { present: now } if now != present => {
-                            present = now;
-                            tracing::info!(present, of = self.hello.run.of, "Waiting for the other agents.");
+                    let start = match answer.order {
+                        Order::Wait { present: now } => {
+                            if now != present {
+                                present = now;
+                                tracing::info!(present, of = self.hello.run.of, "Waiting for the other agents.");
+                            }
+                            None
                         }
-                        Order::Wait { .. } => {}
-                        Order::Start { at } => start = self.offset.instant(at),
+                        Order::Start { at } => self.offset.instant(at),
                         Order::Stop(cause) => return Err(Error::Stopped(cause)),
                         Order::GiveUp { why } => return Err(Error::GivenUp(why)),
-                    }
+                    };
+                    joining.hear(start, received);
                     Duration::from_millis(answer.again_ms)
                 }
                 Err(Failed::Refused(refused)) if !refused.may_pass => {
                     return Err(Error::Refused { leader, why: refused.message });
                 }
-                Err(source) if start.is_none() && Instant::now() > patient_until => {
-                    return Err(Error::Unreachable { leader, source });
-                }
                 Err(error) => {
                     tracing::debug!(%error, "The leader does not answer.");
+                    failure = Some(error);
                     RETRY
                 }
             };
-            match start {
-                Some(start) if Instant::now() + pause + LAST_QUESTION > start => return Ok(start),
-                _ => sleep(pause).await,
+            match joining.next(Instant::now(), pause) {
+                Step::Ask => sleep(pause).await,
+                Step::Begin(start) => return Ok(start),
+                Step::GiveUp => {
+                    let source = failure.unwrap_or(Failed::Late(self.policy.lost_after));
+                    return Err(Error::Unreachable { leader, source });
+                }
             }
         }
     }
