@@ -14,7 +14,7 @@ use crate::{
     config::profile::Profile,
     exit::Exit,
     fleet::{
-        message::{Cause, Hello, RunIdentity},
+        message::{Cause, Hello, Refused, RunIdentity},
         roster,
     },
     metrics::{series::SeriesTable, snapshot::Snapshot},
@@ -63,6 +63,14 @@ pub enum Error {
         /// The last failure.
         source: Failed,
     },
+    /// The load has begun, or is judged, without this agent.
+    #[error("the leader at {leader} goes without this agent: {why}")]
+    Late {
+        /// As given.
+        leader: String,
+        /// In the leader's words.
+        why: String,
+    },
     /// The leader does not want this agent.
     #[error("the leader at {leader} refuses this agent: {why}")]
     Refused {
@@ -74,6 +82,11 @@ pub enum Error {
 }
 
 impl Error {
+    fn refused(leader: String, refused: Refused) -> Self {
+        let why = refused.message;
+        if refused.late { Self::Late { leader, why } } else { Self::Refused { leader, why } }
+    }
+
     /// The exit code that tells it.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -82,7 +95,8 @@ impl Error {
             // Another token, profile, testid, version or number than the leader's.
             Self::Refused { .. } => Exit::BadConfiguration,
             Self::Stopped(Cause::Interrupted) => Exit::Interrupted,
-            Self::Stopped(_) | Self::GivenUp(_) | Self::Unreachable { .. } => Exit::Failed,
+            // Not 104, which ends a whole Job: the others do well without it.
+            Self::Stopped(_) | Self::GivenUp(_) | Self::Unreachable { .. } | Self::Late { .. } => Exit::Failed,
         }
     }
 }

@@ -59,6 +59,12 @@ impl Options {
         self.fleet.as_ref().map_or(Segment::WHOLE, |fleet| fleet.segment)
     }
 
+    /// Whether a leader names the start.
+    #[must_use]
+    pub fn has_leader(&self) -> bool {
+        self.fleet.as_ref().is_some_and(|fleet| !matches!(fleet.role, Role::Apart))
+    }
+
     /// Which part of a run this is, if others judge the whole.
     #[must_use]
     pub fn part(&self) -> Option<Part> {

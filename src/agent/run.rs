@@ -43,7 +43,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     if let Some(observer) = &mut observer {
         observer.baseline().await;
     }
-    let start_at = options.start_at.map(start_at).transpose()?;
+    let start_at = options.start_at.and_then(|at| start_at(at, &options).transpose()).transpose()?;
     let mut control = Control::prepare(&profile, plan, &options, publisher, observer);
     control.publish(false);
     let (steering, mut orders) = steering::channel();
@@ -100,11 +100,13 @@ async fn told<T>(outcome: Result<T, Error>, fleet: &Fleet) -> Result<T, Error> {
     outcome
 }
 
-/// The instant of a time of day, now or later.
-fn start_at(unix_nanos: i128) -> Result<Instant, Error> {
+/// The instant of a time of day. One that is over means now to agents that speak with each other: one of them may have come
+/// late, and the leader names the start.
+fn start_at(unix_nanos: i128, options: &Options) -> Result<Option<Instant>, Error> {
     let now = Reading::now();
     match u64::try_from(unix_nanos - now.unix_nanos) {
-        Ok(nanos) => Ok(now.instant + Duration::from_nanos(nanos)),
+        Ok(nanos) => Ok(Some(now.instant + Duration::from_nanos(nanos))),
+        Err(_) if options.has_leader() => Ok(None),
         Err(_) => Err(Error::TooLate(Duration::from_nanos((now.unix_nanos - unix_nanos).unsigned_abs() as u64))),
     }
 }

@@ -6,7 +6,10 @@ use clap::Args as ClapArgs;
 
 use crate::{
     agent::fleet::options::{FleetOptions, Role},
-    fleet::token::{self, Token},
+    fleet::{
+        result::MOST_AGENTS,
+        token::{self, Token},
+    },
     plan::segment::Segment,
 };
 
@@ -65,6 +68,9 @@ pub enum Error {
     /// Each agent would have a target of its own.
     #[error("a fleet has one target for all agents, and --echo one for each; start `rampd echo` beside them")]
     Echo,
+    /// Their counts would not add up within 64 bits.
+    #[error("a fleet has at most {MOST_AGENTS} agents, not {0}")]
+    TooMany(u32),
     /// A fleet's option without a fleet.
     #[error("{0} is for a fleet; add --fleet I/N")]
     Alone(&'static str),
@@ -86,6 +92,9 @@ impl Membership {
                 (None, None) => Ok(None),
             };
         };
+        if segment.of() > MOST_AGENTS {
+            return Err(Error::TooMany(segment.of()));
+        }
         if testid.is_none() {
             return Err(Error::Testid);
         }
@@ -194,6 +203,8 @@ mod tests {
             options(Membership { fleet_leader: leader.clone(), ..Membership::default() }, None),
             Err(Error::Alone(_))
         ));
+        let crowd = Membership { fleet: Segment::new(0, 2001), ..Membership::default() };
+        assert!(matches!(options(crowd, Some("t")), Err(Error::TooMany(2001))));
         let portless = Membership { fleet: place, fleet_leader: leader, ..Membership::default() };
         assert!(matches!(options(portless, Some("t")), Err(Error::Leader(_))));
     }

@@ -230,25 +230,28 @@ fn agent_report(index: u32, report: &RunReport) -> AgentReport {
     }
 }
 
-/// How the run of all of them ended: as for one of them that a threshold ended; else as for agent 0 if that was stopped,
+/// How the run of all of them ended: as for agent 0 if that was stopped; else as for one of them that a threshold ended,
 /// or for all if they ended alike.
 fn ended(agents: &BTreeMap<u32, AgentReport>) -> Ended {
     let mut all = agents.values().map(|agent| agent.ended);
-    if all.clone().any(|ended| ended == Ended::Aborted) {
-        return Ended::Aborted;
-    }
+    let any_aborted = all.clone().any(|ended| ended == Ended::Aborted);
     let first = all.next().unwrap_or(Ended::Completed);
     let leader = agents.get(&0).map(|agent| agent.ended);
     match leader {
         Some(ended @ (Ended::Interrupted | Ended::Stopped | Ended::Failed)) => ended,
+        _ if any_aborted => Ended::Aborted,
         _ if all.all(|ended| ended == first) => first,
         _ => Ended::Completed,
     }
 }
 
-/// Whether an agent's part of the load is missing, and not because the whole run ended.
+/// Whether an agent's part of the load is missing, and not because the whole run ended. Only the judge of the whole aborts.
 fn is_early(agent: Ended, run: Ended) -> bool {
-    agent == Ended::Failed || (agent != Ended::Completed && agent != run)
+    match agent {
+        Ended::Completed | Ended::Aborted => false,
+        Ended::Failed => true,
+        Ended::Interrupted | Ended::Stopped => agent != run,
+    }
 }
 
 #[cfg(test)]

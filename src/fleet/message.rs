@@ -3,6 +3,7 @@
 //! | request | body | answer |
 //! |---|---|---|
 //! | `POST /fleet/v1/join` | [`Hello`] | [`Answer`] |
+//! | `POST /fleet/v1/leave` | [`Hello`] | [`Answer`] |
 //! | `POST /fleet/v1/report`, [`INSTANCE`], [`INDEX`], [`SEQUENCE`] | counts (`metrics::wire`) | [`Answer`] |
 //! | `POST /fleet/v1/result`, [`INSTANCE`], [`INDEX`] | a result (`fleet::result`) | [`Answer`] |
 
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Joining, and asking when to start.
 pub const JOIN: &str = "/fleet/v1/join";
+/// Going away before the load.
+pub const LEAVE: &str = "/fleet/v1/leave";
 /// Counts of a load that goes on.
 pub const REPORT: &str = "/fleet/v1/report";
 /// A finished run.
@@ -119,6 +122,9 @@ impl Cause {
 pub struct Refused {
     /// Whether trying again may help.
     pub may_pass: bool,
+    /// Whether nothing is wrong with the agent but its time: the load has begun, or is judged, without it.
+    #[serde(default)]
+    pub late: bool,
     /// For people.
     pub message: String,
 }

@@ -31,6 +31,8 @@ pub struct Roster {
     earliest: Option<Instant>,
     phase: Phase,
     members: BTreeMap<u32, Member>,
+    /// Whether the results that are there have been taken.
+    judged: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,12 +106,26 @@ pub enum Refusal {
         /// Who was refused.
         index: u32,
     },
+    /// Its result, or its counts, came after the verdict.
+    #[error("agent {index} came too late: the run has been judged without it")]
+    Judged {
+        /// Who was refused.
+        index: u32,
+    },
     /// Nobody has joined under that number.
     #[error("agent {index} has not joined, or is another process than the one that did")]
     Unknown {
         /// Who was refused.
         index: u32,
     },
+}
+
+impl Refusal {
+    /// Whether nothing is wrong with the agent but its time.
+    #[must_use]
+    pub const fn is_late(&self) -> bool {
+        matches!(self, Self::Late { .. } | Self::Judged { .. })
+    }
 }
 
 /// Where the fleet is.
@@ -138,7 +154,7 @@ impl Roster {
     /// An empty one, open from `now` on.
     #[must_use]
     pub fn new(run: RunIdentity, policy: FleetPolicy, earliest: Option<Instant>, now: Instant) -> Self {
-        Self { run, policy, opened: now, earliest, phase: Phase::Gathering, members: BTreeMap::new() }
+        Self { run, policy, opened: now, earliest, phase: Phase::Gathering, members: BTreeMap::new(), judged: false }
     }
 
     /// An agent joins, or asks again when to start.
@@ -171,6 +187,18 @@ impl Roster {
             }
         }
         self.tick(now);
+        Ok(self.order())
+    }
+
+    /// An agent goes away. Before the start is decided it is missing at once; afterwards it is waited for.
+    ///
+    /// # Errors
+    /// It has not joined.
+    pub fn leave(&mut self, hello: &Hello) -> Result<Order, Refusal> {
+        self.member(hello.index, hello.instance)?;
+        if self.phase == Phase::Gathering {
+            self.members.remove(&hello.index);
+        }
         Ok(self.order())
     }
 
@@ -285,8 +313,18 @@ impl Roster {
     }
 
     fn member(&mut self, index: u32, instance: u64) -> Result<&mut Member, Refusal> {
+        let judged = self.judged;
         let member = self.members.get_mut(&index).filter(|member| member.instance == instance);
-        member.ok_or(Refusal::Unknown { index })
+        let member = member.ok_or(Refusal::Unknown { index })?;
+        if judged && member.result.is_none() { Err(Refusal::Judged { index }) } else { Ok(member) }
+    }
+
+    /// Takes the results; who has none is lost, and is told so when it comes.
+    #[must_use]
+    pub fn close(&mut self) -> (Vec<(u32, Bytes)>, Vec<u32>) {
+        self.judged = true;
+        let lost = self.members.iter().filter(|(_, member)| member.result.is_none()).map(|(index, _)| *index).collect();
+        (self.results().map(|(index, result)| (index, result.clone())).collect(), lost)
     }
 
     /// Every member is to end its load now. The first cause stays.

@@ -166,7 +166,7 @@ impl Control {
     /// At the leader, after [`Self::outlast`].
     fn judge_all(&mut self, leader: &Leader, own: AgentResult, policy: FleetPolicy) -> (RunReport, Exit) {
         let mut notes: Vec<_> = self.left_waiting.take().into_iter().collect();
-        let (results, lost) = leader.results();
+        let (results, lost) = leader.close();
         let fallback = own.report.clone();
         let (mut fold, mut reader) = (Fold::default(), Reader::default());
         let mut take = |result: AgentResult| {
@@ -179,7 +179,11 @@ impl Control {
         let mut unread = Vec::new();
         for (index, bytes) in results {
             match reader.read(&bytes) {
-                Ok(result) if result.index == index => take(result),
+                Ok(mut result) if result.index == index => {
+                    // Agent 0's `--on-invalid` is the fleet's.
+                    result.report.invalid_fails = fallback.invalid_fails;
+                    take(result);
+                }
                 Ok(result) => unread.push(format!("agent {index} has handed in the result of agent {}", result.index)),
                 Err(error) => unread.push(format!("agent {index}'s result was not taken: {error}")),
             }

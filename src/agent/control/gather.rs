@@ -63,11 +63,15 @@ impl Control {
                 }
             }
         };
-        if outcome.is_err()
-            && let Fleet::Leader(leader) = fleet
-        {
-            leader.stop(Cause::Interrupted);
-            leader.wait_until_told().await;
+        if outcome.is_err() {
+            match fleet {
+                Fleet::Leader(leader) => {
+                    leader.stop(Cause::Interrupted);
+                    leader.wait_until_told().await;
+                }
+                Fleet::Follower(follower) => follower.leave().await,
+                Fleet::Alone => {}
+            }
         }
         self.clock_error = fleet.clock_error();
         self.live.start = outcome?.unwrap_or_else(|| Instant::now() + HEAD_START);

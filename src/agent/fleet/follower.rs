@@ -19,7 +19,7 @@ use crate::{
     fleet::{
         clock_offset::ClockOffset,
         joining::{Joining, Step},
-        message::{Hello, INDEX, INSTANCE, JOIN, Order, REPORT, RESULT, SEQUENCE},
+        message::{Hello, INDEX, INSTANCE, JOIN, LEAVE, Order, REPORT, RESULT, SEQUENCE},
         roster,
         token::Token,
     },
@@ -104,9 +104,7 @@ impl Follower {
                     joining.hear(start, received);
                     Duration::from_millis(answer.again_ms)
                 }
-                Err(Failed::Refused(refused)) if !refused.may_pass => {
-                    return Err(Error::Refused { leader, why: refused.message });
-                }
+                Err(Failed::Refused(refused)) if !refused.may_pass => return Err(Error::refused(leader, refused)),
                 Err(error) => {
                     tracing::debug!(%error, "The leader does not answer.");
                     failure = Some(error);
@@ -121,6 +119,16 @@ impl Follower {
                     return Err(Error::Unreachable { leader, source });
                 }
             }
+        }
+    }
+
+    /// Tells the leader that this agent goes away before the load, so that it is missed at once. Asked once: the leader
+    /// misses it anyhow after a while.
+    pub async fn leave(&mut self) {
+        let Some(exchange) = &mut self.exchange else { return };
+        let body = Bytes::from(serde_json::json!(self.hello).to_string());
+        if let Err(error) = exchange.ask(LEAVE, &[], body).await {
+            tracing::debug!(%error, "The leader has not heard that this agent goes away.");
         }
     }
 
@@ -169,9 +177,7 @@ impl Follower {
         loop {
             match exchange.ask(RESULT, &who(&self.hello), result.clone()).await {
                 Ok(_) => return Ok(()),
-                Err(Failed::Refused(refused)) if !refused.may_pass => {
-                    return Err(Error::Refused { leader, why: refused.message });
-                }
+                Err(Failed::Refused(refused)) if !refused.may_pass => return Err(Error::refused(leader, refused)),
                 Err(source) if Instant::now() > until => return Err(Error::Unreachable { leader, source }),
                 Err(error) => tracing::debug!(%error, "The leader has not taken the result."),
             }

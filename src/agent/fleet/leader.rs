@@ -167,11 +167,10 @@ impl Leader {
         }
     }
 
-    /// Results by agent, and agents that are lost.
+    /// Results by agent, and agents that are lost: whoever comes from now on is told that it is too late.
     #[must_use]
-    pub fn results(&self) -> (Vec<(u32, Bytes)>, Vec<u32>) {
-        let roster = self.room.roster();
-        (roster.results().map(|(index, result)| (index, result.clone())).collect(), roster.lost(Instant::now()))
+    pub fn close(&self) -> (Vec<(u32, Bytes)>, Vec<u32>) {
+        self.room.roster().close()
     }
 
     /// Gives followers that ask again the chance to hear how it ended.

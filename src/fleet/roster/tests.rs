@@ -221,3 +221,27 @@ fn an_agent_whose_result_is_on_its_way_is_not_lost() {
     roster.hear((2, 23), late);
     assert_eq!(roster.lost(late + SECOND * 2), vec![2], "and another process of that number is not heard");
 }
+
+#[test]
+fn who_goes_away_before_the_start_is_missing_at_once() {
+    let (mut roster, now) = roster(3, OnMissing::Fail);
+    roster.join(&hello(1, 11, 3), ADDRESS, now).unwrap();
+    assert_eq!(roster.leave(&hello(1, 12, 3)), Err(Refusal::Unknown { index: 1 }), "another process");
+    roster.leave(&hello(1, 11, 3)).unwrap();
+    assert_eq!(roster.join(&hello(2, 22, 3), ADDRESS, now).unwrap(), Order::Wait { present: 2 });
+    // Its successor need not wait until the first one is lost.
+    assert!(matches!(roster.join(&hello(1, 99, 3), ADDRESS, now), Ok(Order::Start { .. })));
+}
+
+#[test]
+fn after_the_verdict_who_is_not_in_it_is_told_so_and_who_is_may_ask_again() {
+    let (mut roster, now) = started();
+    roster.hand_in((1, 11), Bytes::from_static(b"result"), now).unwrap();
+    let (results, lost) = roster.close();
+    assert_eq!((results.len(), lost), (1, vec![2]), "heard of a moment ago, and lost all the same");
+    assert!(roster.hand_in((1, 11), Bytes::from_static(b"result"), now).is_ok());
+    let late = roster.hand_in((2, 22), Bytes::from_static(b"result"), now).unwrap_err();
+    assert!(late == Refusal::Judged { index: 2 } && late.is_late());
+    assert!(roster.report((2, 22), 9, Bytes::new(), now).is_err());
+    assert_eq!(roster.results().count(), 1);
+}

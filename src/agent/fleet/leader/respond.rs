@@ -22,7 +22,7 @@ use crate::{
     clock::Instant,
     config::profile::fleet::FleetPolicy,
     fleet::{
-        message::{Hello, INDEX, INSTANCE, JOIN, Order, REPORT, RESULT, Refused, SEQUENCE},
+        message::{Answer, Hello, INDEX, INSTANCE, JOIN, LEAVE, Order, REPORT, RESULT, Refused, SEQUENCE},
         roster::{Refusal, reports_every},
         token::Token,
     },
@@ -124,9 +124,9 @@ impl Endpoints {
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         Ok(match self.answer(peer, request, shown).await {
             Ok(answer) => json(StatusCode::OK, &serde_json::json!(answer)),
-            Err((status, may_pass, message)) => {
-                tracing::warn!(agent = %peer.ip(), "refused: {message}");
-                json(status, &serde_json::json!(Refused { may_pass, message }))
+            Err((status, refused)) => {
+                tracing::warn!(agent = %peer.ip(), "refused: {refused}");
+                json(status, &serde_json::json!(refused))
             }
         })
     }
@@ -136,15 +136,15 @@ impl Endpoints {
         peer: SocketAddr,
         request: Request<Incoming>,
         shown: &Cell<bool>,
-    ) -> Result<crate::fleet::message::Answer, (StatusCode, bool, String)> {
+    ) -> Result<Answer, (StatusCode, Refused)> {
         shown.set(request.headers().get(AUTHORIZATION).is_some_and(|value| self.token.is_in(value.as_bytes())));
         if !shown.get() {
             let message = "the token is missing or wrong; give all agents the same RAMPD_FLEET_TOKEN".to_owned();
-            return Err((StatusCode::UNAUTHORIZED, false, message));
+            return Err((StatusCode::UNAUTHORIZED, for_good(message)));
         }
         let path = request.uri().path().to_owned();
-        if request.method() != Method::POST || ![JOIN, REPORT, RESULT].contains(&path.as_str()) {
-            return Err((StatusCode::NOT_FOUND, false, "there is nothing here".to_owned()));
+        if request.method() != Method::POST || ![JOIN, LEAVE, REPORT, RESULT].contains(&path.as_str()) {
+            return Err((StatusCode::NOT_FOUND, for_good("there is nothing here".to_owned())));
         }
         let number = |name| request.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
         let index = number(INDEX).and_then(|index| u32::try_from(index).ok());
@@ -153,15 +153,16 @@ impl Endpoints {
             self.room.roster().hear((index, instance), Instant::now());
         }
         let body = body(request.into_body()).await?;
-        if path == JOIN {
+        if path == JOIN || path == LEAVE {
             let hello: Hello = serde_json::from_slice(&body).map_err(|error| malformed(&error))?;
             let now = Instant::now();
             let mut roster = self.room.roster();
-            let order = roster.join(&hello, peer.ip(), now).map_err(|refusal| refused(&refusal))?;
+            let order = if path == JOIN { roster.join(&hello, peer.ip(), now) } else { roster.leave(&hello) };
+            let order = order.map_err(|refusal| refused(&refusal))?;
             return Ok(roster.answer(order, now));
         }
         let (Some(index), Some(instance)) = (index, instance) else {
-            return Err((StatusCode::BAD_REQUEST, false, format!("{INDEX} or {INSTANCE} is missing")));
+            return Err((StatusCode::BAD_REQUEST, for_good(format!("{INDEX} or {INSTANCE} is missing"))));
         };
         let who = (index, instance);
         // Outside the lock: it takes a while.
@@ -180,8 +181,8 @@ impl Endpoints {
     }
 }
 
-async fn body(incoming: Incoming) -> Result<Bytes, (StatusCode, bool, String)> {
-    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, false, format!("more than {BODY_BYTES} bytes"));
+async fn body(incoming: Incoming) -> Result<Bytes, (StatusCode, Refused)> {
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, for_good(format!("more than {BODY_BYTES} bytes")));
     if incoming.size_hint().lower() > BODY_BYTES as u64 {
         return Err(too_large());
     }
@@ -189,17 +190,25 @@ async fn body(incoming: Incoming) -> Result<Bytes, (StatusCode, bool, String)> {
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err((StatusCode::BAD_REQUEST, true, error.to_string())),
-        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, true, format!("no whole request within {BODY_TIMEOUT:?}"))),
+        Ok(Err(error)) => Err((StatusCode::BAD_REQUEST, for_now(error.to_string()))),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, for_now(format!("no whole request within {BODY_TIMEOUT:?}")))),
     }
 }
 
-fn malformed(error: &dyn std::fmt::Display) -> (StatusCode, bool, String) {
-    (StatusCode::BAD_REQUEST, false, format!("malformed: {error}"))
+fn for_good(message: String) -> Refused {
+    Refused { may_pass: false, late: false, message }
 }
 
-fn refused(refusal: &Refusal) -> (StatusCode, bool, String) {
-    (StatusCode::CONFLICT, false, refusal.to_string())
+fn for_now(message: String) -> Refused {
+    Refused { may_pass: true, late: false, message }
+}
+
+fn malformed(error: &dyn std::fmt::Display) -> (StatusCode, Refused) {
+    (StatusCode::BAD_REQUEST, for_good(format!("malformed: {error}")))
+}
+
+fn refused(refusal: &Refusal) -> (StatusCode, Refused) {
+    (StatusCode::CONFLICT, Refused { may_pass: false, late: refusal.is_late(), message: refusal.to_string() })
 }
 
 fn json(status: StatusCode, body: &serde_json::Value) -> Response<Full<Bytes>> {
