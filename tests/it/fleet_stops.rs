@@ -116,8 +116,10 @@ fn a_signal_at_one_follower_ends_its_part_and_makes_the_run_invalid() {
 
 #[test]
 fn a_signal_at_a_follower_after_the_leaders_stop_still_lets_it_hand_in() {
-    // Its messages go on for a second after that.
-    let mut fleet = Fleet::new(2, &steady("", 4, 60));
+    // A pause goes on for the second that a stop leaves it: the load is not over when the signal comes.
+    let paused =
+        steady("", 4, 60).replace("steps: [{ every", "steps: [{ send: { text: hello } }, { sleep: 60s }, { every");
+    let mut fleet = Fleet::new(2, &paused);
     fleet.start_all(0..2);
     fleet.wait_for_load(0..2);
     fleet.signal(0, Signal::SIGTERM);
