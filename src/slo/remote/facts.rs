@@ -8,7 +8,8 @@ use crate::slo::{
 };
 
 /// The series that [`Facts`] are made of.
-const SERIES: [&str; 8] = [
+const SERIES: [&str; 9] = [
+    "rampd_fleet_agents",
     "rampd_fleet_size",
     "rampd_run_exit_code",
     "rampd_run_finished",
@@ -83,16 +84,26 @@ impl Facts {
         }
         let over = named("rampd_run_finished").filter(|agent| agent.value == 1.0).count();
         let expected = named("rampd_fleet_size").map(|size| size.value as usize).max().unwrap_or_default();
-        let agents = instances.len().max(expected);
+        // A fleet's leader alone knows who belongs to the verdict, and how the run of all ended.
+        let leader = named("rampd_fleet_agents").next().map(|agents| agents.label("instance"));
+        let in_state = |state| {
+            let known = named("rampd_fleet_agents").filter(move |agents| agents.label("state") == Some(state));
+            known.map(|agents| agents.value as usize).sum::<usize>()
+        };
+        let absent = in_state("missing") + in_state("lost");
+        let agents = if leader.is_some() { expected.saturating_sub(absent) } else { instances.len().max(expected) };
         if over < agents {
             return Err(Error::NotOver { missing: agents - over, agents });
         }
-        let is = |name, state| named(name).any(|sample| sample.label("state") == Some(state) && sample.value == 1.0);
+        let speaks = |sample: &&Sample| leader.is_none_or(|leader| sample.label("instance") == leader);
+        let is = |name, state| {
+            named(name).filter(speaks).any(|sample| sample.label("state") == Some(state) && sample.value == 1.0)
+        };
         let mut facts = Self {
             agents,
-            fleet_size: expected,
+            fleet_size: if leader.is_some() { agents } else { expected },
             aborted: is("rampd_run_state", "aborted"),
-            exit_codes: named("rampd_run_exit_code").map(|code| code.value as u8).collect(),
+            exit_codes: named("rampd_run_exit_code").filter(speaks).map(|code| code.value as u8).collect(),
             invalid: is("rampd_validity_state", "invalid"),
             ..Self::default()
         };

@@ -142,6 +142,33 @@ fn a_fleets_leader_speaks_for_all_and_must_agree_with_what_is_stored() {
 }
 
 #[test]
+fn a_fleets_leader_says_who_belongs_to_the_run_and_how_it_ended() {
+    let of = |name: &'static str, instance: &'static str, label: Option<(&'static str, &'static str)>, value| {
+        let mut labels = vec![("__name__", name), ("instance", instance)];
+        labels.extend(label);
+        sample(&labels, value)
+    };
+    let mut samples = Vec::new();
+    // Agent 0 has judged; one was interrupted, one was killed, one never came.
+    for (instance, finished, code) in [("a", 1.0, 96.0), ("b", 1.0, 105.0), ("c", 0.0, 0.0)] {
+        samples.push(of("rampd_fleet_size", instance, None, 4.0));
+        samples.push(of("rampd_run_finished", instance, None, finished));
+        if finished == 1.0 {
+            samples.push(of("rampd_run_exit_code", instance, None, code));
+        }
+    }
+    samples.push(of("rampd_run_state", "b", Some(("state", "aborted")), 1.0));
+    for (state, count) in [("finished", 1.0), ("lost", 1.0), ("missing", 1.0), ("present", 1.0)] {
+        samples.push(of("rampd_fleet_agents", "a", Some(("state", state)), count));
+    }
+    let facts = Facts::of(&samples, &scope()).unwrap();
+    assert_eq!((facts.agents, facts.aborted), (2, false));
+    assert_eq!(facts.exit_codes.into_iter().collect::<Vec<_>>(), [96]);
+    samples.retain(|sample| sample.label("instance") != Some("b"));
+    assert_eq!(Facts::of(&samples, &scope()), Err(Error::NotOver { missing: 1, agents: 2 }));
+}
+
+#[test]
 fn gauges_are_sums_over_the_agents() {
     assert_eq!(judged("vus", "value==0", &[vec![sample(&[], 0.0)]], &facts(2, "", "", false)), Ok(true));
     assert_eq!(judged("vus_max", "value<5", &[vec![sample(&[], 6.0)]], &facts(2, "", "", false)), Ok(false));
