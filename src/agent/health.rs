@@ -58,6 +58,11 @@ impl Health {
         }
     }
 
+    /// The validity of a whole fleet, of which this agent's own is a part.
+    pub fn judged_as_one(&mut self, validity: RunValidity) {
+        self.history.validity = validity;
+    }
+
     /// When [`Self::beat`] is due.
     #[must_use]
     pub fn next_beat(&self) -> Instant {

@@ -368,6 +368,12 @@ impl Roster {
         self.members.iter().filter_map(|(index, member)| Some((*index, member.result.as_ref()?)))
     }
 
+    /// See the policy.
+    #[must_use]
+    pub fn lost_after(&self) -> Duration {
+        self.policy.lost_after
+    }
+
     /// How many agents there should be.
     #[must_use]
     pub fn of(&self) -> u32 {

@@ -2,7 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
-use tokio::time::{interval, sleep};
+use tokio::time::{interval, sleep, sleep_until};
 
 use crate::{
     agent::{
@@ -32,6 +32,8 @@ use crate::{
 
 /// How often the others' counts are judged after the leader's own load.
 const LOOK_AT_OTHERS: Duration = Duration::from_secs(1);
+/// From the last cut of the plan until every agent has ended its connections, given up on what hangs and handed in.
+const LONGEST_END: Duration = Duration::from_secs(90);
 /// What a follower's result may still take after a signal.
 const PATIENCE_AFTER_SIGNAL: Duration = Duration::from_secs(5);
 
@@ -130,6 +132,10 @@ impl Control {
             leader.stop(cause);
         }
         let mut looks = interval(LOOK_AT_OTHERS);
+        // Theirs is the same plan; who still reports then hangs, and would for ever.
+        let longest = self.plan.max_duration() + LONGEST_END + leader.lost_after();
+        let patience = sleep_until(tokio::time::Instant::from_std((self.live.start + longest).to_std()));
+        let mut patience = pin!(patience);
         loop {
             tokio::select! {
                 biased;
@@ -145,6 +151,10 @@ impl Control {
                     leader.stop(Cause::Interrupted);
                 }
                 () = leader.collect() => break,
+                () = &mut patience => {
+                    self.left_waiting = Some("agents still report after their load's longest time: what is there is judged".to_owned());
+                    break;
+                }
                 // Their load may last longer than this agent's.
                 _ = looks.tick() => {
                     self.look();
@@ -197,6 +207,7 @@ impl Control {
             report.notes.push(note);
         }
         self.live.evaluations.clone_from(&report.evaluations);
+        self.health.judged_as_one(report.validity.clone());
         self.facts.fleet.agents = leader.agents();
         (report, exit)
     }

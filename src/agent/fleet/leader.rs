@@ -118,6 +118,12 @@ impl Leader {
         self.room.roster().missing()
     }
 
+    /// An agent that is silent for so long is lost.
+    #[must_use]
+    pub fn lost_after(&self) -> Duration {
+        self.room.roster().lost_after()
+    }
+
     /// How many agents are in each state; the leader is one of those present, to the last.
     #[must_use]
     pub fn agents(&self) -> Vec<(&'static str, u32)> {
