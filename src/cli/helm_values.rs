@@ -26,8 +26,9 @@ use crate::{
     units::duration,
 };
 
-/// Most bytes of files in the values: a ConfigMap holds 1 MiB, and Helm keeps every release in a Secret of that size.
-const MOST_FILES: u64 = 512 << 10;
+/// Most bytes of files in the values: Helm keeps a release, its values and its objects, in a Secret of at most 1,048,576
+/// bytes. 510 KiB of tokens came to 1,149,872 there.
+const MOST_FILES: u64 = 256 << 10;
 
 /// Options of `generate helm-values`.
 #[derive(Debug, Clone, ClapArgs)]
@@ -43,6 +44,9 @@ pub struct Args {
     /// Set a value for ${NAME}; it is written into the values, so no secrets
     #[arg(short = 'e', long = "env", value_name = "NAME=VALUE", value_parser = Environment::parse_assignment)]
     pub env: Vec<(String, String)>,
+    /// Write the files behind `data:` into the values too; they are readable in the ConfigMap and in Helm's release
+    #[arg(long)]
+    pub inline_data: bool,
     /// Longest wait at the end for scrapers to read the final state
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "45s")]
     pub linger: Duration,
@@ -78,7 +82,7 @@ fn values(args: &Args) -> Result<String, (Exit, String)> {
     let agents = args.parallelism.get();
     let ports = ports(&profile, agents).map_err(|message| (Exit::PreflightRefused, message))?;
     let inputs = Inputs::of(&typed, &args.env);
-    let around = Around::of(&inputs, source.directory(), &args.env);
+    let around = Around::of(&inputs, source.directory(), args);
     Ok(helm_values::render(&Request {
         profile: &profile,
         typed: &typed,
@@ -122,19 +126,23 @@ struct Around {
 }
 
 impl Around {
-    fn of(inputs: &Inputs, directory: &Path, given: &[(String, String)]) -> Self {
+    fn of(inputs: &Inputs, directory: &Path, args: &Args) -> Self {
         let mut around = Self::default();
         for name in &inputs.variables {
-            if !given.iter().any(|(known, _)| known == name) {
+            if !args.env.iter().any(|(known, _)| known == name) {
                 around.missing.push(format!(
                     "The profile wants the variable {name}: take it from a Secret, envFrom: [{{ secretRef: {{ name: … }} }}]."
                 ));
             }
         }
         let mut inline = 0;
-        for path in &inputs.files {
+        for path in inputs.files.iter().chain(&inputs.data) {
             let size = fs::metadata(directory.join(path)).map_or(0, |file| file.len());
             around.bytes += size;
+            if inputs.data.contains(path) && !args.inline_data {
+                around.missing.push(from_secret(path) + " --inline-data writes it into these values.");
+                continue;
+            }
             let text = (is_plain(path) && inline + size <= MOST_FILES)
                 .then(|| fs::read_to_string(directory.join(path)).ok())
                 .flatten();
@@ -150,12 +158,17 @@ impl Around {
             }
         }
         for path in &inputs.secrets {
-            around.missing.push(format!(
-                "The profile reads {path}: take it from a Secret, profileSources: [{{ secret: {{ name: …, items: [{{ key: …, path: {path} }}] }} }}]."
-            ));
+            around.missing.push(from_secret(path));
         }
         around
     }
+}
+
+/// A file of at most 1 MiB, which a Secret holds.
+fn from_secret(path: &str) -> String {
+    format!(
+        "The profile reads {path}: take it from a Secret, profileSources: [{{ secret: {{ name: …, items: [{{ key: …, path: {path} }}] }} }}]."
+    )
 }
 
 /// Whether a path stays within the profile's directory and has only what keys of a ConfigMap may have.

@@ -145,9 +145,10 @@ fn times(Request { profile, agents, linger, .. }: &Request<'_>, plan: &Plan) -> 
     }
     let _infallible = write!(
         text,
-        "linger: {}\n# 11s from SIGTERM to the written result, then `linger`, then a reserve.\nterminationGracePeriodSeconds: {}\n",
+        "linger: {}\n# 11s of drain after SIGTERM{}, then `linger`, then a reserve.\nterminationGracePeriodSeconds: {}\n",
         display(*linger),
-        time::grace(*linger)
+        if *agents > 1 { ", the wait for an agent that is lost" } else { "" },
+        time::grace(profile, *agents, *linger)
     );
     text
 }

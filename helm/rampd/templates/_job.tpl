@@ -14,7 +14,8 @@ podFailurePolicy:
     - action: FailJob
       onPodConditions:
         - { type: DisruptionTarget, status: "True" }
-    # 104 bad profile, 106 cannot listen, 107 too few files or ports: nothing was sent, the others wait in vain.
+    # 104 bad profile, 106 cannot listen, 107 too few files or ports: nothing was sent, the others wait in vain. An agent that
+    # comes too late to a fleet is none of these: it ends with 1.
     - action: FailJob
       onExitCodes: { containerName: rampd, operator: In, values: [104, 106, 107] }
     # 96 run invalid, 99 threshold crossed: a verdict, not an accident.
@@ -27,7 +28,9 @@ podFailurePolicy:
 {{- with .Values.deadlineSeconds }}
 activeDeadlineSeconds: {{ . }}
 {{- end }}
-ttlSecondsAfterFinished: {{ .Values.ttlSecondsAfterFinished }}
+{{- if not (kindIs "invalid" .Values.ttlSecondsAfterFinished) }}
+ttlSecondsAfterFinished: {{ .Values.ttlSecondsAfterFinished | int }}
+{{- end }}
 {{- if .Values.suspend }}
 suspend: true
 {{- end }}

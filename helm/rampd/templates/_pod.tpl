@@ -19,7 +19,7 @@
 {{- if include "rampd.isFleet" . }}
 # The agent's own number is in JOB_COMPLETION_INDEX, from Kubernetes.
 - { name: RAMPD_FLEET_SIZE, value: {{ .Values.parallelism | int | quote }} }
-- { name: RAMPD_FLEET_LEADER, value: {{ printf "$(RAMPD_JOB)-0.%s:6466" (include "rampd.fullname" .) | quote }} }
+- { name: RAMPD_FLEET_LEADER, value: {{ printf "$(RAMPD_JOB)-0.%s.%s.svc.%s.:6466" (include "rampd.fullname" .) .Release.Namespace .Values.clusterDomain | quote }} }
 - { name: RAMPD_FLEET_LISTEN, value: {{ printf "%s:6466" .Values.listenAddress | quote }} }
 - name: RAMPD_FLEET_TOKEN
   valueFrom:
@@ -42,8 +42,9 @@
 - { name: RAMPD_RESULT, value: "/var/lib/rampd/$(RAMPD_TESTID)-$(RAMPD_INDEX).result" }
 {{- end }}
 {{- end }}
+{{- /* As JSON: Helm has 1000000 as a float, which it would print as 1e+06. A name such as N is false in YAML 1.1. */}}
 {{- range $name, $value := .Values.env }}
-- { name: {{ $name }}, value: {{ $value | toString | quote }} }
+- { name: {{ $name | quote }}, value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }} }
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
@@ -110,16 +111,31 @@ volumeMounts:
 {{- if .Values.topologySpreadConstraints }}
 topologySpreadConstraints:
   {{- toYaml .Values.topologySpreadConstraints | nindent 2 }}
-{{- else if and (ne .Values.spread "none") (include "rampd.isFleet" .) }}
+{{- else if and (eq .Values.spread "preferred") (include "rampd.isFleet" .) }}
 # Agents on one node share its cores, its address and its ports.
 topologySpreadConstraints:
   - maxSkew: 1
     topologyKey: kubernetes.io/hostname
-    whenUnsatisfiable: {{ eq .Values.spread "required" | ternary "DoNotSchedule" "ScheduleAnyway" }}
+    whenUnsatisfiable: ScheduleAnyway
+    nodeTaintsPolicy: Honor
+    matchLabelKeys: [batch.kubernetes.io/job-name]
     labelSelector:
       matchLabels:
         {{- include "rampd.selectorLabels" . | nindent 8 }}
 {{- end }}
+{{- end }}
+
+{{- /* A constraint of skew 1 would put two agents on each node where there are too few; only anti-affinity never does. */}}
+{{- define "rampd.affinity" -}}
+{{- $affinity := deepCopy .Values.affinity }}
+{{- if and (eq .Values.spread "required") (include "rampd.isFleet" .) }}
+{{- $apart := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" (include "rampd.selectorLabels" . | fromYaml)) }}
+{{- $anti := $affinity.podAntiAffinity | default dict }}
+{{- $rules := append ($anti.requiredDuringSchedulingIgnoredDuringExecution | default list) $apart }}
+{{- $_ := set $anti "requiredDuringSchedulingIgnoredDuringExecution" $rules }}
+{{- $_ := set $affinity "podAntiAffinity" $anti }}
+{{- end }}
+{{- with $affinity }}{{ toYaml . }}{{ end }}
 {{- end }}
 
 {{- define "rampd.podTemplate" -}}
@@ -175,9 +191,9 @@ spec:
   tolerations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- with .Values.affinity }}
+  {{- with include "rampd.affinity" . | trim }}
   affinity:
-    {{- toYaml . | nindent 4 }}
+    {{- . | nindent 4 }}
   {{- end }}
   {{- with include "rampd.spread" . | trim }}
   {{- . | nindent 2 }}

@@ -12,6 +12,17 @@
 {{- if and .Values.files .Values.existingConfigMap.name }}
 {{- fail "`files` beside `existingConfigMap`: put them into that ConfigMap, or name others under `profileSources`" }}
 {{- end }}
+{{- $others := 0 }}
+{{- if include "rampd.isFleet" . }}
+{{- $others = add 5 (include "rampd.seconds" (dig "fleet" "lostAfter" "30s" (.Values.profile | default dict)) | int) }}
+{{- end }}
+{{- $needed := add 11 $others (include "rampd.seconds" .Values.linger | int) }}
+{{- if lt (int .Values.terminationGracePeriodSeconds) (int $needed) }}
+{{- fail (printf "terminationGracePeriodSeconds %d is too short for linger %s: the drain, the wait for a lost agent and linger take up to %d s; raise it or shorten linger" (int .Values.terminationGracePeriodSeconds) .Values.linger (int $needed)) }}
+{{- end }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" (include "rampd.fullname" .)) }}
+{{- fail (printf "the name %q of the Service must begin with a letter and have only a to z, 0 to 9 and `-`: set fullnameOverride or take another name for the release" (include "rampd.fullname" .)) }}
+{{- end }}
 {{- if eq .Values.mode "cronjob" }}
 {{- if not .Values.cronjob.schedule }}{{ fail "mode cronjob without cronjob.schedule, for example \"0 3 * * *\"" }}{{ end }}
 {{- if .Values.testid }}{{ fail "mode cronjob with `testid`: its runs could not be told apart; leave it out, each has the name of its Job" }}{{ end }}
@@ -24,6 +35,13 @@
 {{- if and (eq .Values.spread "required") .Values.topologySpreadConstraints }}
 {{- fail "`spread: required` beside `topologySpreadConstraints`, which replaces it: leave one out" }}
 {{- end }}
+{{- end }}
+
+{{/* Seconds of a duration such as 1m30s; 0 for a variable, which only the agent knows. */}}
+{{- define "rampd.seconds" -}}
+{{- $start := toDate "2006-01-02" "2000-01-01" }}
+{{- $end := dateModify (printf "+%s" (toString .)) $start }}
+{{- sub ($end | unixEpoch) ($start | unixEpoch) }}
 {{- end }}
 
 {{- define "rampd.configMap" -}}

@@ -9,8 +9,10 @@ use serde_json::Value;
 pub struct Inputs {
     /// Variables without a default that the profile does not set itself.
     pub variables: BTreeSet<String>,
-    /// Files that hold messages, bodies and data.
+    /// Files that hold messages and bodies.
     pub files: BTreeSet<String>,
+    /// Tables behind `data:`, which may hold passwords.
+    pub data: BTreeSet<String>,
     /// Files that are secrets or certificates: `${file:…}`, `caFile`, `keyFile` and the like.
     pub secrets: BTreeSet<String>,
 }
@@ -21,6 +23,10 @@ impl Inputs {
     pub fn of(typed: &Value, given: &[(String, String)]) -> Self {
         let mut inputs = Self::default();
         inputs.walk(typed, "", given);
+        let mut tables = Self::default();
+        tables.walk(&typed["data"], "", given);
+        inputs.files = &inputs.files - &tables.files;
+        inputs.data = tables.files;
         let own = |env: &Value| env.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
         let scenarios = typed["scenarios"].as_object().into_iter().flat_map(|map| map.values());
         for name in scenarios.map(|scenario| &scenario["env"]).chain([&typed["env"]]).flat_map(own) {
@@ -95,7 +101,8 @@ mod tests {
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         let expected = Inputs {
             variables: set(&["FROM", "KEY"]),
-            files: set(&["a/b.bin", "users.csv"]),
+            files: set(&["a/b.bin"]),
+            data: set(&["users.csv"]),
             secrets: set(&["ca.pem", "token"]),
         };
         assert_eq!(Inputs::of(&typed, &[]), expected);

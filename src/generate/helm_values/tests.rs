@@ -62,6 +62,10 @@ fn the_deadline_covers_everything_that_may_take_time() {
     let observed = format!("{load}observe: {{ a: {{ url: 'http://a.test/', settle: 100s }} }}\n");
     assert_eq!(of_text(&observed, 1)["deadlineSeconds"], 555);
     assert_eq!(of_text(load, 1)["terminationGracePeriodSeconds"], 70);
+    // 30 s of lostAfter and 5 to add up.
+    assert_eq!(of_text(load, 2)["terminationGracePeriodSeconds"], 105);
+    let patient = format!("{load}fleet: {{ lostAfter: 60s }}\n");
+    assert_eq!(of_text(&patient, 2)["terminationGracePeriodSeconds"], 135);
 }
 
 #[test]

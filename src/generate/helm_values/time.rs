@@ -10,6 +10,8 @@ pub const SCHEDULING: Duration = Duration::from_secs(5 * 60);
 pub const GOODBYES: Duration = Duration::from_secs(20);
 /// From SIGTERM until the results are written: 1 s for iterations that go on, 10 s for goodbyes.
 const DRAIN: Duration = Duration::from_secs(11);
+/// Adding up what all agents have measured.
+const SUM: Duration = Duration::from_secs(5);
 /// Beyond that.
 const RESERVE: Duration = Duration::from_secs(14);
 
@@ -36,9 +38,10 @@ pub fn settle(profile: &Profile) -> Duration {
     profile.observe.iter().map(|target| target.settle).max().unwrap_or_default()
 }
 
-/// Whole seconds between SIGTERM and SIGKILL.
+/// Whole seconds between SIGTERM and SIGKILL. The leader of a fleet waits for one that is lost before it judges.
 #[must_use]
-pub fn grace(linger: Duration) -> u64 {
-    let all = DRAIN + linger + RESERVE;
+pub fn grace(profile: &Profile, agents: u32, linger: Duration) -> u64 {
+    let others = if agents > 1 { profile.fleet.lost_after + SUM } else { Duration::ZERO };
+    let all = DRAIN + others + linger + RESERVE;
     all.as_secs() + u64::from(all.subsec_nanos() > 0)
 }

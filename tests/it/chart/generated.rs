@@ -66,7 +66,7 @@ fn every_recipe_reaches_its_agents_unchanged() {
         if !text.lines().any(|line| line.starts_with("flow:") || line.starts_with("scenarios:")) {
             continue;
         }
-        let generated = generate(&path, &["--parallelism", "2"]);
+        let generated = generate(&path, &["--parallelism", "2", "--inline-data"]);
         generated.assert_code(0);
         let objects = Objects::of(&scratch.write("values.yaml", &generated.stdout), &[]);
         // Helm puts the keys of maps into the order of the alphabet, thresholds and scenarios among them.
@@ -115,15 +115,19 @@ fn files_come_along_and_secrets_do_not() {
     fs::create_dir(scratch.path("data")).expect("made");
     scratch.write("data/users.csv", "name\nada\n");
     scratch.write("key.txt", "s3cret-of-the-file\n");
-    scratch.write("big.txt", &"0123456789abcdef".repeat(40_000));
+    scratch.write("big.txt", &"0123456789abcdef".repeat(17_000));
     let profile = scratch.write("files.yaml", WITH_FILES);
-    let ended = generate(&profile, &["-e", "HOST=staging.example.com"]);
+    let careful = generate(&profile, &["-e", "HOST=staging.example.com"]);
+    careful.assert_code(0);
+    assert!(!careful.stdout.contains(r"name\nada"), "a table may hold passwords: {}", careful.stdout);
+    assert!(careful.stdout.contains("# The profile reads data/users.csv: take it from a Secret"), "{}", careful.stdout);
+    let ended = generate(&profile, &["-e", "HOST=staging.example.com", "--inline-data"]);
     ended.assert_code(0);
     assert!(!ended.stdout.contains("s3cret"), "{}", ended.stdout);
     for comment in [
         "# The profile wants the variable TOKEN: take it from a Secret",
         "# The profile reads key.txt: take it from a Secret",
-        "# The profile reads big.txt (640000 bytes)",
+        "# The profile reads big.txt (272000 bytes)",
     ] {
         assert!(ended.stdout.contains(comment), "no {comment:?} in\n{}", ended.stdout);
     }

@@ -42,7 +42,10 @@ fn the_leaders_name_is_the_one_that_kubernetes_gives_to_agent_0() {
         assert_eq!(service["metadata"]["namespace"], objects.workload()["metadata"]["namespace"], "{name}");
         // An Indexed Job's hostname is JOB-INDEX; the label has the Job's name.
         let leader = text(objects.variable("RAMPD_FLEET_LEADER").expect("a leader"));
-        assert_eq!(leader, format!("$(RAMPD_JOB)-0.{}:6466", text(&service["metadata"]["name"])), "{name}");
+        let (service_name, namespace) = (text(&service["metadata"]["name"]), text(&service["metadata"]["namespace"]));
+        // The dot at its end keeps search lists out.
+        let expected = format!("$(RAMPD_JOB)-0.{service_name}.{namespace}.svc.cluster.local.:6466");
+        assert_eq!(leader, expected, "{name}");
         let ports = service["spec"]["ports"].as_array().expect("ports");
         assert!(ports.iter().any(|port| port["name"] == "fleet" && port["port"] == json!(6466)), "{name}: {ports:?}");
         assert_eq!(objects.variable("RAMPD_FLEET_LISTEN"), Some(&json!("0.0.0.0:6466")), "{name}");

@@ -124,6 +124,19 @@ fn every_variable_of_ours_is_an_option_of_run() {
 }
 
 #[test]
+fn numbers_and_names_of_variables_arrive_as_typed() {
+    let objects = Objects::example("fleet-of-five");
+    let test = &objects.one("Pod")["spec"]["containers"][0];
+    for (name, value) in [("LEVEL", "3"), ("USERS", "1000000"), ("N", "1.5")] {
+        assert_eq!(objects.variable(name), Some(&json!(value)), "{name}");
+        assert!(
+            test["env"].as_array().expect("variables").contains(&json!({ "name": name, "value": value })),
+            "{test}"
+        );
+    }
+}
+
+#[test]
 fn variables_stand_before_those_that_refer_to_them() {
     for (name, path) in examples() {
         let objects = Objects::of(&path, &[]);

@@ -1,6 +1,6 @@
 //! Values that make no sense are refused before anything is created, in words that say what to change.
 
-use super::render::{example, template};
+use super::render::{chart, example, helm, template};
 use crate::support::scratch::Scratch;
 
 const PROFILE: &str = "profile: { vus: 1, duration: 1s, flow: [{ sleep: 1s }] }\n";
@@ -25,6 +25,8 @@ fn what_is_wrong_is_named() {
         ("linger: soon\n", &["'/linger'"]),
         ("startAt: tomorrow\n", &["'/startAt'"]),
         ("terminationGracePeriodSeconds: 5\n", &["'/terminationGracePeriodSeconds'", "minimum"]),
+        ("linger: 2m\n", &["too short for linger 2m", "131 s"]),
+        ("parallelism: 2\nlinger: 1m\n", &["too short for linger 1m", "106 s"]),
         ("profileSources: {}\n", &["'/profileSources'"]),
         ("files: { ../secret: x }\n", &["invalid propertyName '../secret'"]),
         ("files: { /etc/passwd: x }\n", &["invalid propertyName '/etc/passwd'"]),
@@ -53,6 +55,18 @@ fn what_is_wrong_is_named() {
             assert!(error.contains(part), "{values}: no {part:?} in\n{error}");
         }
     }
+}
+
+#[test]
+fn a_release_whose_name_no_service_may_have_is_refused() {
+    let (chart, values) = (chart(), example("minimal"));
+    let paths = [chart.to_str().expect("UTF-8"), "-f", values.to_str().expect("UTF-8")];
+    let named = |options: &[&str]| helm(&[&["template", "5k-sockets"], &paths[..], options].concat());
+    let refused = named(&[]);
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success());
+    assert!(error.contains("\"5k-sockets-rampd\"") && error.contains("begin with a letter"), "{error}");
+    assert!(named(&["--set", "fullnameOverride=sockets"]).status.success());
 }
 
 #[test]

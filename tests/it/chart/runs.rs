@@ -41,6 +41,27 @@ fn agents_fail_alone_and_a_lost_one_ends_the_run() {
     }
 }
 
+#[test]
+fn a_finished_job_is_kept_where_no_time_is_given() {
+    let kept = Objects::minimal(&["--set", "ttlSecondsAfterFinished=null"]);
+    assert_eq!(kept.job_spec().get("ttlSecondsAfterFinished"), None);
+    assert_eq!(Objects::minimal(&[]).job_spec()["ttlSecondsAfterFinished"], json!(86_400));
+}
+
+#[test]
+fn agents_that_must_be_apart_never_share_a_node() {
+    let spread = |how: &str| Objects::minimal(&["--set", &format!("parallelism=3,spread={how}")]).pod()["spec"].clone();
+    let required = spread("required");
+    let rule = &required["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0];
+    assert_eq!(rule["topologyKey"], "kubernetes.io/hostname");
+    assert_eq!(rule["labelSelector"]["matchLabels"]["app.kubernetes.io/component"], "agent");
+    assert_eq!(required.get("topologySpreadConstraints"), None);
+    let preferred = spread("preferred");
+    assert_eq!(preferred["topologySpreadConstraints"][0]["whenUnsatisfiable"], "ScheduleAnyway");
+    assert_eq!(preferred.get("affinity"), None);
+    assert_eq!(spread("none").get("topologySpreadConstraints"), None);
+}
+
 fn job_name(options: &[&str]) -> String {
     Objects::of(&example("job-one-pod"), options).name("Job")
 }
@@ -135,6 +156,14 @@ fn helm_test_judges_the_run_of_this_release() {
         assert_eq!(arguments[0], "verdict", "{name}");
         assert!(arguments.contains(&format!("--testid={testid}").as_str()), "{name}: {arguments:?}");
         assert_eq!(container["image"], objects.container()["image"], "{name}");
+        for field in ["securityContext", "nodeSelector", "tolerations", "serviceAccountName"] {
+            let (mut own, mut agents) = (pod["spec"][field].clone(), objects.pod()["spec"][field].clone());
+            // Only agents need many ports.
+            for context in [&mut own, &mut agents] {
+                context.as_object_mut().map(|context| context.remove("sysctls"));
+            }
+            assert_eq!(own, agents, "{name}: {field}");
+        }
         assert_eq!(container["args"][3], objects.container()["args"][1], "{name}: the same profile");
     }
     assert!(Objects::minimal(&[]).all("Pod").is_empty(), "without a Prometheus there is nothing to ask");
