@@ -120,7 +120,7 @@ fn add_up(bench: &Bench, counted: &Snapshot, wanted: impl Fn(&Series) -> bool) -
 
 /// As `rampd run` does it at the end.
 fn merge(leader: &Leader, own: AgentResult) -> Value {
-    let (results, lost) = leader.results();
+    let (results, lost) = leader.close();
     let (mut fold, mut reader) = (Fold::default(), Reader::default());
     let merged = results.len() + 1;
     let bytes: usize = results.iter().map(|(_, result)| result.len()).sum();
