@@ -43,17 +43,23 @@ const bundle = await build({
 });
 
 
+/** Grafana's icons, which its components load by name. */
+function icon(address) {
+    const file = address.match(/\/img\/icons\/([a-z]+\/[a-z0-9-]+\.svg)$/)?.[1];
+    if (!file) throw new Error(`the page wants ${address}`);
+    return { contentType: "image/svg+xml", body: readFileSync(join(here, "node_modules/@grafana/ui/dist/public/img/icons", file)) };
+}
+
 // No sandbox: Chromium refuses to start with one as root, and the page has nothing from outside.
 const output = (extension) => bundle.outputFiles.find(({ path }) => path.endsWith(extension)).text;
 const browser = await chromium.launch({ executablePath: values.chromium, args: ["--no-sandbox", "--force-color-profile=srgb"] });
 try {
     const page = await browser.newPage({ viewport: { width: WIDTH, height: 900 }, timezoneId: "UTC", locale: "en-GB" });
     page.setDefaultTimeout(PATIENCE);
-    page.on("console", (message) => message.type() === "error" && console.error(`draw.mjs: in the page: ${message.text()}`));
     // Grafana's components keep settings in localStorage, which only a page with an origin has.
     await page.route("**/*", (route) => route.request().url() === ORIGIN
         ? route.fulfill({ contentType: "text/html", body: "<!doctype html><html><body><div id='page'></div></body></html>" })
-        : route.fulfill({ status: 404 }));
+        : route.fulfill(icon(route.request().url())));
     await page.goto(ORIGIN);
     await page.evaluate((given) => {
         window.given = given;

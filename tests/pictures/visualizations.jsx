@@ -88,5 +88,5 @@ function Bars(given) {
 
 function Rows({ panel, frames, timeRange, width, height }) {
     return <TableNG data={frames[0]} width={width} height={height} noHeader={!panel.options.showHeader} cellHeight={panel.options.cellHeight}
-        initialSortBy={panel.options.sortBy} timeRange={timeRange} fieldConfig={panel.fieldConfig} />;
+        sortBy={panel.options.sortBy} timeRange={timeRange} fieldConfig={panel.fieldConfig} />;
 }

@@ -50,11 +50,9 @@ pub(super) fn board() -> Board {
     .panel(
         12,
         8,
-        Panel::new(Lines, "VUs", "Virtual users in an iteration.", Unit::Count).query(
-            "vus",
-            "sum by (testid) (vus{$run})",
-            "{{testid}}",
-        ),
+        Panel::new(Lines, "VUs", "Virtual users in an iteration.", Unit::Count)
+            .query("vus", "sum by (testid) (vus{$run})", "{{testid}}")
+            .colours_by_name(),
     )
     .panel(
         12,
@@ -65,7 +63,8 @@ pub(super) fn board() -> Board {
             "Data messages that the kernel accepted, each second.",
             Unit::MessagesPerSecond,
         )
-        .query("sent", "sum by (testid) (rate(ws_msgs_sent_total{$run}[$__rate_interval]))", "{{testid}}"),
+        .query("sent", "sum by (testid) (rate(ws_msgs_sent_total{$run}[$__rate_interval]))", "{{testid}}")
+        .colours_by_name(),
     )
 }
 
@@ -114,7 +113,8 @@ fn summary() -> Panel {
 }
 
 fn quantile(title: &'static str, description: &'static str, family: &str) -> Panel {
-    let expression =
-        format!("histogram_quantile(0.99, sum by (testid, le) (last_over_time({family}_bucket{{$run}}[$__range])))");
+    let expression = format!(
+        "sort_desc(histogram_quantile(0.99, sum by (testid, le) (last_over_time({family}_bucket{{$run}}[$__range]))))"
+    );
     Panel::new(Bars, title, description, Unit::Seconds).query("p99", &expression, "{{testid}}")
 }

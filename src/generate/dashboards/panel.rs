@@ -7,6 +7,9 @@ mod unit;
 
 pub use self::{kind::Kind, unit::Unit};
 
+/// The query for the limits of the run's profile.
+const LIMIT: &str = "limit";
+
 /// The data source of every query: the dashboard's variable.
 #[must_use]
 pub fn datasource() -> Value {
@@ -40,6 +43,7 @@ pub struct Panel {
     transformations: Vec<Value>,
     sorted_by: Vec<Value>,
     alarm: Option<f64>,
+    colours: Option<&'static str>,
     maximum: Option<f64>,
 }
 
@@ -58,6 +62,7 @@ impl Panel {
             transformations: Vec::new(),
             sorted_by: Vec::new(),
             alarm: None,
+            colours: None,
             maximum: None,
         }
     }
@@ -76,9 +81,9 @@ impl Panel {
         let expression = format!(
             "max by (metric, threshold) (rampd_threshold_limit{{$run, metric=~\"{metric}([{{].*)?\", threshold!~\"(count|rate).*\"}})"
         );
-        self = self.query("limit", &expression, "limit {{metric}} {{threshold}}");
+        self = self.query(LIMIT, &expression, "limit {{metric}} {{threshold}}");
         self.overrides.push(json!({
-            "matcher": { "id": "byFrameRefID", "options": "limit" },
+            "matcher": { "id": "byFrameRefID", "options": LIMIT },
             "properties": [
                 { "id": "custom.lineStyle", "value": { "fill": "dash", "dash": [10, 10] } },
                 { "id": "custom.fillOpacity", "value": 0 },
@@ -163,6 +168,13 @@ impl Panel {
         self
     }
 
+    /// The colour of a line comes from its name, so that it is the same in all panels.
+    #[must_use]
+    pub fn colours_by_name(mut self) -> Self {
+        self.colours = Some("palette-classic-by-name");
+        self
+    }
+
     /// Red from this value on.
     #[must_use]
     pub fn alarm(mut self, from: f64) -> Self {
@@ -183,13 +195,16 @@ impl Panel {
         let targets: Vec<_> = self.queries.iter().map(|query| self.target(query)).collect();
         let mut steps = vec![json!({ "value": null, "color": "text" })];
         steps.extend(self.alarm.map(|from| json!({ "value": from, "color": "red" })));
-        let mut options = self.kind.options(self.unit, place["w"].as_u64().unwrap_or_default());
+        // The long names of limits beside the lines would leave half of a panel.
+        let has_limits = self.queries.iter().any(|query| query.id == LIMIT);
+        let has_room = place["w"].as_u64().is_some_and(|columns| columns >= 12) && !has_limits;
+        let mut options = self.kind.options(self.unit, has_room);
         if !self.sorted_by.is_empty() {
             options["sortBy"] = json!(self.sorted_by);
         }
         let mut defaults = json!({
             "unit": self.unit.id(),
-            "color": { "mode": self.kind.colours() },
+            "color": { "mode": self.colours.unwrap_or(self.kind.colours()) },
             "mappings": self.mappings,
             "thresholds": { "mode": "absolute", "steps": steps },
             "custom": self.kind.custom(),

@@ -51,7 +51,9 @@ impl Kind {
     /// Where colours come from: series differ from each other, single values from their limits.
     pub(super) fn colours(self) -> &'static str {
         match self {
-            Self::Lines | Self::Bars => "palette-classic",
+            Self::Lines => "palette-classic",
+            // A run or an agent has one colour in all bars, whatever order the answers come in.
+            Self::Bars => "palette-classic-by-name",
             Self::Stat | Self::Table | Self::Heatmap | Self::States => "thresholds",
         }
     }
@@ -68,16 +70,18 @@ impl Kind {
                 "spanNulls": false,
             }),
             Self::States => json!({ "lineWidth": 0, "fillOpacity": 70 }),
-            Self::Stat | Self::Table | Self::Heatmap | Self::Bars => json!({}),
+            // Grafana's 150 pixels push the last of nine columns out of a laptop's window.
+            Self::Table => json!({ "minWidth": 100 }),
+            Self::Stat | Self::Heatmap | Self::Bars => json!({}),
         }
     }
 
-    /// What surrounds them, for a panel that is so many columns wide.
-    pub(super) fn options(self, unit: Unit, width: u64) -> Value {
+    /// What surrounds them; `has_room` for names and figures beside the lines.
+    pub(super) fn options(self, unit: Unit, has_room: bool) -> Value {
         let last = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
         match self {
             Self::Lines => json!({
-                "legend": legend(width),
+                "legend": legend(has_room),
                 "tooltip": { "mode": "multi", "sort": "desc" },
             }),
             Self::Stat => json!({
@@ -117,10 +121,9 @@ impl Kind {
     }
 }
 
-/// Beside the lines where there is room: below them a table of more than two lines would take half of the panel, so
-/// that narrow panels have names alone.
-fn legend(width: u64) -> Value {
-    if width >= 12 {
+/// Below the lines a table of more than two of them would take half of the panel, so that names alone stand there.
+fn legend(has_room: bool) -> Value {
+    if has_room {
         json!({ "displayMode": "table", "placement": "right", "showLegend": true, "calcs": ["max"] })
     } else {
         json!({ "displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": [] })
