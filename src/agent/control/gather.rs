@@ -2,6 +2,8 @@
 
 use std::{pin::pin, time::Duration};
 
+use tokio::time::timeout;
+
 use crate::{
     agent::{
         admin::pages::Requests,
@@ -18,6 +20,8 @@ use crate::{
     outputs::ndjson::NdjsonOutput,
 };
 
+/// For the leader to hear that this agent goes away.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Workers are made so long before the start: time for a thread and its timer on a busy machine.
 const LEAD: Duration = Duration::from_millis(200);
 
@@ -69,7 +73,12 @@ impl Control {
                     leader.stop(Cause::Interrupted);
                     leader.wait_until_told().await;
                 }
-                Fleet::Follower(follower) => follower.leave().await,
+                Fleet::Follower(follower) => {
+                    // Whoever has interrupted it waits for its end.
+                    if timeout(FAREWELL, follower.leave()).await.is_err() {
+                        tracing::debug!("The leader has not answered that this agent goes away.");
+                    }
+                }
                 Fleet::Alone => {}
             }
         }
