@@ -39,6 +39,8 @@ pub mod threshold;
 #[cfg(test)]
 mod documentation;
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 use crate::config::{

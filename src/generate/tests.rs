@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::{
     catalogue::{Family, FamilyKind},
-    config::{self, environment::Environment, overrides::Overrides, profile::Profile, source::Source},
+    config::{
+        self, environment::Environment, fixture::with_thresholds, overrides::Overrides, profile::Profile,
+        source::Source,
+    },
     generate::{
         rulefile::{Group, RuleKind},
         rules, standing,
@@ -31,19 +34,6 @@ const WORDS: [&str; 17] = [
     "Inf",
     "ignoring",
 ];
-
-fn profile(text: &str) -> Profile {
-    let source = Source::from_bytes("test", text.as_bytes().to_vec()).unwrap();
-    config::load(&source, &Environment::default(), &Overrides::default()).unwrap()
-}
-
-fn with_thresholds(thresholds: &str) -> Profile {
-    profile(&format!(
-        "vus: 1\nduration: 1s\nflow: [{{ sleep: 1s }}]\nmetrics: {{ price: trend, orders: counter }}\n\
-         observe: {{ server: {{ url: 'http://localhost:1/metrics', metrics: {{ memory: 'a_bytes' }} }} }}\n\
-         thresholds:\n{thresholds}"
-    ))
-}
 
 /// Names on `/metrics`: of the catalogue, and of the run as the page about them has it, which a test of its own checks.
 fn exported() -> BTreeSet<String> {

@@ -37,32 +37,9 @@ fn send() -> SocketStep {
     SocketStep::Send(Send { message: Message::Text(Template::literal("x")), reply: None })
 }
 
-/// Runs the control flow alone and counts sends, as the engine does.
+/// Sends of a whole walk.
 fn sends(program: &Program) -> u64 {
-    let (mut pc, mut loops, mut sends) = (0, Vec::new(), 0);
-    while let Some(op) = program.ops.get(pc) {
-        pc += 1;
-        match op {
-            Op::Repeat => loops.push(0),
-            Op::Next { body, times } => {
-                let round = loops.last_mut().unwrap();
-                *round += 1;
-                if *round < *times {
-                    pc = *body;
-                } else {
-                    loops.pop();
-                }
-            }
-            Op::Send { .. } => sends += 1,
-            Op::Close { loops: inside, after, .. } => {
-                loops.truncate(loops.len() - inside);
-                pc = *after;
-            }
-            _ => {}
-        }
-    }
-    assert!(loops.is_empty());
-    sends
+    sends_by_depth(program).len() as u64
 }
 
 #[test]

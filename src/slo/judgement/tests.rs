@@ -4,25 +4,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    config::{self, environment::Environment, overrides::Overrides, profile::Profile, source::Source},
+    config::fixture::{profile, with_thresholds},
     engine::instruments::Instruments,
     metrics::rank::nearest_rank,
     plan::Plan,
     units::tags::Tags,
 };
-
-fn profile(text: &str) -> Profile {
-    let source = Source::from_bytes("test", text.as_bytes().to_vec()).unwrap();
-    config::load(&source, &Environment::default(), &Overrides::default()).unwrap()
-}
-
-fn with_thresholds(thresholds: &str) -> Profile {
-    profile(&format!(
-        "vus: 1\nduration: 1s\nflow: [{{ sleep: 1s }}]\nmetrics: {{ price: trend, orders: counter }}\n\
-         observe: {{ server: {{ url: 'http://localhost:1/metrics', metrics: {{ memory: 'a_bytes' }} }} }}\n\
-         thresholds:\n{thresholds}"
-    ))
-}
 
 #[test]
 fn tags_without_labels_are_known() {
