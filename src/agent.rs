@@ -2,9 +2,11 @@
 
 pub mod admin;
 pub mod annotate;
+pub mod board;
 pub mod control;
 pub mod control_socket;
 pub mod crew;
+pub mod daemon;
 pub mod error;
 pub mod facts;
 pub mod fleet;

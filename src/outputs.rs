@@ -4,10 +4,13 @@ pub mod annotation;
 pub mod format;
 pub mod ndjson;
 pub mod progress;
+pub mod record;
 pub mod report;
+pub mod run_status;
 pub mod style;
 pub mod summary;
 pub mod summary_export;
+pub mod timeline;
 pub mod verdict_note;
 
 #[cfg(test)]

@@ -67,11 +67,35 @@ pub struct Steering(mpsc::Sender<Order>);
 #[derive(Debug)]
 pub struct Orders(mpsc::Receiver<Order>);
 
-/// So many VUs for a scenario.
+/// What a run can be told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// So many VUs of a scenario from now on; without a name, of the only one.
+    SetVus {
+        /// Its name.
+        scenario: Option<String>,
+        /// How many.
+        vus: u32,
+    },
+    /// So many iterations begin each second from now on, in a scenario with an arrival rate; without a name, in the only one.
+    SetRate {
+        /// Its name.
+        scenario: Option<String>,
+        /// How many.
+        per_second: f64,
+    },
+    /// Nothing new begins.
+    Pause,
+    /// It goes on.
+    Resume,
+    /// The load ends in order, with [`crate::exit::Exit::StoppedByApi`].
+    Stop,
+}
+
+/// An action with who waits for it.
 #[derive(Debug)]
 pub struct Order {
-    scenario: String,
-    vus: u32,
+    action: Action,
     reply: oneshot::Sender<Result<(), Error>>,
 }
 
@@ -88,8 +112,16 @@ impl Steering {
     /// # Errors
     /// See [`enum@Error`].
     pub async fn set_vus(&self, scenario: &str, vus: u32) -> Result<(), Error> {
+        self.order(Action::SetVus { scenario: Some(scenario.to_owned()), vus }).await
+    }
+
+    /// Tells the run something; returns when it has taken effect on every worker.
+    ///
+    /// # Errors
+    /// See [`enum@Error`].
+    pub async fn order(&self, action: Action) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
-        let order = Order { scenario: scenario.to_owned(), vus, reply };
+        let order = Order { action, reply };
         let asked = async {
             self.0.send(order).await.map_err(|_| Error::NoRun)?;
             answer.await.map_err(|_| Error::NoRun)?
@@ -115,8 +147,7 @@ impl Order {
     /// Passes the order on to the workers. Returns the scenario's place in the plan with its new number of VUs.
     pub fn carry_out(self, plan: &Plan, crew: &Crew) -> Option<(usize, u32)> {
         match self.check(plan) {
-            Ok(scenario) => {
-                let vus = self.vus;
+            Ok((scenario, vus)) => {
                 let done = crew.set_vus(scenario, vus);
                 // The control thread goes on; a worker may be busy for a moment.
                 tokio::spawn(async move {
@@ -139,7 +170,8 @@ impl Order {
         }
     }
 
-    fn check(&self, plan: &Plan) -> Result<usize, Error> {
+    fn check(&self, plan: &Plan) -> Result<(usize, u32), Error> {
+        let Action::SetVus { scenario, vus } = &self.action else { return Err(Error::NoRun) };
         if plan.scenarios.iter().any(|planned| planned.segment != Segment::WHOLE) {
             return Err(Error::Fleet);
         }
@@ -148,15 +180,15 @@ impl Order {
             let names: Vec<_> = controlled.map(|planned| planned.name.as_str()).collect();
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
-        let found = plan.scenarios.iter().enumerate().find(|(_, planned)| planned.name == self.scenario);
-        let scenario = self.scenario.clone();
+        let scenario = scenario.clone().unwrap_or_default();
+        let found = plan.scenarios.iter().enumerate().find(|(_, planned)| planned.name == scenario);
         match found {
             None => Err(Error::Unknown { scenario, known: known() }),
             Some((index, planned)) => match planned.work {
-                Work::Live { .. } if self.vus > planned.max_vus() => {
-                    Err(Error::TooMany { scenario, vus: self.vus, most: planned.max_vus() })
+                Work::Live { .. } if *vus > planned.max_vus() => {
+                    Err(Error::TooMany { scenario, vus: *vus, most: planned.max_vus() })
                 }
-                Work::Live { .. } => Ok(index),
+                Work::Live { .. } => Ok((index, *vus)),
                 _ => Err(Error::NotControlled { scenario, known: known() }),
             },
         }
@@ -168,7 +200,7 @@ mod tests {
     use super::*;
     use crate::config::{self, environment::Environment, overrides::Overrides, source::Source};
 
-    fn checked(scenario: &str, vus: u32) -> Result<usize, Error> {
+    fn checked(scenario: &str, vus: u32) -> Result<(usize, u32), Error> {
         let text = "
 scenarios:
   flat: { executor: constant-vus, duration: 1s }
@@ -176,12 +208,13 @@ scenarios:
 flow: [{ sleep: 1s }]";
         let source = Source::from_bytes("p.yaml", text.as_bytes().to_vec()).unwrap();
         let plan = Plan::new(&config::load(&source, &Environment::default(), &Overrides::default()).unwrap());
-        Order { scenario: scenario.to_owned(), vus, reply: oneshot::channel().0 }.check(&plan)
+        let action = Action::SetVus { scenario: Some(scenario.to_owned()), vus };
+        Order { action, reply: oneshot::channel().0 }.check(&plan)
     }
 
     #[test]
     fn only_controlled_scenarios_are_set_and_only_up_to_their_most() {
-        assert_eq!((checked("live", 0), checked("live", 5)), (Ok(1), Ok(1)));
+        assert_eq!((checked("live", 0), checked("live", 5)), (Ok((1, 0)), Ok((1, 5))));
         for (scenario, vus, message) in [
             ("live", 6, "scenario `live` has at most 5 VUs, 6 are too many; raise its `maxVUs` and start again"),
             ("flat", 1, "the VUs of scenario `flat` follow its executor; VUs can be set for: live"),

@@ -1,0 +1,3 @@
+//! `rampd serve`: profiles by schedule, at the start or on request, one run at a time.
+
+pub mod desk;
