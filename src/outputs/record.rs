@@ -56,8 +56,6 @@ pub struct RunRecord {
     pub failures: Vec<FailureRecord>,
     /// Curves.
     pub timeline: Timeline,
-    /// The curve of the plan: seconds and VUs (or rate), as few corners as it has.
-    pub plan: Vec<PlanCorner>,
     /// The profile as it was typed, variables unfilled and credentials taken out.
     pub profile_text: Option<String>,
     /// What the agent ran on.
@@ -102,18 +100,6 @@ pub struct FailureRecord {
     pub reason: String,
     /// How often.
     pub count: u64,
-}
-
-/// A corner of the plan's curve.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlanCorner {
-    /// Seconds since the start of the load.
-    pub at: f64,
-    /// VUs, over all scenarios.
-    pub vus: f64,
-    /// Iterations to begin a second, over all scenarios.
-    pub rate: f64,
 }
 
 /// What the agent ran on.

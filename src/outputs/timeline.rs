@@ -60,10 +60,24 @@ pub struct Point {
     pub paused: bool,
 }
 
+/// A corner of the plan's curve.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanCorner {
+    /// Seconds since the start of the load.
+    pub at: f64,
+    /// VUs, over all scenarios.
+    pub vus: f64,
+    /// Iterations to begin a second, over all scenarios.
+    pub rate: f64,
+}
+
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeline {
+    /// The curve of the plan to its end, in as few corners as it has.
+    pub plan: Vec<PlanCorner>,
     /// Seconds between points.
     pub interval_seconds: f64,
     /// In their order.
