@@ -9,7 +9,7 @@ use hyper::{
     header::CONTENT_TYPE,
 };
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use serde_json::{error::Category, value::RawValue};
 use tokio::time::timeout;
 
 use crate::agent::api::problem::Problem;
@@ -43,16 +43,50 @@ pub(super) async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Res
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "slow", message));
         }
     };
-    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
-    serde_json::from_slice(text).map_err(|error| match error.classify() {
+    parse(if body.is_empty() { b"{}" } else { &body })
+}
+
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    // serde would take a list for the values of an object in their order.
+    let is_object = text.trim_ascii_start().first() == Some(&b'{');
+    let read = serde_json::from_slice::<&RawValue>(text).and_then(|whole| serde_json::from_str(whole.get()));
+    let read = read.map_err(|error| match error.classify() {
         Category::Data => Problem::invalid(error.to_string()),
         Category::Io | Category::Syntax | Category::Eof => {
             Problem::new(StatusCode::BAD_REQUEST, "bad_json", format!("the body is no JSON: {error}"))
         }
-    })
+    });
+    match read {
+        Ok(_) if !is_object => Err(Problem::invalid("the body is no object, `{…}`")),
+        read => read,
+    }
 }
 
 fn too_large() -> Problem {
     let message = format!("the body has more than {BODY_BYTES} bytes");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[derive(Debug, Default, Deserialize)]
+    struct Empty {}
+
+    #[test]
+    fn what_is_no_json_differs_from_what_is_not_asked_for() {
+        let status = |text: &str| parse::<Empty>(text.as_bytes()).map_err(|problem| problem.into_response().status());
+        assert!(status(" {} ").is_ok());
+        for text in ["", "{", "{} {}", "{a:1}", "\u{feff}{}"] {
+            assert_eq!(status(text).unwrap_err(), StatusCode::BAD_REQUEST, "{text}");
+        }
+        for text in ["[]", "null", "1", "\"{}\""] {
+            assert_eq!(status(text).unwrap_err(), StatusCode::UNPROCESSABLE_ENTITY, "{text}");
+        }
+        assert!(parse::<Value>(&[b'[', 0xff, b']']).is_err());
+    }
 }

@@ -30,7 +30,7 @@ fn document() -> Value {
 #[test]
 fn the_document_has_every_route_and_no_other() {
     let document = document();
-    let documented: BTreeSet<_> = document["paths"].as_object().unwrap().iter().flat_map(|(path, operations)| {
+    let documented = document["paths"].as_object().unwrap().iter().flat_map(|(path, operations)| {
         operations.as_object().unwrap().iter().map(move |(verb, operation)| {
             (path.clone(), verb.clone(), operation["operationId"].as_str().unwrap().to_owned())
         })
@@ -313,7 +313,6 @@ fn requests_that_the_document_permits_are_read_and_others_are_not() {
         (json!({"overrides": {"stages": "1s:1"}}), false),
         (json!({"overrides": {"other": 1}}), false),
         (json!({"other": 1}), false),
-        (json!([]), false),
     ] {
         assert_eq!((reads(&value), validator("StartRequest", false).is_valid(&value)), (good, good), "{value}");
     }
