@@ -3,6 +3,7 @@
 pub mod annotation;
 pub mod chart;
 pub mod format;
+pub mod html;
 pub mod ndjson;
 pub mod progress;
 pub mod record;
