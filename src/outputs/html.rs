@@ -4,5 +4,5 @@
 /// The look of the page and of reports.
 pub const STYLE: &str = include_str!("html/style.css");
 
-/// The cross-hair of charts as a module that exports `crosshair(root)`.
+/// The cross-hair of charts, a script without globals that finds every chart of its document.
 pub const CROSSHAIR: &str = include_str!("html/crosshair.js");

@@ -1,53 +1,49 @@
-// The cross-hair of charts: the values at the pointer. Charts are read without it.
+// The cross-hair of charts: the values at the pointer, in every chart of the page, those that come later too. Charts are
+// read without it.
 
-const SVG = "http://www.w3.org/2000/svg";
+(() => {
+  const SVG = "http://www.w3.org/2000/svg";
 
-/**
- * What `data-cursor` of a chart says.
- * @typedef {{name: string, x?: number[], y: (number | null)[]}} Line
- * @typedef {{plane: [number, number, number, number], x: "time" | "quantile", from: number, to: number, top: number,
- *            unit: string, lines: Line[], limits?: {name: string, y: number}[]}} Plot
- */
+  /**
+   * What `data-cursor` of a chart says.
+   * @typedef {{name: string, x?: number[], y: (number | null)[]}} Line
+   * @typedef {{plane: [number, number, number, number], x: "time" | "quantile", from: number, to: number, top: number,
+   *            unit: string, lines: Line[], limits?: {name: string, y: number}[]}} Plot
+   */
 
-/** @param {number} value */
-function figure(value) {
-  const digits = value === 0 ? 0 : Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
-  return value.toLocaleString("en", { maximumFractionDigits: digits });
-}
-
-/** @param {Plot} plot @param {number} at */
-function place(plot, at) {
-  if (plot.x === "quantile") return `${(100 * (1 - 10 ** -at)).toFixed(Math.max(1, Math.ceil(at)))}%`;
-  const whole = Math.floor(at);
-  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
-  const [hours, minutes, seconds] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
-}
-
-/** The index of the place nearest to `at`. @param {number[]} places @param {number} at */
-function nearest(places, at) {
-  let [low, high] = [0, places.length - 1];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (places[middle] < at) low = middle + 1;
-    else high = middle;
+  /** @param {number} value */
+  function figure(value) {
+    const digits = value === 0 ? 0 : Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
+    return value.toLocaleString("en", { maximumFractionDigits: digits });
   }
-  return low > 0 && at - places[low - 1] < places[low] - at ? low - 1 : low;
-}
 
-/**
- * Shows the values under the pointer in every chart below `root`, those that come later too.
- * @param {Document | Element} root
- * @returns {() => void} to be called when charts have been replaced under a pointer that stands still
- */
-export function crosshair(root) {
+  /** @param {Plot} plot @param {number} at */
+  function place(plot, at) {
+    if (plot.x === "quantile") return `${(100 * (1 - 10 ** -at)).toFixed(Math.max(1, Math.ceil(at)))}%`;
+    const whole = Math.floor(at);
+    const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
+    const [hours, minutes, seconds] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+    return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
+  }
+
+  /** The index of the place nearest to `at`. @param {number[]} places @param {number} at */
+  function nearest(places, at) {
+    let [low, high] = [0, places.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (places[middle] < at) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 && at - places[low - 1] < places[low] - at ? low - 1 : low;
+  }
+
   /** @type {WeakMap<Element, Plot>} */
   const plots = new WeakMap();
   /** @type {{x: number, y: number} | null} */
   let pointer = null;
 
   const clear = () => {
-    for (const mark of root.querySelectorAll(".rampd-cursor, .rampd-cursor-line")) mark.remove();
+    for (const mark of document.querySelectorAll(".rampd-cursor, .rampd-cursor-line")) mark.remove();
   };
 
   /** @param {SVGSVGElement} svg @param {number} clientX */
@@ -123,17 +119,17 @@ export function crosshair(root) {
     if (!pointer) return;
     const under = document.elementFromPoint(pointer.x, pointer.y);
     const svg = under?.closest("svg.rampd-chart");
-    if (svg instanceof SVGSVGElement && root.contains(svg)) show(svg, pointer.x);
+    if (svg instanceof SVGSVGElement) show(svg, pointer.x);
   };
 
-  root.addEventListener("pointermove", (event) => {
-    if (!(event instanceof PointerEvent)) return;
+  document.addEventListener("pointermove", (event) => {
     pointer = { x: event.clientX, y: event.clientY };
     redraw();
   });
-  root.addEventListener("pointerleave", () => {
+  document.documentElement.addEventListener("pointerleave", () => {
     pointer = null;
     clear();
   });
-  return redraw;
-}
+  // Whoever replaces charts under a pointer that stands still dispatches this.
+  document.addEventListener("rampd:charts", redraw);
+})();
