@@ -1,6 +1,7 @@
 //! What people and machines read: progress while a run goes on, the summary at its end, and files.
 
 pub mod annotation;
+pub mod failures;
 pub mod format;
 pub mod ndjson;
 pub mod progress;
