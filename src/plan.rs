@@ -10,6 +10,7 @@ use crate::{
 };
 
 pub mod chart;
+pub mod curve;
 pub mod describe;
 pub mod pace;
 pub mod program;
