@@ -1,6 +1,8 @@
 //! The page at `/`: HTML, styles and scripts that are in the program, so that it works without any other host. What
 //! it shows and changes goes through the API alone.
 
+use crate::outputs::html;
+
 /// What a browser may do with the page: its own files, its own API, nothing inline, no frame around it.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -26,8 +28,10 @@ pub fn asset(path: &str) -> Option<Asset> {
     let (content_type, body) = match name {
         "index.html" if path == "/" => (HTML, include_str!("page/index.html")),
         "icon.svg" => (SVG, include_str!("page/icon.svg")),
-        "colours.css" => (CSS, include_str!("page/colours.css")),
         "controls.css" => (CSS, include_str!("page/controls.css")),
+        // What the page and reports have in common.
+        "style.css" => (CSS, html::STYLE),
+        "crosshair.js" => (SCRIPT, html::CROSSHAIR),
         "layout.css" => (CSS, include_str!("page/layout.css")),
         "app.js" => (SCRIPT, include_str!("page/app.js")),
         "charts.js" => (SCRIPT, include_str!("page/charts.js")),

@@ -50,7 +50,7 @@ createServer((request, response) => {
     if (process.env.TOKEN && pathname.startsWith("/api/") && request.headers.authorization !== `Bearer ${process.env.TOKEN}`) return json(401, { error: { code: "unauthorized", message: "a token is needed" } });
     if (pathname === "/" || pathname.startsWith("/assets/")) {
         const file = pathname === "/" ? "index.html" : pathname.slice(8);
-        return response.writeHead(200, { "content-type": types[file.split(".").pop()], "content-security-policy": policy }).end(readFileSync(join(assets, file)));
+        return response.writeHead(200, { "content-type": types[file.split(".").pop()], "content-security-policy": policy }).end(readFileSync(["style.css", "crosshair.js"].includes(file) ? join(assets, "../../outputs/html", file) : join(assets, file)));
     }
     if (pathname === "/api/v1/events") {
         response.writeHead(200, { "content-type": "text/event-stream" });

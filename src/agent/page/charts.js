@@ -50,10 +50,12 @@ function draw() {
  * @param {Chart[]} drawings
  */
 function show(run, drawings) {
-    keyed(charts, drawings, ({ id }) => `${run} ${id}`, ({ title }) => element("figure", { class: "chart card" },
+    keyed(charts, drawings, ({ id }) => `${run} ${id}`, ({ title }) => element("figure", {},
         element("figcaption", {}, title), element("div", { class: "drawing" })), (figure, { svg }) => {
         const drawing = part(figure, ".drawing");
         const parsed = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
         if (parsed.localName === "svg") drawing.replaceChildren(document.importNode(parsed, true));
     });
+    // The cross-hair stands where it stood, on the new curves.
+    document.dispatchEvent(new Event("rampd:charts"));
 }

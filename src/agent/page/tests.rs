@@ -6,7 +6,8 @@ use super::*;
 fn files() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/agent/page");
     let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| !name.ends_with(".rs") && !name.ends_with(".d.ts") && name != "index.html").collect()
+    let own = names.filter(|name| !name.ends_with(".rs") && !name.ends_with(".d.ts") && name != "index.html");
+    own.chain(["style.css", "crosshair.js"].map(str::to_owned)).collect()
 }
 
 /// The values of `attribute="…"`, and what modules import.

@@ -33,7 +33,7 @@ export function showThresholds(run) {
 function create() {
     return element("li", {},
         element("p", { class: "threshold-what" }, element("span", { class: "sign", "aria-hidden": "true" }), element("code", {}), element("span", { class: "threshold-state" })),
-        element("div", { class: "bar", role: "meter", "aria-valuemin": "0", "aria-valuemax": "100" }, element("div", {})),
+        element("div", { class: "gauge", role: "meter", "aria-valuemin": "0", "aria-valuemax": "100" }, element("div", {})),
         element("p", { class: "threshold-words faint" }));
 }
 
@@ -55,7 +55,7 @@ function update(item, threshold, ended) {
     // The value as a share of the limit: full is too much where less is wanted, and enough where more is.
     const share = headroom === null ? 0 : expression.includes(">") ? 1 + headroom : 1 - headroom;
     const used = Math.min(1, Math.max(0, share));
-    const bar = part(item, ".bar");
+    const bar = part(item, ".gauge");
     setAttribute(bar, "aria-label", `${metric} ${expression}`);
     setAttribute(bar, "aria-valuenow", String(Math.round(used * 100)));
     setAttribute(bar, "aria-valuetext", words);
