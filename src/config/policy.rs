@@ -39,10 +39,10 @@ pub enum Author {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Denied {
     /// No entry covers it.
-    #[error("{0} is not among the `allowedTargets` of the daemon's configuration")]
+    #[error("{0} is not among the operator's allowed targets")]
     NotListed(String),
     /// A wider entry covers it, which is not enough.
-    #[error("{target} is {what}: `allowedTargets` must list that address itself")]
+    #[error("{target} is {what}: only its own address among the allowed targets would allow it")]
     Reserved {
         /// Host, and its address if it was looked up.
         target: String,
@@ -50,10 +50,10 @@ pub enum Denied {
         what: &'static str,
     },
     /// A listed name leads to this machine.
-    #[error("{0} is this machine, to which a listed name does not lead: `allowedTargets` must list the address")]
+    #[error("{0} is this machine: only its own address among the allowed targets would allow it")]
     ThisMachine(String),
     /// There is no list.
-    #[error("{0}: what is sent over the API goes nowhere without `allowedTargets` in the daemon's configuration")]
+    #[error("{0} is not allowed: what is sent over the API goes nowhere without `allowedTargets` in the daemon's configuration")]
     NoTargets(String),
     /// `maxVUs`.
     #[error("{asked} VUs are more than the operator's `maxVUs`, {most}")]
