@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod annotate;
+pub mod api;
 pub mod board;
 pub mod control;
 pub mod control_socket;

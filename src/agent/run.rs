@@ -6,8 +6,8 @@ use tokio::task::JoinSet;
 
 use crate::{
     agent::{
-        admin::AdminServer, annotate::Annotator, control::Control, control_socket::ControlSocket, error::Error,
-        fleet::Fleet, observe::Observer, options::Options, outcome, signals::Signals, steering,
+        admin::AdminServer, annotate::Annotator, api::Surface, board::Board, control::Control,
+        control_socket::ControlSocket, error::Error, fleet::Fleet, observe::Observer, options::Options, outcome, signals::Signals, steering,
     },
     clock::{Instant, Reading},
     config::profile::Profile,
@@ -35,7 +35,8 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     }
     outcome::claim(&options)?;
     let mut signals = Signals::new()?;
-    let (server, publisher, mut requests) = AdminServer::bind(options.listen)?;
+    let board = Board::default();
+    let (server, publisher, mut requests) = AdminServer::bind(options.listen, Surface::read_only(board.reader()))?;
     tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), testid = options.testid, "Listening.");
 
     // Once for the whole fleet: its targets are the same.
