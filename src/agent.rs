@@ -16,6 +16,7 @@ pub mod live;
 pub mod observe;
 pub mod options;
 pub mod outcome;
+pub mod page;
 pub mod run;
 pub mod scrapers;
 pub mod server;

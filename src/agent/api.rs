@@ -119,12 +119,7 @@ impl Api {
         }
     }
 
-    async fn answer(
-        &self,
-        peer: IpAddr,
-        request: Request<Incoming>,
-        lane: &Lane,
-    ) -> Result<Response<Body>, Problem> {
+    async fn answer(&self, peer: IpAddr, request: Request<Incoming>, lane: &Lane) -> Result<Response<Body>, Problem> {
         self.admit(&request)?;
         let path = request.uri().path();
         let path = path.strip_prefix(PREFIX).unwrap_or(path);

@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 use crate::{
     agent::{
         admin::AdminServer, annotate::Annotator, api::Surface, board::Board, control::Control,
-        control_socket::ControlSocket, error::Error, fleet::Fleet, observe::Observer, options::Options, outcome, signals::Signals, steering,
+        control_socket::ControlSocket, error::Error, fleet::Fleet, observe::Observer, options::Options, outcome,
+        signals::Signals, steering,
     },
     clock::{Instant, Reading},
     config::profile::Profile,

@@ -12,7 +12,10 @@ use flate2::{Compression, bufread::GzEncoder};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderName, HeaderValue, USER_AGENT, VARY},
+    header::{
+        ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue,
+        REFERRER_POLICY, USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 
 use crate::{
@@ -24,6 +27,7 @@ use crate::{
             lane::Lane,
             problem::Problem,
         },
+        page::{self, Asset},
         scrapers::{Client, ScraperWatch},
     },
     clock::Instant,
@@ -80,21 +84,21 @@ impl Endpoints {
         served: &Served,
     ) -> Result<Response<Body>, Problem> {
         let path = request.uri().path();
-        if !matches!(path, "/" | "/metrics" | "/livez" | "/readyz") {
+        let asset = page::asset(path);
+        if asset.is_none() && !matches!(path, "/metrics" | "/livez" | "/readyz") {
             return Err(Problem::not_found("there is nothing here; see / for what there is"));
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Problem::method_not_allowed("GET, HEAD"));
         }
-        match path {
-            "/metrics" => self.metrics(peer, request, served).await,
-            "/livez" => Ok(plain("ok\n")),
-            "/readyz" if self.pages.last().is_some() => Ok(plain("ok\n")),
-            "/readyz" => Err(not_ready()),
-            _ => {
+        match (path, asset) {
+            (_, Some(asset)) => {
                 self.api.admit(request)?;
-                Ok(landing_page())
+                Ok(file(asset))
             }
+            ("/metrics", _) => self.metrics(peer, request, served).await,
+            ("/readyz", _) if self.pages.last().is_none() => Err(not_ready()),
+            _ => Ok(plain("ok\n")),
         }
     }
 
@@ -181,16 +185,18 @@ fn not_ready() -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
 }
 
-fn landing_page() -> Response<Body> {
-    let version = env!("CARGO_PKG_VERSION");
-    let body = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>rampd</title></head>\n<body>\n\
-         <h1>rampd {version}</h1>\n<p>A load agent for WebSocket and HTTP services.</p>\n<ul>\n\
-         <li><a href=\"/metrics\">/metrics</a>: the run and the agent, for Prometheus</li>\n\
-         <li><a href=\"/livez\">/livez</a>: 200 while the agent runs</li>\n\
-         <li><a href=\"/readyz\">/readyz</a>: 200 once metrics are served</li>\n</ul>\n</body>\n</html>\n"
-    );
-    ok("text/html; charset=utf-8", body)
+/// A file of the page: the same until another version of the program is started, which a browser asks for each time.
+fn file(asset: Asset) -> Response<Body> {
+    let mut response = ok(asset.content_type, asset.body);
+    for (name, value) in [
+        (CACHE_CONTROL, "no-cache"),
+        (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 #[cfg(test)]

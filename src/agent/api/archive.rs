@@ -2,10 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use crate::{
-    agent::daemon::desk::HistoryPage,
-    outputs::record::RunRecord,
-};
+use crate::{agent::daemon::desk::HistoryPage, outputs::record::RunRecord};
 
 /// Which part of a history is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

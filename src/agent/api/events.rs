@@ -170,7 +170,10 @@ mod tests {
     use tokio::task::LocalSet;
 
     use super::*;
-    use crate::{agent::{api::tests::status, board::Board}, outputs::run_status::Phase};
+    use crate::{
+        agent::{api::tests::status, board::Board},
+        outputs::run_status::Phase,
+    };
 
     #[tokio::test]
     async fn a_reader_that_takes_nothing_is_cut_and_its_place_given_back() {

@@ -29,12 +29,7 @@ impl Operation {
     pub(super) const fn changes(self) -> bool {
         matches!(
             self,
-            Self::ValidateProfile
-                | Self::StartRun
-                | Self::StopRun
-                | Self::PauseRun
-                | Self::ResumeRun
-                | Self::ScaleRun
+            Self::ValidateProfile | Self::StartRun | Self::StopRun | Self::PauseRun | Self::ResumeRun | Self::ScaleRun
         )
     }
 }

@@ -258,7 +258,8 @@ async fn without_the_token_only_the_document_is_read() {
     let get = |path: &str, headers: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
     let right = format!("Authorization: Bearer {TOKEN}\r\n");
     assert_eq!(served.ask(&get("/api/v1/status", &right)).await.0, 200);
-    for headers in ["", "Authorization: Bearer 0123456789abcdeX\r\n", "Authorization: Basic MDEyMzQ1Njc4OWFiY2RlZg==\r\n"]
+    for headers in
+        ["", "Authorization: Bearer 0123456789abcdeX\r\n", "Authorization: Basic MDEyMzQ1Njc4OWFiY2RlZg==\r\n"]
     {
         let (status, head, body) = served.ask(&get("/api/v1/status", headers)).await;
         assert_eq!((status, &body["error"]["code"]), (401, &json!("unauthorized")), "{headers}");

@@ -19,9 +19,15 @@ fn admitted(host: &str, origin: Option<&str>) -> Result<(), (u16, String)> {
 
 #[test]
 fn only_names_that_are_ours_are_answered() {
-    for host in
-        ["localhost", "LOCALHOST:8080", "127.0.0.1:6464", "[::1]:6464", "192.0.2.7", "agent.example", "Agent.Example:80"]
-    {
+    for host in [
+        "localhost",
+        "LOCALHOST:8080",
+        "127.0.0.1:6464",
+        "[::1]:6464",
+        "192.0.2.7",
+        "agent.example",
+        "Agent.Example:80",
+    ] {
         assert_eq!(admitted(host, None), Ok(()), "{host}");
     }
     for host in ["evil.example", "localhost.evil.example", "agent.example.evil.example", "127.0.0.1.evil.example"] {
@@ -47,9 +53,15 @@ fn pages_of_other_sites_are_refused() {
     ] {
         assert_eq!(admitted(host, Some(origin)), Ok(()), "{origin}");
     }
-    for origin in
-        ["null", "", "http://localhost", "http://localhost:6465", "http://evil.example:6464", "file://", "ftp://localhost:6464"]
-    {
+    for origin in [
+        "null",
+        "",
+        "http://localhost",
+        "http://localhost:6465",
+        "http://evil.example:6464",
+        "file://",
+        "ftp://localhost:6464",
+    ] {
         assert_eq!(admitted("localhost:6464", Some(origin)), Err((403, "bad_origin".to_owned())), "{origin}");
     }
 }

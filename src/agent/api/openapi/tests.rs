@@ -101,9 +101,8 @@ fn validator(name: &str, exact: bool) -> jsonschema::Validator {
 
 fn fits(name: &str, exact: bool, value: &impl Serialize) {
     let value = json!(value);
-    let errors: Vec<_> = validator(name, exact).iter_errors(&value).map(|error| {
-        format!("{}: {error}", error.instance_path())
-    }).collect();
+    let errors: Vec<_> =
+        validator(name, exact).iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
     assert!(errors.is_empty(), "{name}: {errors:#?}\n{value:#}");
 }
 
@@ -216,8 +215,7 @@ fn record() -> RunRecord {
         blocks: vec!["aGlzdA==".to_owned()],
     };
     let failure = FailureRecord { what: "ws_connect".to_owned(), reason: "refused".to_owned(), count: 2 };
-    let machine =
-        Machine { host: "h".to_owned(), cpu: text("c"), memory_bytes: Some(1), ..Machine::default() };
+    let machine = Machine { host: "h".to_owned(), cpu: text("c"), memory_bytes: Some(1), ..Machine::default() };
     RunRecord {
         format: FORMAT,
         id: "r".to_owned(),
@@ -279,13 +277,8 @@ fn what_is_served_has_exactly_the_documented_properties() {
 fn what_is_left_out_or_null_is_documented_as_such() {
     fits("Status", false, &Status { daemon: DaemonStatus::default(), run: None });
     let entry = RunEntry { elapsed_seconds: None, exit_code: None, note: None, ..entry() };
-    let profile = ProfileStatus {
-        schedule: None,
-        next_at: None,
-        problem: None,
-        last: None,
-        ..daemon().profiles.remove(0)
-    };
+    let profile =
+        ProfileStatus { schedule: None, next_at: None, problem: None, last: None, ..daemon().profiles.remove(0) };
     fits("ProfileStatus", false, &profile);
     fits("HistoryPage", false, &HistoryPage { runs: vec![entry], next: None });
     let mut run = RunStatus { started_at: None, verdict: None, exit_code: None, latest: Point::default(), ..run() };
