@@ -27,6 +27,7 @@ pub mod environment;
 pub mod matcher;
 pub mod overrides;
 pub mod pointer;
+pub mod policy;
 pub mod problem;
 pub mod profile;
 pub mod redirect;
