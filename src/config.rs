@@ -20,6 +20,7 @@ mod typed;
 mod validate;
 
 pub mod capture;
+pub mod daemon;
 pub mod data;
 pub mod digest;
 pub mod environment;

@@ -116,8 +116,9 @@ impl Control {
             ended_by_leader: false,
             clock_error: None,
             commons: None,
+            // Pages of one listener are numbered through, over all its runs.
+            generation: publisher.generation(),
             publisher,
-            generation: 0,
             observer,
             left_waiting: None,
         }
@@ -295,12 +296,11 @@ impl Control {
         }
     }
 
-    /// Publishes the present state; returns its generation.
-    pub fn publish(&mut self, is_final: bool) -> u64 {
+    /// Publishes the present state.
+    pub fn publish(&mut self, is_final: bool) -> Page {
         let page = self.page(is_final);
-        let generation = page.generation;
-        self.publisher.publish(page);
-        generation
+        self.publisher.publish(page.clone());
+        page
     }
 
     fn page(&mut self, is_final: bool) -> Page {

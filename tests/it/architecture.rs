@@ -9,7 +9,7 @@ use std::{
 use crate::support::repository;
 
 /// What each module may import of this crate, besides itself.
-const IMPORTS: [(&str, &[&str]); 16] = [
+const IMPORTS: [(&str, &[&str]); 17] = [
     ("units", &[]),
     ("clock", &[]),
     ("catalogue", &[]),
@@ -25,6 +25,8 @@ const IMPORTS: [(&str, &[&str]); 16] = [
     ("generate", &["slo", "metrics", "plan", "config", "catalogue", "units"]),
     // The target of `demo` and `--echo`: no part of a run's data flow.
     ("echo", &["clock"]),
+    // What `serve` decides.
+    ("daemon", &["config", "units"]),
     ("exit", &[]),
     ("agent", EVERYTHING),
     ("cli", EVERYTHING),
@@ -35,6 +37,7 @@ const EVERYTHING: &[&str] = &[
     "cli",
     "clock",
     "config",
+    "daemon",
     "echo",
     "engine",
     "exit",
@@ -48,7 +51,8 @@ const EVERYTHING: &[&str] = &[
     "units",
 ];
 /// Values and decisions, without a runtime.
-const PURE: [&str; 9] = ["units", "clock", "catalogue", "config", "plan", "metrics", "slo", "generate", "fleet"];
+const PURE: [&str; 10] =
+    ["units", "clock", "catalogue", "config", "plan", "metrics", "slo", "generate", "fleet", "daemon"];
 const LONGEST_FILE: usize = 500;
 
 /// A source file: its module and its code without comments and literals.
