@@ -13,6 +13,7 @@ use crate::{
         },
         annotate::Annotator,
         api::Surface,
+        board::Board,
         control::Control,
         control_socket::ControlSocket,
         error::Error,
@@ -64,7 +65,8 @@ pub struct Concluded {
 pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> Result<Exit, Error> {
     let plan = admit(&profile, &options)?;
     let mut signals = Signals::new()?;
-    let (server, publisher, mut requests) = AdminServer::bind(options.listen, Surface::read_only(options.board.reader()))?;
+    let board = Board::default();
+    let (server, publisher, mut requests) = AdminServer::bind(options.listen, Surface::read_only(board.reader()))?;
     tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), testid = options.testid, "Listening.");
     let (steering, mut orders) = steering::channel();
     // Dropped with the run, and its file with it.
