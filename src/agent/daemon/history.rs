@@ -38,7 +38,9 @@ pub const MISSED: &str = "missed";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Its folder.
-    #[error("cannot use the history's folder {path}: {source}; check its owner and mode, or choose another as `history.dir`")]
+    #[error(
+        "cannot use the history's folder {path}: {source}; check its owner and mode, or choose another as `history.dir`"
+    )]
     Folder {
         /// As configured.
         path: PathBuf,

@@ -10,11 +10,11 @@ use std::{
 use crate::config::{
     at::{Path, Place},
     context::Context,
-    decode::choice,
     daemon::{
         DaemonConfig, HistoryConfig, IfBusy, IfFailed, IfMissed, LISTEN, ProfileEntry,
         schedule::{Error as ScheduleError, Schedule},
     },
+    decode::choice,
     node::{Fields, Node},
     overrides::{MOST_ITERATIONS, MOST_VUS, Overrides, tag_name_fault},
     problem::shown,
@@ -41,7 +41,10 @@ pub(super) fn daemon(tree: &Tree, context: &Context<'_>) -> Option<DaemonConfig>
         let text = node.text()?;
         let hint = "for example `127.0.0.1:6464`, `0.0.0.0:6464` or `[::1]:6464`";
         let why = format!("`{}` is no address with a port", shown(&text.value));
-        text.value.trim().parse().map_or_else(|_| node.bad_text(text, "an address with a port", &why, hint.to_owned()), Some)
+        text.value
+            .trim()
+            .parse()
+            .map_or_else(|_| node.bad_text(text, "an address with a port", &why, hint.to_owned()), Some)
     });
     let token_file = fields.take("tokenFile").and_then(|node| file(&node));
     let allowed_hosts = fields.take("allowedHosts").map(|node| hosts(&node)).unwrap_or_default();
@@ -52,7 +55,8 @@ pub(super) fn daemon(tree: &Tree, context: &Context<'_>) -> Option<DaemonConfig>
         fields.finish(&[], &BTreeMap::new());
         max
     });
-    let profiles = fields.require(&["profiles"], "profiles: { smoke: { file: smoke.yaml } }").map(|node| profiles(&node));
+    let profiles =
+        fields.require(&["profiles"], "profiles: { smoke: { file: smoke.yaml } }").map(|node| profiles(&node));
     fields.finish(
         &[],
         &BTreeMap::from([
@@ -104,7 +108,12 @@ fn hosts(node: &Node<'_>) -> Vec<String> {
         let is_part = |char: char| char.is_ascii_alphanumeric() || "-.:[]".contains(char);
         if text.value.is_empty() || !text.value.chars().all(is_part) {
             let why = format!("`{}` is no host", shown(&text.value));
-            return node.bad_text(text, "a host", &why, "a name, or a name with a port; no scheme and no path".to_owned());
+            return node.bad_text(
+                text,
+                "a host",
+                &why,
+                "a name, or a name with a port; no scheme and no path".to_owned(),
+            );
         }
         Some(text.value.to_ascii_lowercase())
     };

@@ -36,7 +36,10 @@ fn what_is_not_said_has_a_default() {
     assert_eq!((config.listen, config.queue), (LISTEN, 16));
     assert_eq!((config.history.max_runs, config.history.max_age.as_secs()), (1_000, 90 * 86_400));
     let [profile] = config.profiles.as_slice() else { panic!("{:?}", config.profiles) };
-    assert_eq!((profile.if_busy, profile.if_missed, profile.if_failed), (IfBusy::Queue, IfMissed::Skip, IfFailed::Continue));
+    assert_eq!(
+        (profile.if_busy, profile.if_missed, profile.if_failed),
+        (IfBusy::Queue, IfMissed::Skip, IfFailed::Continue)
+    );
     assert!(profile.schedule.is_none() && !profile.on_start);
 }
 

@@ -67,9 +67,8 @@ impl Index {
             std::ops::Bound::Unbounded,
             before.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded),
         ));
-        let shown = |entry: &&RunEntry| {
-            entry.outcome != QUEUED && profile.is_none_or(|profile| profile == entry.profile)
-        };
+        let shown =
+            |entry: &&RunEntry| entry.outcome != QUEUED && profile.is_none_or(|profile| profile == entry.profile);
         let mut newest_first = older.rev().map(|(_, stored)| &stored.entry).filter(shown);
         let runs: Vec<_> = newest_first.by_ref().take(limit).cloned().collect();
         let next = newest_first.next().and_then(|_| runs.last()).map(|last| last.id.clone());
