@@ -314,6 +314,5 @@ fn watched(table: &SeriesTable, thresholds: &[Threshold]) -> Vec<&'static Metric
     watched
 }
 
-
 #[cfg(test)]
 mod tests;
