@@ -53,7 +53,9 @@ pub enum Denied {
     #[error("{0} is this machine: only its own address among the allowed targets would allow it")]
     ThisMachine(String),
     /// There is no list.
-    #[error("{0} is not allowed: what is sent over the API goes nowhere without `allowedTargets` in the daemon's configuration")]
+    #[error(
+        "{0} is not allowed: what is sent over the API goes nowhere without `allowedTargets` in the daemon's configuration"
+    )]
     NoTargets(String),
     /// `maxVUs`.
     #[error("{asked} VUs are more than the operator's `maxVUs`, {most}")]
