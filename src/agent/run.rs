@@ -12,6 +12,8 @@ use crate::{
             pages::{Page, Publisher, Requests},
         },
         annotate::Annotator,
+        api::Surface,
+        board::Board,
         control::Control,
         control_socket::ControlSocket,
         error::Error,
@@ -63,7 +65,8 @@ pub struct Concluded {
 pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> Result<Exit, Error> {
     let plan = admit(&profile, &options)?;
     let mut signals = Signals::new()?;
-    let (server, publisher, mut requests) = AdminServer::bind(options.listen)?;
+    let board = Board::default();
+    let (server, publisher, mut requests) = AdminServer::bind(options.listen, Surface::read_only(board.reader()))?;
     tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), testid = options.testid, "Listening.");
     let (steering, mut orders) = steering::channel();
     // Dropped with the run, and its file with it.

@@ -26,6 +26,8 @@ pub enum RunState {
     Waiting,
     /// Driving the load.
     Running,
+    /// Nothing new begins until it is resumed.
+    Paused,
     /// No new work; connections are being closed.
     Stopping,
     /// Over, everything planned was done.
@@ -36,7 +38,8 @@ pub enum RunState {
 
 impl RunState {
     /// Every state, in the order of a run's life.
-    pub const ALL: [Self; 5] = [Self::Waiting, Self::Running, Self::Stopping, Self::Finished, Self::Aborted];
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Running, Self::Paused, Self::Stopping, Self::Finished, Self::Aborted];
 
     /// Value of the label `state`.
     #[must_use]
@@ -44,6 +47,7 @@ impl RunState {
         match self {
             Self::Waiting => "waiting",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Stopping => "stopping",
             Self::Finished => "finished",
             Self::Aborted => "aborted",
