@@ -53,7 +53,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
         steered.spawn(ControlSocket::bind(path)?.serve(steering));
     }
     let mut fleet = control.join(&profile, &options, start_at)?;
-    control.gather(&mut fleet, start_at, &mut requests, &mut signals).await?;
+    control.gather(&mut fleet, start_at, &mut requests, &mut orders, &mut signals).await?;
     told(control.schedule(&profile, &options), &fleet).await?;
     fleet.begin();
     let started = told(control.start(&profile, &options), &fleet).await?;
@@ -65,7 +65,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     progress.finish();
     // Targets are to be read after the load of all.
     let end = control.outlast(end, &mut fleet, &mut requests, &mut signals).await;
-    let (ended, notes) = control.settle(end, &fleet, &mut requests, &mut signals).await;
+    let (ended, notes) = control.settle(end, &fleet, &mut requests, &mut orders, &mut signals).await;
     let own = control.finish(&profile, &options, ended, notes);
     let (mut report, exit) = control.conclude(&mut fleet, own, (&profile, &options), &mut requests, &mut signals).await;
     control.close(&report);
