@@ -46,10 +46,8 @@ impl Schedule {
         let shown = || crate::config::problem::shown(expression);
         let zone = TimeZone::get(zone).map_err(|_| Error::Zone(crate::config::problem::shown(zone)))?;
         let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-        let cron = parser.parse(expression).map_err(|error| Error::Cron {
-            expression: shown(),
-            why: error.to_string(),
-        })?;
+        let cron =
+            parser.parse(expression).map_err(|error| Error::Cron { expression: shown(), why: error.to_string() })?;
         let schedule = Self { expression: expression.trim().into(), cron: Arc::new(cron), zone };
         // Any instant will do: an expression without years comes within eight of them, or never.
         schedule.next_after(Timestamp::UNIX_EPOCH).ok_or_else(|| Error::Never(shown()))?;
@@ -104,7 +102,10 @@ mod tests {
             times("30 2 * * 1-5", "Europe/Berlin", "2026-01-02T12:00:00Z", 2),
             ["2026-01-05T01:30:00Z", "2026-01-06T01:30:00Z"]
         );
-        assert_eq!(times("*/20 * * * * *", "UTC", "2026-01-01T00:00:59Z", 2), ["2026-01-01T00:01:00Z", "2026-01-01T00:01:20Z"]);
+        assert_eq!(
+            times("*/20 * * * * *", "UTC", "2026-01-01T00:00:59Z", 2),
+            ["2026-01-01T00:01:00Z", "2026-01-01T00:01:20Z"]
+        );
     }
 
     /// On 29 March 2026 Berlin has no time from 02:00 to 03:00, on 25 October that hour comes twice.

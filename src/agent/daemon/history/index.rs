@@ -52,8 +52,13 @@ impl Index {
         self.entries.values().filter(|stored| stored.entry.outcome == QUEUED).cloned().collect()
     }
 
-    pub(super) fn of_profile(&self, profile: &str) -> Vec<Stored> {
-        self.entries.values().rev().filter(|stored| stored.entry.profile == profile).cloned().collect()
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Newest first.
+    pub(super) fn of_profile(&self, profile: &str) -> impl Iterator<Item = &Stored> {
+        self.entries.values().rev().filter(move |stored| stored.entry.profile == profile)
     }
 
     pub(super) fn newest(&self, wanted: impl Fn(&RunEntry) -> bool) -> Option<RunEntry> {
@@ -67,9 +72,8 @@ impl Index {
             std::ops::Bound::Unbounded,
             before.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded),
         ));
-        let shown = |entry: &&RunEntry| {
-            entry.outcome != QUEUED && profile.is_none_or(|profile| profile == entry.profile)
-        };
+        let shown =
+            |entry: &&RunEntry| entry.outcome != QUEUED && profile.is_none_or(|profile| profile == entry.profile);
         let mut newest_first = older.rev().map(|(_, stored)| &stored.entry).filter(shown);
         let runs: Vec<_> = newest_first.by_ref().take(limit).cloned().collect();
         let next = newest_first.next().and_then(|_| runs.last()).map(|last| last.id.clone());
