@@ -2,7 +2,10 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval_at};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval_at},
+};
 
 use crate::{
     agent::{
@@ -33,6 +36,7 @@ use crate::{
     metrics::exposition::{
         self,
         run::{RunFacts, RunState},
+        serve::ServeFacts,
     },
     outputs::{ndjson::NdjsonOutput, progress::Progress, report::Ended},
     plan::Plan,
@@ -73,6 +77,8 @@ pub struct Control {
     publisher: Publisher,
     generation: u64,
     observer: Option<Observer>,
+    /// Of the daemon that runs it, if one does.
+    serve: Option<watch::Receiver<Arc<ServeFacts>>>,
     /// At the leader: why it does not wait for the others' results any longer.
     left_waiting: Option<String>,
 }
@@ -120,6 +126,7 @@ impl Control {
             generation: publisher.generation(),
             publisher,
             observer,
+            serve: options.serve.clone(),
             left_waiting: None,
         }
     }
@@ -307,6 +314,9 @@ impl Control {
         if let Some(start) = self.facts.fleet.index.and_then(|_| self.fleet_start()) {
             self.facts.fleet.start_delay = Some(start.late);
             self.facts.fleet.clock_error = start.clock_error;
+        }
+        if let Some(serve) = &self.serve {
+            self.facts.serve = Some(serve.borrow().clone());
         }
         let facts = facts::present(&self.facts, &self.live, &self.health, &self.steered, &self.wall, Instant::now());
         let sheet = exposition::sheet(&self.instruments.table, &self.live.snapshot, &facts);

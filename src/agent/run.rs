@@ -125,7 +125,7 @@ pub async fn conduct(
     let mut control = Control::prepare(profile, plan, options, publisher, observer);
     control.publish(false);
     let mut fleet = control.join(profile, options, start_at)?;
-    control.gather(&mut fleet, start_at, requests, signals).await?;
+    control.gather(&mut fleet, start_at, requests, orders, signals).await?;
     told(control.schedule(profile, options), &fleet).await?;
     fleet.begin();
     let started = told(control.start(profile, options), &fleet).await?;
@@ -137,7 +137,7 @@ pub async fn conduct(
     progress.finish();
     // Targets are to be read after the load of all.
     let end = control.outlast(end, &mut fleet, requests, signals).await;
-    let (ended, notes) = control.settle(end, &fleet, requests, signals).await;
+    let (ended, notes) = control.settle(end, &fleet, requests, orders, signals).await;
     let own = control.finish(profile, options, ended, notes);
     let (mut report, exit) = control.conclude(&mut fleet, own, (profile, options), requests, signals).await;
     control.close(&report);

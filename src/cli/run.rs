@@ -205,6 +205,7 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         fleet,
         start_at: how.fleet.start_at,
         annotate,
+        serve: None,
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

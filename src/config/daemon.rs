@@ -13,7 +13,7 @@ use std::{
 
 use crate::config::{
     context::Context, daemon::schedule::Schedule, document, environment, environment::Environment,
-    overrides::Overrides, problem::Report, source::Source,
+    overrides::Overrides, policy::Policy, problem::Report, source::Source,
 };
 
 /// See the module.
@@ -29,6 +29,8 @@ pub struct DaemonConfig {
     pub history: HistoryConfig,
     /// Runs that may wait for their turn.
     pub queue: usize,
+    /// What the operator allows.
+    pub policy: Policy,
     /// In the file's order.
     pub profiles: Vec<ProfileEntry>,
 }

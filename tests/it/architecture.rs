@@ -245,6 +245,32 @@ fn only_the_exposition_names_prometheus_and_only_the_yaml_loader_names_serde_yam
     }
 }
 
+/// What is not compiled into the program is left out.
+fn without_tests(code: &str) -> &str {
+    code.split_once("#[cfg(test)]\nmod tests {").map_or(code, |(code, _)| code)
+}
+
+#[test]
+fn profiles_read_files_and_variables_only_where_it_is_asked_whether_they_may() {
+    for (names_of, homes) in [
+        // The profile itself, and what it names.
+        (&["fs", "File", "read_to_string", "PathBuf"][..], &["config/access.rs", "config/source.rs"][..]),
+        (&["env", "vars_os", "var_os"], &["config/environment.rs"]),
+    ] {
+        let is_loader = |source: &Source| {
+            let apart = ["tests.rs", "documentation.rs"].iter().any(|file| source.path.ends_with(file));
+            source.module == "config" && !apart && !source.path.to_str().expect("UTF-8").contains("/tests/")
+        };
+        let found: BTreeSet<_> = sources()
+            .into_iter()
+            .filter(|source| is_loader(source))
+            .filter(|source| names_of.iter().any(|name| names(without_tests(&source.code), name)))
+            .map(|source| source.path.to_str().expect("UTF-8").to_owned())
+            .collect();
+        assert_eq!(found, homes.iter().map(|home| (*home).to_owned()).collect(), "files that name {names_of:?}");
+    }
+}
+
 #[test]
 fn the_pure_modules_know_no_runtime() {
     for source in sources().iter().filter(|source| PURE.contains(&source.module.as_str())) {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::daemon::desk::{HistoryPage, RunEntry, StartRequest},
+    agent::daemon::desk::{HistoryPage, RunEntry, StartRequest, Trigger},
     config::daemon::HistoryConfig,
     outputs::record::RunRecord,
 };
@@ -230,10 +230,38 @@ impl History {
         self.reader.index().waiting()
     }
 
-    /// A profile's runs, newest first.
+    /// Runs that the history knows.
     #[must_use]
-    pub fn of_profile(&self, profile: &str) -> Vec<Stored> {
-        self.reader.index().of_profile(profile)
+    pub fn kept(&self) -> usize {
+        self.reader.index().len()
+    }
+
+    /// A profile's newest run or missed time that does not wait.
+    #[must_use]
+    pub fn newest_of(&self, profile: &str) -> Option<Stored> {
+        self.newest_of_that(profile, &|_| true)
+    }
+
+    /// The newest of those for which `wanted` holds.
+    #[must_use]
+    pub fn newest_of_that(&self, profile: &str, wanted: &dyn Fn(&RunEntry) -> bool) -> Option<Stored> {
+        let index = self.reader.index();
+        let mut begun = index.of_profile(profile).filter(|stored| stored.entry.outcome != QUEUED);
+        begun.find(|stored| wanted(&stored.entry)).cloned()
+    }
+
+    /// How a profile's runs ended, newest first.
+    #[must_use]
+    pub fn outcomes_of(&self, profile: &str) -> Vec<String> {
+        self.reader.index().of_profile(profile).map(|stored| stored.entry.outcome.clone()).collect()
+    }
+
+    /// The latest time of a profile's schedule that has been dealt with: a run was taken up, or it was missed.
+    #[must_use]
+    pub fn last_scheduled(&self, profile: &str) -> Option<Timestamp> {
+        let index = self.reader.index();
+        let scheduled = index.of_profile(profile).filter(|stored| stored.entry.trigger == Trigger::Schedule);
+        scheduled.filter_map(|stored| stored.entry.started_at.parse().ok()).max()
     }
 
     /// How often something could not be written, removed or read.
@@ -256,6 +284,7 @@ impl History {
             Some(Ok(record)) => crate::agent::daemon::ending::fill(&mut stored.entry, &record),
             Some(Err(_)) | None => {
                 INTERRUPTED.clone_into(&mut stored.entry.outcome);
+                stored.entry.has_record = false;
                 stored.entry.note = Some("the daemon ended before this run did".to_owned());
             }
         }

@@ -17,6 +17,7 @@ use crate::config::{
     decode::choice,
     node::{Fields, Node},
     overrides::{MOST_ITERATIONS, MOST_VUS, Overrides, tag_name_fault},
+    policy::{Policy, RuleError, TargetPolicy, TargetRule},
     problem::shown,
     profile::Stage,
     tree::{Text, Tree},
@@ -55,12 +56,14 @@ pub(super) fn daemon(tree: &Tree, context: &Context<'_>) -> Option<DaemonConfig>
         fields.finish(&[], &BTreeMap::new());
         max
     });
+    let policy = fields.take("policy").map_or_else(unlisted, |node| policy(&node));
     let profiles =
         fields.require(&["profiles"], "profiles: { smoke: { file: smoke.yaml } }").map(|node| profiles(&node));
     fields.finish(
         &[],
         &BTreeMap::from([
             ("token", "a token is read from a file: `tokenFile: token.txt`"),
+            ("allowedTargets", "did you mean `policy: { allowedTargets: [\"*.example.com:443\"] }`?"),
             ("stages", "this is the daemon's configuration; a profile stands in a file of its own: `profiles: { smoke: { file: smoke.yaml } }`"),
         ]),
     );
@@ -70,6 +73,7 @@ pub(super) fn daemon(tree: &Tree, context: &Context<'_>) -> Option<DaemonConfig>
         allowed_hosts,
         history: history.unwrap_or_else(|| default_history(context)),
         queue: queue.map_or(QUEUE, |queue| queue as usize),
+        policy,
         profiles: profiles?,
     })
 }
@@ -90,6 +94,40 @@ fn history(node: &Node<'_>) -> Option<HistoryConfig> {
         max_runs: max_runs.map_or(default.max_runs, |runs| runs as usize),
         max_age: max_age.unwrap_or(default.max_age),
     })
+}
+
+/// Without a list of targets.
+fn unlisted() -> Policy {
+    Policy { targets: TargetPolicy::of_daemon(None), ..Policy::default() }
+}
+
+fn policy(node: &Node<'_>) -> Policy {
+    let hint = "for example `policy: { allowedTargets: [\"*.example.com:443\"], maxVUs: 5000 }`";
+    let Some(mut fields) = node.fields(hint) else { return unlisted() };
+    let targets = fields.take("allowedTargets").map(|node| targets(&node));
+    let max_vus = fields.take("maxVUs").and_then(|node| node.whole(&(1..=MOST_VUS.into())));
+    let max_rate = fields.take("maxRate").and_then(|node| {
+        let rate = node.number("iterations per second", "for example `500`")?;
+        if rate <= 0.0 {
+            node.problem("must be above 0", "iterations per second, for example `500`".to_owned());
+            return None;
+        }
+        Some(rate)
+    });
+    let max_duration = fields.take("maxDuration").and_then(|node| node.positive_duration());
+    fields.finish(&[], &BTreeMap::new());
+    Policy { targets: TargetPolicy::of_daemon(targets), max_vus: max_vus.map(|vus| vus as u32), max_rate, max_duration }
+}
+
+fn targets(node: &Node<'_>) -> Vec<TargetRule> {
+    let hint = "for example `allowedTargets: [api.example.com, \"*.example.com:443\", 10.0.0.0/8]`";
+    let rule = |node: &Node<'_>| {
+        let text = node.text()?;
+        text.value
+            .parse()
+            .map_or_else(|error: RuleError| node.bad_text(text, "a target", &error.to_string(), hint.to_owned()), Some)
+    };
+    node.list(hint).unwrap_or_default().iter().filter_map(rule).collect()
 }
 
 /// A path, relative to the configuration's folder.

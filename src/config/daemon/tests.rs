@@ -51,6 +51,7 @@ tokenFile: token
 allowedHosts: [Rampd.example.com]
 history: { dir: h, maxRuns: 5, maxAge: 24h }
 queue: { max: 2 }
+policy: { allowedTargets: [\"*.example.com:443\", 10.0.0.0/8], maxVUs: 10, maxRate: 2.5, maxDuration: 1h }
 profiles:
   a:
     file: a.yaml
@@ -71,6 +72,13 @@ profiles:
     assert_eq!(config.allowed_hosts, ["rampd.example.com"]);
     assert_eq!(config.token_file, Some("token".into()));
     assert_eq!((config.queue, config.history.max_runs), (2, 5));
+    let policy = &config.policy;
+    assert_eq!(
+        (policy.max_vus, policy.max_rate, policy.max_duration),
+        (Some(10), Some(2.5), Some(Duration::from_secs(3_600)))
+    );
+    assert!(policy.targets.permits("a.example.com", [192, 0, 2, 1].into(), 443).is_ok());
+    assert!(policy.targets.permits("a.example.com", [192, 0, 2, 1].into(), 80).is_err());
     let [a, b] = config.profiles.as_slice() else { panic!("{:?}", config.profiles) };
     assert_eq!(a.env, [("HOST".into(), "x".into()), ("PORT".into(), "1".into())]);
     assert_eq!((a.overrides.stages.len(), a.scale, a.speed), (1, Some(2.0), Some(0.5)));

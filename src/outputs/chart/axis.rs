@@ -52,6 +52,8 @@ pub(in crate::outputs::chart) enum Unit {
     Count,
     /// Things a second.
     PerSecond,
+    /// Numbers that are none of these.
+    Plain,
 }
 
 impl Unit {
@@ -59,7 +61,7 @@ impl Unit {
     pub(in crate::outputs::chart) fn suffix(self) -> &'static str {
         match self {
             Self::Milliseconds => " ms",
-            Self::Count => "",
+            Self::Count | Self::Plain => "",
             Self::PerSecond => "/s",
         }
     }
@@ -74,7 +76,7 @@ pub(in crate::outputs::chart) fn values(largest: f64, unit: Unit) -> Axis {
     let (divisor, word) = match unit {
         Unit::Milliseconds if largest >= 10_000.0 => (1000.0, "s"),
         Unit::Milliseconds => (1.0, "ms"),
-        Unit::Count => (1.0, ""),
+        Unit::Count | Unit::Plain => (1.0, ""),
         Unit::PerSecond => (1.0, "/s"),
     };
     let mut step = round_step(largest / divisor / MARKS);

@@ -52,8 +52,13 @@ impl Index {
         self.entries.values().filter(|stored| stored.entry.outcome == QUEUED).cloned().collect()
     }
 
-    pub(super) fn of_profile(&self, profile: &str) -> Vec<Stored> {
-        self.entries.values().rev().filter(|stored| stored.entry.profile == profile).cloned().collect()
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Newest first.
+    pub(super) fn of_profile(&self, profile: &str) -> impl Iterator<Item = &Stored> {
+        self.entries.values().rev().filter(move |stored| stored.entry.profile == profile)
     }
 
     pub(super) fn newest(&self, wanted: impl Fn(&RunEntry) -> bool) -> Option<RunEntry> {
