@@ -24,7 +24,7 @@ use crate::{
     outputs::{
         chart::{self, Chart},
         record::RunRecord,
-        run_status::{Phase, RunStatus, ThresholdStatus},
+        run_status::{Phase, RunStatus},
         timeline::Timeline,
     },
 };
@@ -74,7 +74,7 @@ impl Api {
         let run = match self.named(name).await? {
             Named::Shown(run) => run,
             Named::Kept(record) => {
-                let body = aside(move || charts(&record.timeline, &record.thresholds)).await?;
+                let body = aside(move || encoded(chart::of_record(&record))).await?;
                 return Ok(answer::json(body?));
             }
         };
@@ -87,7 +87,7 @@ impl Api {
             return Ok(answer::json(body.clone()));
         }
         let curves = Arc::clone(&timeline);
-        let body = aside(move || charts(&curves, &run.thresholds)).await??;
+        let body = aside(move || encoded(chart::all(&curves, &run.thresholds))).await??;
         *drawn = Some((timeline, body.clone()));
         Ok(answer::json(body))
     }
@@ -150,9 +150,8 @@ pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
     tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
 }
 
-fn charts(timeline: &Timeline, thresholds: &[ThresholdStatus]) -> Result<Bytes, Problem> {
-    let charts = Charts { charts: chart::all(timeline, thresholds) };
-    serde_json::to_vec(&charts).map(Bytes::from).map_err(|error| Problem::internal(&error))
+fn encoded(charts: Vec<Chart>) -> Result<Bytes, Problem> {
+    serde_json::to_vec(&Charts { charts }).map(Bytes::from).map_err(|error| Problem::internal(&error))
 }
 
 /// Which part of the history is asked for.

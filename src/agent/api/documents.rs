@@ -1,0 +1,33 @@
+//! Reports as HTML: whole pages for people. Drawn on a thread that may take its time.
+
+use hyper::{
+    Response,
+    header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY},
+};
+
+use crate::{
+    agent::api::{
+        Api,
+        answer::{self, Body},
+        history::aside,
+        problem::Problem,
+    },
+    outputs::html,
+};
+
+impl Api {
+    pub(super) async fn report(&self, name: &str) -> Result<Response<Body>, Problem> {
+        let record = self.finished(name).await?;
+        document(aside(move || html::report(&record)).await?)
+    }
+}
+
+/// A page that needs nothing from anywhere; the policy is also in the page, for when it is a file.
+fn document(text: String) -> Result<Response<Body>, Problem> {
+    let mut response = answer::of_api("text/html; charset=utf-8", text);
+    let policy = format!("{}; frame-ancestors 'none'", html::content_security_policy());
+    let policy = HeaderValue::try_from(policy).map_err(|error| Problem::internal(&error))?;
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    Ok(response)
+}
