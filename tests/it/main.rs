@@ -46,6 +46,8 @@ mod random_faults;
 mod readme;
 mod reconnect;
 mod rules;
+mod serve;
+mod serve_killed;
 mod several_agents;
 mod sockets;
 mod steering;
