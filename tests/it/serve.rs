@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     agent::rampd,
-    daemon::{Site, outcome, profile},
+    daemon::{SHORT, Site, outcome},
 };
 
 fn outcomes(runs: &[Value]) -> Vec<&str> {
@@ -115,7 +115,7 @@ fn a_run_in_flight_keeps_its_profile() {
     let mut daemon = site.start();
     let id = daemon.start_run(&json!({ "profile": "long" }));
     daemon.wait_for_load(&id);
-    site.write("long.yaml", &profile("100ms"));
+    site.write("long.yaml", SHORT);
     site.configure("  long: { file: long.yaml }\n  other: { file: short.yaml }");
     daemon.signal(Signal::SIGHUP);
     daemon.scrape_until("the new configuration", |page| {
@@ -149,7 +149,7 @@ fn failures_in_a_row_suspend_a_schedule_until_a_run_passes() {
     let site = Site::new(
         "  strict: { file: strict.yaml, schedule: '* * * * * *', ifFailed: { suspendAfter: 2 }, env: { LIMIT: count<1 } }",
     );
-    let strict = format!("{}thresholds: {{ ws_msgs_sent: [\"${{LIMIT:-count<1}}\"] }}\n", profile("200ms"));
+    let strict = format!("{SHORT}thresholds: {{ ws_msgs_sent: [\"${{LIMIT}}\"] }}\n");
     site.write("strict.yaml", &strict);
     let mut daemon = site.start();
     let page = daemon.scrape_until("a suspended schedule", |page| {
@@ -159,7 +159,7 @@ fn failures_in_a_row_suspend_a_schedule_until_a_run_passes() {
     assert_eq!(outcomes(&daemon.runs()), ["crossed", "crossed"]);
     let problem = daemon.get("status")["daemon"]["profiles"][0]["problem"].clone();
     assert!(problem.as_str().is_some_and(|problem| problem.contains("2 runs in a row did not pass")), "{problem}");
-    site.write("strict.yaml", &profile("200ms"));
+    site.write("strict.yaml", SHORT);
     daemon.signal(Signal::SIGHUP);
     let id = daemon.start_run(&json!({ "profile": "strict" }));
     daemon.runs_until("a schedule that goes on", |runs| {

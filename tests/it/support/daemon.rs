@@ -13,22 +13,29 @@ use crate::support::{
     scratch::Scratch,
 };
 
-/// Five connections that stay for a while.
-pub(crate) fn profile(duration: &str) -> String {
-    format!(
-        "
+/// Five connections that end by themselves after 100 ms.
+pub(crate) const SHORT: &str = "
 vus: 5
-duration: {duration}
-gracefulStop: 0s
+iterations: 5
 flow:
   - websocket:
       url: ws://127.0.0.1:9/
       steps:
-        - send: {{ text: hello, reply: fifo }}
-        - hold: {{}}
-"
-    )
-}
+        - send: { text: hello, reply: fifo }
+        - hold: { for: 100ms }
+";
+
+/// Five connections that stay until somebody ends the run.
+const LONG: &str = "
+vus: 5
+duration: 50s
+flow:
+  - websocket:
+      url: ws://127.0.0.1:9/
+      steps:
+        - send: { text: hello, reply: fifo }
+        - hold: {}
+";
 
 /// A running daemon; killed on drop. What it has written stays for the next one.
 #[derive(Debug)]
@@ -46,8 +53,8 @@ impl Site {
     /// With profiles `short.yaml`, `long.yaml` and this configuration's `profiles:`.
     pub(crate) fn new(profiles: &str) -> Self {
         let site = Self { scratch: Scratch::new() };
-        site.write("short.yaml", &profile("300ms"));
-        site.write("long.yaml", &profile("50s"));
+        site.write("short.yaml", SHORT);
+        site.write("long.yaml", LONG);
         site.configure(profiles);
         site
     }
