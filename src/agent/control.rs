@@ -7,6 +7,7 @@ use tokio::time::{MissedTickBehavior, interval_at};
 use crate::{
     agent::{
         admin::pages::{Page, Publisher, Requests},
+        control::showing::Showing,
         crew::Crew,
         error::Error,
         facts,
@@ -46,6 +47,7 @@ mod finish;
 mod gather;
 mod marks;
 mod settle;
+mod showing;
 
 /// From the preparation to the first VU: time for every worker's thread to be there.
 const HEAD_START: Duration = Duration::from_millis(20);
@@ -72,6 +74,7 @@ pub struct Control {
     publisher: Publisher,
     generation: u64,
     observer: Option<Observer>,
+    showing: Showing,
     /// At the leader: why it does not wait for the others' results any longer.
     left_waiting: Option<String>,
 }
@@ -101,6 +104,7 @@ impl Control {
         live.observed = observer.as_ref().map(Observer::values).unwrap_or_default();
         let facts = facts::waiting(profile, &live.thresholds, options.fleet.as_ref());
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
+        let showing = Showing::new(profile, &plan, options, &instruments.table);
         Self {
             plan,
             instruments,
@@ -117,6 +121,7 @@ impl Control {
             publisher,
             generation: 0,
             observer,
+            showing,
             left_waiting: None,
         }
     }
@@ -158,6 +163,8 @@ impl Control {
             })?);
         }
         self.live.state = RunState::Running;
+        self.showing.workers = workers;
+        self.show();
         Ok(Crew::new(self.instruments.table.clone(), handles))
     }
 
@@ -196,6 +203,7 @@ impl Control {
                     self.ended_by_leader = false;
                     stopping.stop(&crew, Ended::Interrupted);
                     fleet.stop(Cause::Interrupted);
+                    self.show();
                 }
                 finished = crew.finished() => {
                     if let Err(lost) = finished {
@@ -216,6 +224,7 @@ impl Control {
                     if let Some((scenario, vus)) = order.carry_out(&self.plan, &crew) {
                         tracing::info!(scenario = self.plan.scenarios.get(scenario).map(|one| &one.name), vus, "VUs set.");
                         self.ordered.insert(scenario, vus);
+                        self.show();
                     }
                 }
                 event = fleet.event() => {
@@ -227,6 +236,7 @@ impl Control {
                         self.ended_by_leader = matches!(event, Event::Stop(_));
                         self.live.state = RunState::Stopping;
                         stopping.stop(&crew, ended);
+                        self.show();
                     }
                 }
                 _ = ticks.tick() => {
@@ -244,6 +254,7 @@ impl Control {
                     }
                     self.health.tick(&self.live.snapshot, self.counts(now), now);
                     self.write_ticks(now);
+                    self.sample(now);
                     self.publish(false);
                     progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
                 }
@@ -274,6 +285,7 @@ impl Control {
         let now = Instant::now();
         self.live.end(snapshot, now);
         self.health.end(&self.live.snapshot, self.counts(now), now);
+        self.sample_last(now);
         progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
         Ok((stopping.ended, notes))
     }
@@ -301,6 +313,7 @@ impl Control {
         let page = self.page(is_final);
         let generation = page.generation;
         self.publisher.publish(page);
+        self.show();
         generation
     }
 

@@ -94,7 +94,7 @@ pub fn stages(plan: &Plan, wall: &WallClock, start: Instant) -> Vec<StageStart> 
 }
 
 /// By the plan, or by the order that has replaced it; what is ordered before a scenario begins waits for it.
-fn planned(plan: &Plan, ordered: &BTreeMap<usize, u32>, at: Option<Duration>) -> Vec<(String, u64)> {
+pub(super) fn planned(plan: &Plan, ordered: &BTreeMap<usize, u32>, at: Option<Duration>) -> Vec<(String, u64)> {
     let scenarios = plan.scenarios.iter().enumerate();
     let vus = |index: usize, scenario: &ScenarioPlan| match (at, ordered.get(&index)) {
         (Some(at), Some(ordered)) if (scenario.start..scenario.end).contains(&at) => u64::from(*ordered),

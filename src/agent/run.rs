@@ -79,6 +79,8 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     }
     tell(&report, &options)?;
     outcome::write_verdict(&report, &options)?;
+    let record = control.record(&report, &profile, &options);
+    outcome::write_record(&record, &options)?;
 
     let last = control.publish(true);
     let lingered = server.scrapers().linger(last, options.linger, async {

@@ -88,6 +88,22 @@ pub enum Executor {
     },
 }
 
+impl Executor {
+    /// k6's word for it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SharedIterations { .. } => "shared-iterations",
+            Self::PerVuIterations { .. } => "per-vu-iterations",
+            Self::ConstantVus { .. } => "constant-vus",
+            Self::RampingVus { .. } => "ramping-vus",
+            Self::ConstantArrivalRate { .. } => "constant-arrival-rate",
+            Self::RampingArrivalRate { .. } => "ramping-arrival-rate",
+            Self::ExternallyControlled { .. } => "externally-controlled",
+        }
+    }
+}
+
 /// A linear change of the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stage {

@@ -10,7 +10,7 @@ use crate::{
 type Part = Sketch<10>;
 
 /// Of several trends, cut at the same moments.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default)]
 pub(super) struct Blocks {
     /// By trend, in the order of time.
     parts: Vec<Vec<Part>>,

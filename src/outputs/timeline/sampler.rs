@@ -166,10 +166,11 @@ impl Sampler {
     }
 
     /// The distributions of consecutive parts of the run by the trend's name, see [`hdr`]. `view` has the final counts.
+    /// Once: they go with the answer.
     #[must_use]
-    pub fn into_blocks(self, view: &View<'_>) -> BTreeMap<String, Vec<String>> {
+    pub fn blocks(&mut self, view: &View<'_>) -> BTreeMap<String, Vec<String>> {
         let trends: Vec<_> = self.metrics.iter().map(|metric| view.trend(metric.source.family(), &[])).collect();
-        let blocks = self.blocks.finish(self.before.at, &trends);
+        let blocks = std::mem::take(&mut self.blocks).finish(self.before.at, &trends);
         let recorded = self.metrics.iter().zip(blocks).zip(trends).filter(|(_, trend)| trend.count() > 0);
         let text = |part: &Sketch<10>| hdr::encode_histogram(&part.histogram());
         recorded.map(|((metric, parts), _)| (metric.name.to_owned(), parts.iter().map(text).collect())).collect()
