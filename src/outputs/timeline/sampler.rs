@@ -46,6 +46,8 @@ pub struct Sampler {
     endless: bool,
     metrics: Vec<&'static Metric>,
     interval: f64,
+    /// Points at most.
+    most: usize,
     samples: Vec<Sample>,
     pending: Option<Sample>,
     /// Of the latest second.
@@ -99,6 +101,7 @@ impl Sampler {
             before: Before { trends: empty, ..Before::default() },
             metrics,
             interval: FIRST_INTERVAL,
+            most: MOST,
             samples: Vec::new(),
             pending: None,
             last: None,
@@ -225,7 +228,7 @@ impl Sampler {
 
     fn push(&mut self, sample: Sample) {
         self.samples.push(sample);
-        if self.samples.len() < MOST {
+        if self.samples.len() < self.most {
             return;
         }
         self.interval *= 2.0;
