@@ -1,6 +1,6 @@
 //! The control thread of a run: starts the workers, watches them, and judges what they counted.
 
-use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval_at};
 
@@ -17,7 +17,7 @@ use crate::{
         observe::Observer,
         options::Options,
         signals::Signals,
-        steering::Orders,
+        steering::{Orders, steered::Steered},
         stopping::Stopping,
         telling,
     },
@@ -46,6 +46,7 @@ mod conclude;
 mod finish;
 mod gather;
 mod marks;
+mod orders;
 mod settle;
 mod showing;
 
@@ -61,8 +62,8 @@ pub struct Control {
     live: Live,
     health: Health,
     workers_lost: u64,
-    /// VUs as they have been ordered, by the scenario's place in the plan.
-    ordered: BTreeMap<usize, u32>,
+    /// The plan as orders have changed it.
+    steered: Steered,
     wall: WallClock,
     json: Vec<NdjsonOutput>,
     /// Whether the leader, and nothing of this agent's own, has ended the load.
@@ -104,6 +105,7 @@ impl Control {
         live.observed = observer.as_ref().map(Observer::values).unwrap_or_default();
         let facts = facts::waiting(profile, &live.thresholds, options.fleet.as_ref());
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
+        let steered = Steered::new(plan.clone(), start);
         let showing = Showing::new(profile, &plan, options, &instruments.table);
         Self {
             plan,
@@ -112,7 +114,7 @@ impl Control {
             live,
             health,
             workers_lost: 0,
-            ordered: BTreeMap::new(),
+            steered,
             wall,
             json: Vec::new(),
             ended_by_leader: false,
@@ -221,11 +223,8 @@ impl Control {
                     self.health.beat(Instant::now());
                 }
                 Some(order) = orders.next() => {
-                    if let Some((scenario, vus)) = order.carry_out(&self.plan, &crew) {
-                        tracing::info!(scenario = self.plan.scenarios.get(scenario).map(|one| &one.name), vus, "VUs set.");
-                        self.ordered.insert(scenario, vus);
-                        self.show();
-                    }
+                    notes.extend(self.carry_out(order, &crew, fleet, &mut stopping));
+                    self.follow_orders(Instant::now());
                 }
                 event = fleet.event() => {
                     let (why, ended) = event.told();
@@ -256,9 +255,9 @@ impl Control {
                     self.write_ticks(now);
                     self.sample(now);
                     self.publish(false);
-                    progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
+                    progress.tick(telling::tick(&self.live, &self.steered, &mut rates, now));
                 }
-                () = tokio::time::sleep_until(stopping.deadline()) => {
+                () = stopping.expired() => {
                     if stopping.give_up(&crew) {
                         tracing::error!("Workers do not end; their last counts are used.");
                         self.workers_lost += 1;
@@ -286,7 +285,7 @@ impl Control {
         self.live.end(snapshot, now);
         self.health.end(&self.live.snapshot, self.counts(now), now);
         self.sample_last(now);
-        progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
+        progress.tick(telling::tick(&self.live, &self.steered, &mut rates, now));
         Ok((stopping.ended, notes))
     }
 
@@ -322,14 +321,7 @@ impl Control {
             self.facts.fleet.start_delay = Some(start.late);
             self.facts.fleet.clock_error = start.clock_error;
         }
-        let facts = facts::present(
-            &self.facts,
-            &self.live,
-            &self.health,
-            (&self.plan, &self.ordered),
-            &self.wall,
-            Instant::now(),
-        );
+        let facts = facts::present(&self.facts, &self.live, &self.health, &self.steered, &self.wall, Instant::now());
         let sheet = exposition::sheet(&self.instruments.table, &self.live.snapshot, &facts);
         self.generation += 1;
         Page { sheet, generation: self.generation, is_final }

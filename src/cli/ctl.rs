@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, ClapArgs)]
 #[command(after_long_help = "Example:\n  \
     rampd run profile.yaml --control-socket /tmp/rampd.sock\n  \
-    rampd ctl --socket /tmp/rampd.sock scale web 50")]
+    rampd ctl --socket /tmp/rampd.sock scale web 50\n  \
+    rampd ctl --socket /tmp/rampd.sock pause")]
 pub struct Args {
     /// The file that was given to `rampd run --control-socket`
     #[arg(long, value_name = "FILE", env = "RAMPD_CONTROL_SOCKET")]
@@ -35,13 +36,27 @@ pub struct Args {
 /// What to do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Order {
-    /// Set the VUs of an `externally-controlled` scenario; returns when they have been started or told to stop
+    /// Set the VUs of a scenario with `externally-controlled`, `constant-vus` or `ramping-vus`, which then leaves its curve;
+    /// returns when they have been started or told to stop
     Scale {
         /// The scenario's name
         scenario: String,
-        /// How many VUs, at most the scenario's maxVUs
+        /// How many VUs, at most the scenario's maxVUs, or the most VUs of its curve
         vus: u32,
     },
+    /// Set how many iterations a second begin in a scenario with an arrival rate, from now on
+    Rate {
+        /// The scenario's name
+        scenario: String,
+        /// How many
+        per_second: f64,
+    },
+    /// Begin nothing new: iterations go on to their end, held connections stay open, and the plan's time stands still
+    Pause,
+    /// Go on after a pause
+    Resume,
+    /// End the run in order; it exits with 103
+    Stop,
 }
 
 /// Why the order was not carried out.
@@ -60,8 +75,14 @@ enum Error {
 /// Runs the command.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
-    let Order::Scale { scenario, vus } = args.order.clone();
-    match ask(&args.socket, &Request::Scale { scenario, vus }) {
+    let request = match args.order.clone() {
+        Order::Scale { scenario, vus } => Request::Scale { scenario: Some(scenario), vus },
+        Order::Rate { scenario, per_second } => Request::Rate { scenario: Some(scenario), per_second },
+        Order::Pause => Request::Pause {},
+        Order::Resume => Request::Resume {},
+        Order::Stop => Request::Stop {},
+    };
+    match ask(&args.socket, &request) {
         Ok(()) => Exit::Passed,
         Err(error) => refuse(Exit::Failed, &error),
     }

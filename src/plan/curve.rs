@@ -25,7 +25,7 @@ pub fn corners(plan: &Plan) -> Vec<Corner> {
     times.sort_unstable();
     times.dedup();
     let sum = |at: Duration, side: Side| {
-        lines.iter().map(|line| line.at(at, side)).fold(Corner { at, vus: 0.0, rate: 0.0 }, |sum, one| Corner {
+        lines.iter().map(|line| value(&line.corners, at, side)).fold(Corner { at, vus: 0.0, rate: 0.0 }, |sum, one| Corner {
             at,
             vus: sum.vus + one.0,
             rate: sum.rate + one.1,
@@ -40,6 +40,26 @@ pub fn corners(plan: &Plan) -> Vec<Corner> {
         }
     }
     corners
+}
+
+/// The curve at one time; at a jump what comes after it.
+#[must_use]
+pub fn at(corners: &[Corner], at: Duration) -> Corner {
+    let (vus, rate) = value(corners, at, Side::From);
+    Corner { at, vus, rate }
+}
+
+/// VUs and rate; 0 before the first corner, as at the last one after it.
+fn value(corners: &[Corner], at: Duration, side: Side) -> (f64, f64) {
+    let before = match side {
+        Side::Before => corners.iter().rposition(|corner| corner.at < at),
+        Side::From => corners.iter().rposition(|corner| corner.at <= at),
+    };
+    let Some(from) = before.and_then(|index| corners.get(index)) else { return (0.0, 0.0) };
+    let Some(to) = before.and_then(|index| corners.get(index + 1)) else { return (from.vus, from.rate) };
+    let span = to.at.saturating_sub(from.at).as_secs_f64();
+    let share = if span > 0.0 { at.saturating_sub(from.at).as_secs_f64() / span } else { 0.0 };
+    (from.vus + (to.vus - from.vus) * share, from.rate + (to.rate - from.rate) * share)
 }
 
 /// Leaves out what lies on the line between its neighbours.
@@ -70,7 +90,7 @@ enum Side {
     From,
 }
 
-/// One scenario's curve; 0 before the first corner, as at the last one after it.
+/// One scenario's curve.
 struct Line {
     corners: Vec<Corner>,
 }
@@ -110,19 +130,6 @@ impl Line {
         }
         corners.push(Corner { at: scenario.end, vus: 0.0, rate: 0.0 });
         Self { corners }
-    }
-
-    /// VUs and rate.
-    fn at(&self, at: Duration, side: Side) -> (f64, f64) {
-        let before = match side {
-            Side::Before => self.corners.iter().rposition(|corner| corner.at < at),
-            Side::From => self.corners.iter().rposition(|corner| corner.at <= at),
-        };
-        let Some(from) = before.and_then(|index| self.corners.get(index)) else { return (0.0, 0.0) };
-        let Some(to) = before.and_then(|index| self.corners.get(index + 1)) else { return (from.vus, from.rate) };
-        let span = to.at.saturating_sub(from.at).as_secs_f64();
-        let share = if span > 0.0 { at.saturating_sub(from.at).as_secs_f64() / span } else { 0.0 };
-        (from.vus + (to.vus - from.vus) * share, from.rate + (to.rate - from.rate) * share)
     }
 }
 

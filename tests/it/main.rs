@@ -47,6 +47,7 @@ mod reconnect;
 mod rules;
 mod several_agents;
 mod sockets;
+mod steering;
 mod support;
 mod tls;
 mod tls_identity;

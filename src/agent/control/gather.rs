@@ -13,6 +13,7 @@ use crate::{
         health::Health,
         options::Options,
         signals::Signals,
+        steering::steered::Steered,
     },
     clock::Instant,
     config::profile::Profile,
@@ -101,6 +102,7 @@ impl Control {
         let unix_nanos = self.wall.unix_nanos(start);
         let open = |path| NdjsonOutput::open(path, &self.instruments.table, &self.live.thresholds, unix_nanos);
         self.json = options.json.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
+        self.steered = Steered::new(self.plan.clone(), start);
         self.live.scheduled = true;
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! What a run shows while it goes on, and the record it leaves.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    agent::{board::Board, control::Control, facts, machine, options::Options},
+    agent::{board::Board, control::Control, machine, options::Options},
     clock::Instant,
     config::profile::Profile,
     metrics::{exposition::run::RunState, series::SeriesTable},
@@ -14,9 +14,13 @@ use crate::{
         },
         report::RunReport,
         run_status::{Phase, RunStatus, ScenarioStatus, ThresholdStatus, ValidityStatus},
-        timeline::sampler::{Moment, Sampler},
+        timeline::{
+            Timeline,
+            plan_curve::{Pause, PlanCurve},
+            sampler::{Moment, Sampler},
+        },
     },
-    plan::{Plan, ScenarioPlan, work::Work},
+    plan::{Plan, ScenarioPlan},
 };
 
 /// What is known beside the counts.
@@ -24,6 +28,11 @@ use crate::{
 pub(super) struct Showing {
     board: Board,
     sampler: Sampler,
+    curve: PlanCurve,
+    /// When the pause began that goes on.
+    paused: Option<Instant>,
+    /// The plan that the curve is of.
+    planned: Arc<Plan>,
     id: String,
     profile: String,
     testid: String,
@@ -37,10 +46,13 @@ pub(super) struct Showing {
 }
 
 impl Showing {
-    pub(super) fn new(profile: &Profile, plan: &Plan, options: &Options, table: &SeriesTable) -> Self {
+    pub(super) fn new(profile: &Profile, plan: &Arc<Plan>, options: &Options, table: &SeriesTable) -> Self {
         Self {
             board: options.board.clone(),
-            sampler: Sampler::new(plan, table, &profile.thresholds),
+            sampler: Sampler::new(table, &profile.thresholds),
+            curve: PlanCurve::new(plan),
+            paused: None,
+            planned: plan.clone(),
             id: options.id.clone(),
             profile: profile.name.clone(),
             testid: options.testid.clone(),
@@ -79,8 +91,35 @@ impl Control {
         self.show();
     }
 
+    /// Orders may have changed the plan, or where its time stands.
+    pub(super) fn follow_orders(&mut self, now: Instant) {
+        let at = self.steered.elapsed(now);
+        let showing = &mut self.showing;
+        if !Arc::ptr_eq(&showing.planned, self.steered.plan()) {
+            showing.planned = self.steered.plan().clone();
+            showing.curve.replan(&showing.planned, at);
+        }
+        match (showing.paused, self.steered.is_paused()) {
+            (None, true) => showing.paused = Some(now),
+            (Some(since), false) => {
+                showing.curve.pause(Pause { at, length: now.since(since) });
+                showing.paused = None;
+            }
+            _ => {}
+        }
+        self.draw();
+        self.show();
+    }
+
     fn draw(&self) {
-        self.showing.board.draw(self.showing.sampler.timeline().into());
+        self.showing.board.draw(self.timeline(Instant::now()).into());
+    }
+
+    fn timeline(&self, now: Instant) -> Timeline {
+        let until = self.live.ended.unwrap_or(now);
+        let at = self.steered.elapsed(until);
+        let current = self.showing.paused.map(|since| Pause { at, length: until.since(since) });
+        self.showing.sampler.timeline(self.showing.curve.corners(current, self.elapsed(now)))
     }
 
     /// The finished run as one value: for its file, its history and its report.
@@ -95,7 +134,7 @@ impl Control {
             profile_text: Some(profile.shown.to_string()),
             machine: machine::read(self.showing.workers),
         };
-        let timeline = self.showing.sampler.timeline();
+        let timeline = self.timeline(ended);
         let blocks = self.showing.sampler.blocks(&self.live.view(ended));
         if let Some(fleet) = report.fleet.as_ref().filter(|fleet| fleet.agents.len() > 1) {
             // Its distributions are of one agent, the record's of all.
@@ -114,7 +153,7 @@ impl Control {
     fn status(&self, now: Instant) -> RunStatus {
         let live = &self.live;
         let begun = live.scheduled && now >= live.start;
-        let elapsed = self.elapsed(now).as_secs_f64();
+        let planned = self.planned_elapsed(now);
         let thresholds = live.thresholds.iter().enumerate();
         RunStatus {
             id: self.showing.id.clone(),
@@ -122,8 +161,8 @@ impl Control {
             testid: self.showing.testid.clone(),
             phase: phase(live.state),
             started_at: begun.then(|| self.time_of_day(live.start)),
-            elapsed_seconds: elapsed,
-            plan_elapsed_seconds: elapsed,
+            elapsed_seconds: self.elapsed(now).as_secs_f64(),
+            plan_elapsed_seconds: planned.as_secs_f64(),
             plan_seconds: plan_seconds(&self.plan),
             latest: self.showing.sampler.latest(),
             scenarios: self.scenarios(now),
@@ -138,34 +177,33 @@ impl Control {
     }
 
     fn scenarios(&self, now: Instant) -> Vec<ScenarioStatus> {
-        let elapsed = self.elapsed(now);
-        let at = (self.live.state == RunState::Running).then_some(elapsed);
-        let planned = facts::planned(&self.plan, &self.ordered, at);
-        let scenarios = self.plan.scenarios.iter().zip(planned).zip(&self.showing.executors).enumerate();
-        let status = |(index, ((scenario, (_, planned_vus)), executor)): (usize, ((&ScenarioPlan, _), &&str))| {
-            let is_live = matches!(scenario.work, Work::Live { .. });
-            let has_rate = matches!(scenario.work, Work::Arrivals { .. });
-            ScenarioStatus {
-                name: scenario.name.clone(),
-                executor: (*executor).to_owned(),
-                planned_vus,
-                max_vus: is_live.then(|| scenario.max_vus()),
-                planned_rate: has_rate.then(|| at.map_or(0.0, |at| scenario.rate_at(at))),
-                ordered: self.ordered.contains_key(&index),
-            }
+        let is_on = matches!(self.live.state, RunState::Running | RunState::Paused);
+        let at = is_on.then(|| self.planned_elapsed(now));
+        let scenarios = self.steered.plan().scenarios.iter().zip(&self.showing.executors).enumerate();
+        let status = |(index, (scenario, executor)): (usize, (&ScenarioPlan, &&str))| ScenarioStatus {
+            name: scenario.name.clone(),
+            executor: (*executor).to_owned(),
+            planned_vus: at.map_or(0, |at| scenario.vus_at(at).into()),
+            max_vus: self.steered.most_vus(index),
+            planned_rate: self.steered.has_rate(index).then(|| at.map_or(0.0, |at| scenario.rate_at(at))),
+            ordered: self.steered.is_ordered(index),
         };
         scenarios.map(status).collect()
     }
 
     fn moment(&self, now: Instant) -> Moment {
-        let elapsed = self.elapsed(now);
-        let planned = facts::planned(&self.plan, &self.ordered, Some(elapsed));
+        let (plan, planned) = (self.steered.plan(), self.planned_elapsed(now));
         Moment {
-            at: elapsed.as_secs_f64(),
-            planned_vus: planned.iter().map(|(_, vus)| vus).sum(),
-            planned_rate: self.plan.rate_at(elapsed),
-            paused: false,
+            at: self.elapsed(now).as_secs_f64(),
+            planned_vus: plan.vus_at(planned).into(),
+            planned_rate: plan.rate_at(planned),
+            paused: self.steered.is_paused(),
         }
+    }
+
+    /// Of the plan, which stands still in pauses.
+    fn planned_elapsed(&self, now: Instant) -> Duration {
+        self.steered.elapsed(self.live.ended.unwrap_or(now))
     }
 
     /// Since the start of the load, and not beyond its end.
@@ -189,6 +227,7 @@ fn phase(state: RunState) -> Phase {
     match state {
         RunState::Waiting => Phase::Starting,
         RunState::Running => Phase::Running,
+        RunState::Paused => Phase::Paused,
         RunState::Stopping => Phase::Stopping,
         RunState::Finished | RunState::Aborted => Phase::Finished,
     }

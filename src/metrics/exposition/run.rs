@@ -25,6 +25,8 @@ pub enum RunState {
     Waiting,
     /// Driving the load.
     Running,
+    /// Nothing new begins until it is resumed.
+    Paused,
     /// No new work; connections are being closed.
     Stopping,
     /// Over, everything planned was done.
@@ -35,7 +37,8 @@ pub enum RunState {
 
 impl RunState {
     /// Every state, in the order of a run's life.
-    pub const ALL: [Self; 5] = [Self::Waiting, Self::Running, Self::Stopping, Self::Finished, Self::Aborted];
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Running, Self::Paused, Self::Stopping, Self::Finished, Self::Aborted];
 
     /// Value of the label `state`.
     #[must_use]
@@ -43,6 +46,7 @@ impl RunState {
         match self {
             Self::Waiting => "waiting",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Stopping => "stopping",
             Self::Finished => "finished",
             Self::Aborted => "aborted",

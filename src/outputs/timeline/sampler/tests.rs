@@ -7,7 +7,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     clock::Instant,
-    config::{self, environment::Environment, overrides::Overrides, source::Source},
     metrics::{
         rank,
         recorder::Recorder,
@@ -37,10 +36,7 @@ impl Run {
         let refused = table.counter(failure);
         let rtt = [table.trend(series(Family::WsMsgRtt)), table.trend(series(Family::WsMsgRtt))];
         let table = std::sync::Arc::new(table);
-        let text = b"stages: [{ duration: 10s, target: 5 }]\nflow: [{ sleep: 1s }]".to_vec();
-        let source = Source::from_bytes("p.yaml", text).unwrap();
-        let plan = Plan::new(&config::load(&source, &Environment::default(), &Overrides::default()).unwrap());
-        let mut sampler = Sampler::new(&plan, &table, &[]);
+        let mut sampler = Sampler::new(&table, &[]);
         sampler.most = most;
         sampler.blocks = std::mem::take(&mut sampler.blocks).with_room(most);
         Self { recorder: Recorder::new(&table, Instant::now(), None), table, sent, refused, rtt, sampler }
@@ -93,14 +89,14 @@ proptest! {
             recorded.extend(durations.iter().map(|nanos| (at, *nanos)));
             run.record(durations);
             run.look(at, false);
-            prop_assert!(run.sampler.timeline().points.len() <= ROOM);
+            prop_assert!(run.sampler.timeline(Vec::new()).points.len() <= ROOM);
             prop_assert_eq!(run.sampler.latest().at, at);
         }
         at += rest;
         run.record(&[7_000_000]);
         recorded.push((at, 7_000_000));
         run.look(at, true);
-        let points = run.sampler.timeline().points;
+        let points = run.sampler.timeline(Vec::new()).points;
         prop_assert_eq!(points.last().unwrap().at, at);
         let (mut begin, mut sent, mut refused) = (0.0, 0.0, 0.0);
         for point in &points {
@@ -158,7 +154,7 @@ fn points_and_blocks_of_an_even_run_are_of_equal_length() {
         run.record(&[1_000_000; 10]);
         run.look(f64::from(second), second == 21);
     }
-    let timeline = run.sampler.timeline();
+    let timeline = run.sampler.timeline(Vec::new());
     let ends: Vec<_> = timeline.points.iter().map(|point| point.at).collect();
     assert_eq!((timeline.interval_seconds, ends), (4.0, vec![4.0, 8.0, 12.0, 16.0, 21.0]));
     let counts: Vec<_> = run.blocks().iter().map(|block| hdr::decode(block).unwrap().len()).collect();
@@ -170,7 +166,7 @@ fn a_run_shorter_than_a_second_has_one_point() {
     let mut run = Run::new(8);
     run.record(&[2_000_000, 3_000_000]);
     run.look(0.25, true);
-    let points = run.sampler.timeline().points;
+    let points = run.sampler.timeline(Vec::new()).points;
     assert_eq!((points.len(), points[0].at, points[0].sent), (1, 0.25, 8.0));
     assert_eq!(run.blocks().len(), 1);
 }
@@ -183,5 +179,5 @@ fn the_latest_second_of_a_run_is_a_whole_one() {
     run.record(&[1_000_000]);
     run.look(1.01, true);
     assert_eq!(run.sampler.latest().sent, 101.0 / 1.01);
-    assert_eq!(run.sampler.timeline().points.len(), 1);
+    assert_eq!(run.sampler.timeline(Vec::new()).points.len(), 1);
 }
