@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod annotate;
+pub mod api;
 pub mod board;
 pub mod control;
 pub mod control_socket;
@@ -16,6 +17,7 @@ pub mod machine;
 pub mod observe;
 pub mod options;
 pub mod outcome;
+pub mod page;
 pub mod run;
 pub mod scrapers;
 pub mod server;

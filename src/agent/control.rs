@@ -2,7 +2,10 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval_at};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval_at},
+};
 
 use crate::{
     agent::{
@@ -34,6 +37,7 @@ use crate::{
     metrics::exposition::{
         self,
         run::{RunFacts, RunState},
+        serve::ServeFacts,
     },
     outputs::{ndjson::NdjsonOutput, progress::Progress, report::Ended},
     plan::Plan,
@@ -76,6 +80,8 @@ pub struct Control {
     generation: u64,
     observer: Option<Observer>,
     showing: Showing,
+    /// Of the daemon that runs it, if one does.
+    serve: Option<watch::Receiver<Arc<ServeFacts>>>,
     /// At the leader: why it does not wait for the others' results any longer.
     left_waiting: Option<String>,
 }
@@ -120,10 +126,12 @@ impl Control {
             ended_by_leader: false,
             clock_error: None,
             commons: None,
+            // Pages of one listener are numbered through, over all its runs.
+            generation: publisher.generation(),
             publisher,
-            generation: 0,
             observer,
             showing,
+            serve: options.serve.clone(),
             left_waiting: None,
         }
     }
@@ -307,19 +315,21 @@ impl Control {
         }
     }
 
-    /// Publishes the present state; returns its generation.
-    pub fn publish(&mut self, is_final: bool) -> u64 {
+    /// Publishes the present state.
+    pub fn publish(&mut self, is_final: bool) -> Page {
         let page = self.page(is_final);
-        let generation = page.generation;
-        self.publisher.publish(page);
+        self.publisher.publish(page.clone());
         self.show();
-        generation
+        page
     }
 
     fn page(&mut self, is_final: bool) -> Page {
         if let Some(start) = self.facts.fleet.index.and_then(|_| self.fleet_start()) {
             self.facts.fleet.start_delay = Some(start.late);
             self.facts.fleet.clock_error = start.clock_error;
+        }
+        if let Some(serve) = &self.serve {
+            self.facts.serve = Some(serve.borrow().clone());
         }
         let facts = facts::present(&self.facts, &self.live, &self.health, &self.steered, &self.wall, Instant::now());
         let sheet = exposition::sheet(&self.instruments.table, &self.live.snapshot, &facts);

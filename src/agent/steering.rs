@@ -215,6 +215,26 @@ impl Order {
         let _unheard = self.reply.send(outcome);
     }
 
+    /// Answers an order that comes before the load; returns whether it ends the run. One that `follows` ends with its leader.
+    #[must_use]
+    pub fn answer_before_start(self, follows: bool) -> bool {
+        let stops = self.action == Action::Stop;
+        self.answer(match (stops, follows) {
+            (true, false) => Ok(()),
+            (true, true) => Err(Error::Fleet),
+            (false, _) => Err(Error::NoRun),
+        });
+        stops && !follows
+    }
+
+    /// Answers an order that comes after the load; returns whether it ends the wait for what follows.
+    #[must_use]
+    pub fn answer_after_load(self) -> bool {
+        let stops = self.action == Action::Stop;
+        self.answer(if stops { Ok(()) } else { Err(Error::Ending) });
+        stops
+    }
+
     /// Answers when all workers have done it.
     pub fn answer_after(self, done: Vec<Option<oneshot::Receiver<()>>>) {
         // The control thread goes on; a worker may be busy for a moment.

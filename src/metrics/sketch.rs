@@ -77,8 +77,8 @@ impl<const BITS: u32> Sketch<BITS> {
     #[must_use]
     pub fn histogram(&self) -> Histogram<u64> {
         #[expect(clippy::expect_used, reason = "constant arguments that a test constructs")]
-        let mut histogram =
-            Histogram::new_with_bounds(RESOLUTION, 2 * RESOLUTION, DIGITS).expect("constant histogram bounds are valid");
+        let mut histogram = Histogram::new_with_bounds(RESOLUTION, 2 * RESOLUTION, DIGITS)
+            .expect("constant histogram bounds are valid");
         histogram.auto(true);
         for (step, count) in self.iter() {
             let recorded = histogram.record_n(middle::<BITS>(step).clamp(1, LONGEST), count.into());

@@ -106,8 +106,7 @@ impl Line {
         let jumps = scenario.ramp.stages().first().is_some_and(|stage| stage.duration.is_zero());
         let begin = if jumps { first } else { scenario.ramp.at(Duration::ZERO) };
         let start = scenario.start;
-        let mut corners =
-            vec![Corner { at: start, vus: f64::from(begin) * share, rate: rate(start) }];
+        let mut corners = vec![Corner { at: start, vus: f64::from(begin) * share, rate: rate(start) }];
         let open_end = scenario.endless || matches!(scenario.work, Work::Each { .. } | Work::Shared { .. });
         if open_end {
             return Self { corners };
@@ -144,12 +143,16 @@ mod tests {
     }
 
     fn curve(text: &str) -> Vec<(f64, f64, f64)> {
-        corners(&plan(text)).iter().map(|corner| (corner.at.as_secs_f64(), corner.vus, (corner.rate * 1e3).round() / 1e3)).collect()
+        corners(&plan(text))
+            .iter()
+            .map(|corner| (corner.at.as_secs_f64(), corner.vus, (corner.rate * 1e3).round() / 1e3))
+            .collect()
     }
 
     #[test]
     fn a_ramp_has_the_corners_of_its_stages() {
-        let ramp = "stages: [{ duration: 30s, target: 100 }, { duration: 60s, target: 100 }, { duration: 10s, target: 0 }]";
+        let ramp =
+            "stages: [{ duration: 30s, target: 100 }, { duration: 60s, target: 100 }, { duration: 10s, target: 0 }]";
         let expected = [(0.0, 1.0, 0.0), (30.0, 100.0, 0.0), (90.0, 100.0, 0.0), (100.0, 0.0, 0.0)];
         assert_eq!(curve(ramp), expected);
         let jumps = "stages: [{ duration: 0, target: 5 }, { duration: 10s, target: 5 }, { duration: 0, target: 9 }, { duration: 5s, target: 9 }]";

@@ -40,6 +40,7 @@ mod metrics_page;
 mod native_histograms;
 mod network;
 mod observe;
+mod page;
 mod proxy;
 mod random_faults;
 mod readme;

@@ -25,7 +25,9 @@ pub enum Error {
     #[error("this record is cut off: {0}; copy it again")]
     Truncated(serde_json::Error),
     /// Of a later version.
-    #[error("this record has format {theirs}, and this rampd reads up to {FORMAT}; read it with rampd {version} or newer")]
+    #[error(
+        "this record has format {theirs}, and this rampd reads up to {FORMAT}; read it with rampd {version} or newer"
+    )]
     Newer {
         /// Its format.
         theirs: u32,

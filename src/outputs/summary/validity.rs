@@ -100,8 +100,7 @@ pub(in crate::outputs) fn sentences(validity: &RunValidity, fleet: Option<&Fleet
 /// The reason with the agent and the stage it was found in.
 fn place(finding: &Finding) -> String {
     let agent = finding.agent.map_or_else(String::new, |agent| format!(" of agent {agent}"));
-    let within =
-        finding.within.map_or_else(String::new, |(from, to)| format!(", from {} to {}", time(from), time(to)));
+    let within = finding.within.map_or_else(String::new, |(from, to)| format!(", from {} to {}", time(from), time(to)));
     format!("{}{agent}{within}", finding.reason.name())
 }
 

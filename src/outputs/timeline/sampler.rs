@@ -304,6 +304,5 @@ fn watched(table: &SeriesTable, thresholds: &[Threshold]) -> Vec<&'static Metric
     watched
 }
 
-
 #[cfg(test)]
 mod tests;
