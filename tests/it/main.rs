@@ -44,6 +44,7 @@ mod page;
 mod proxy;
 mod random_faults;
 mod readme;
+mod record;
 mod reconnect;
 mod rules;
 mod several_agents;
