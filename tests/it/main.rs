@@ -45,6 +45,7 @@ mod policy;
 mod proxy;
 mod random_faults;
 mod readme;
+mod record;
 mod reconnect;
 mod rules;
 mod serve;
