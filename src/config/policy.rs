@@ -31,8 +31,18 @@ pub struct Policy {
 pub enum Author {
     /// The operator: a file that the daemon's configuration names, as it is.
     Operator,
-    /// Whoever sent it over the API, or the variables that change where it goes.
+    /// Whoever sent it over the API, or the variables that change where it goes: see [`Author::of_filled`].
     Request,
+}
+
+impl Author {
+    /// Of an operator's profile that a request has `filled` with variables: the operator's as long as it goes where it
+    /// goes `without` them, none if it cannot be read without them.
+    #[must_use]
+    pub fn of_filled(filled: &Profile, without: Option<&Profile>) -> Self {
+        let as_before = without.is_some_and(|without| filled.goes_where(without));
+        if as_before { Self::Operator } else { Self::Request }
+    }
 }
 
 /// What is not allowed, and by what.
