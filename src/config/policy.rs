@@ -7,7 +7,10 @@ mod targets;
 
 use std::time::Duration;
 
-use crate::{config::profile::Profile, units::duration::display};
+use crate::{
+    config::profile::{Executor, Profile},
+    units::duration::display,
+};
 
 pub use rule::{RuleError, TargetRule};
 pub use targets::TargetPolicy;
@@ -146,7 +149,7 @@ impl Policy {
     fn caps(&self, profile: &Profile) -> Result<(), Denied> {
         let executors = || profile.scenarios.iter().map(|scenario| &scenario.executor);
         self.permits_vus(executors().map(|executor| u64::from(executor.most_vus())).sum())?;
-        self.permits_rate(executors().map(|executor| executor.highest_rate()).sum())?;
+        self.permits_rate(executors().map(Executor::highest_rate).sum())?;
         let Some(most) = self.max_duration else { return Ok(()) };
         for scenario in &profile.scenarios {
             let Some(duration) = scenario.executor.duration() else {

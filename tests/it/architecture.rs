@@ -253,7 +253,7 @@ fn profiles_read_files_and_variables_only_where_it_is_asked_whether_they_may() {
         (&["fs", "File", "read_to_string"][..], &["config/access.rs", "config/source.rs"][..]),
         // Files of TLS are read again when the run starts, from paths that `access` has let through.
         (&["PathBuf"], &["config/access.rs", "config/decode/tls.rs", "config/profile/tls.rs", "config/source.rs"]),
-        (&["env", "vars_os", "var_os"], &["config/environment.rs"]),
+        (&["std::env", "env::var", "env::vars", "env::var_os", "env::vars_os"], &["config/environment.rs"]),
     ] {
         let is_loader = |source: &Source| {
             let apart = ["tests.rs", "documentation.rs"].iter().any(|file| source.path.ends_with(file));

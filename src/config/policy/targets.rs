@@ -192,7 +192,7 @@ impl TargetPolicy {
             // One that is allowed is enough for a connection.
             Some(stands) => {
                 let permits = |stand: &SocketAddr| self.permits_address(stand.ip(), stand.port());
-                stands.iter().map(permits).reduce(|one, other| one.or(other)).unwrap_or(Ok(()))
+                stands.iter().map(permits).reduce(Result::or).unwrap_or(Ok(()))
             }
         }
     }
