@@ -64,7 +64,7 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     let end = control.watch(started, &mut requests, &mut orders, &mut fleet, &mut signals, &mut progress).await?;
     progress.finish();
     // Targets are to be read after the load of all.
-    let end = control.outlast(end, &mut fleet, &mut requests, &mut signals).await;
+    let end = control.outlast(end, &mut fleet, &mut requests, &mut orders, &mut signals).await;
     let (ended, notes) = control.settle(end, &fleet, &mut requests, &mut orders, &mut signals).await;
     let own = control.finish(&profile, &options, ended, notes);
     let (mut report, exit) = control.conclude(&mut fleet, own, (&profile, &options), &mut requests, &mut signals).await;
