@@ -89,8 +89,13 @@ pub enum Error {
     /// Nothing begins any more.
     #[error("the run is ending; it can no longer be changed")]
     Ending,
+    /// A worker has as many orders as it keeps; none has been told of this one.
+    #[error(
+        "a worker has not come to earlier orders yet; it is overloaded, or too many come at once: nothing was changed"
+    )]
+    Busy,
     /// A worker did not answer.
-    #[error("a worker has not answered within {PATIENCE:?}; it is overloaded, and follows later or not at all")]
+    #[error("a worker has not answered within {PATIENCE:?}; it is overloaded, and follows later")]
     Unanswered,
 }
 
@@ -236,17 +241,16 @@ impl Order {
     }
 
     /// Answers when all workers have done it.
-    pub fn answer_after(self, done: Vec<Option<oneshot::Receiver<()>>>) {
+    pub fn answer_after(self, done: Vec<oneshot::Receiver<()>>) {
         // The control thread goes on; a worker may be busy for a moment.
         tokio::spawn(async move {
             let all = async {
                 for worker in done {
                     // One that ends instead has nothing left to change.
-                    let _done_or_ended = worker?.await;
+                    let _done_or_ended = worker.await;
                 }
-                Some(())
             };
-            let done = timeout(PATIENCE, all).await.ok().flatten().ok_or(Error::Unanswered);
+            let done = timeout(PATIENCE, all).await.map_err(|_| Error::Unanswered);
             self.answer(done);
         });
     }
