@@ -103,6 +103,9 @@ class Observer(threading.Thread):
         if data[0] == 0x88:
             self.closed.append(now)
             connection.sendall(b"\x88\x02\x03\xe8")
+            # The server ends TCP; a VU that waits for that would begin its next connection late.
+            self.selector.unregister(connection)
+            connection.close()
         else:
             self.heard.append(now)
 
@@ -168,7 +171,7 @@ def steered(load, seconds):
                 effects["VUs up"].append(awaited(lambda: nth_after(held.opened, at, VUS)) - at)
                 at = give({"scale": {"scenario": "held", "vus": 0}})
                 effects["VUs down"].append(awaited(lambda: nth_after(held.closed, at, VUS)) - at)
-                at = give({"rate": {"scenario": "rate", "perSecond": 1000}})
+                at = give({"rate": {"scenario": "rate", "perSecond": 200}})
                 effects["rate"].append(awaited(lambda: first_after(rate.opened, at)) - at)
                 give({"rate": {"scenario": "rate", "perSecond": 0}})
                 time.sleep(seconds / ROUNDS)
@@ -195,7 +198,7 @@ def steering(options):
         table.row(label, numbers(reached, 0), *(numbers(effects[kind], 1) for kind in kinds), steering_effect=worst)
     introduction = (
         f"rampd {version(RAMPD)}, from an order on the control socket to its effect at the target: the last message of 1,000 a second\n"
-        f"(pause), the first one (resume), the {VUS}th connection opened or closed (VUs, stop), the first connection of 1,000 a second (rate);\n"
+        f"(pause), the first one (resume), the {VUS}th connection opened or closed (VUs, stop), the first connection of 200 a second (rate);\n"
         f"the answer to the order itself. {options.pairs * ROUNDS} orders of each kind, {options.pairs} stops; median (lowest–highest).\n"
         "The rate over a whole run is lower by its pauses. Workers follow 10 ms after the order, all at one instant."
     )
