@@ -130,11 +130,11 @@ def measured(name, command, server=None, environment=None, allowed=(0,)):
     return result
 
 
-def rampd_command(directory, profile):
+def rampd_command(directory, profile, *more):
     """A run of a profile that ends at once when its load does, and where its summary will be."""
     path, summary = directory / "profile.yaml", directory / "summary.json"
     path.write_text(profile)
-    options = ["--listen", "127.0.0.1:0", "--linger", "0", "--quiet", "--on-invalid", "warn", "--summary-export", summary]
+    options = ["--listen", "127.0.0.1:0", "--linger", "0", "--quiet", "--on-invalid", "warn", "--summary-export", summary, *more]
     return [RAMPD, "run", path, *options], summary
 
 
@@ -156,11 +156,11 @@ class Run:
 
 
 @contextlib.contextmanager
-def running(profile):
-    """Ends it, if it has not ended by itself."""
+def running(profile, *more):
+    """Ends it, if it has not ended by itself or been stopped; `more` are options of the run."""
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
-        command, summary = rampd_command(directory, profile)
+        command, summary = rampd_command(directory, profile, *more)
         log = directory / "log"
         with log.open("w") as sink:
             process = subprocess.Popen(pinned(CLIENT_CORE, *command), stdout=sink, stderr=sink)
@@ -170,7 +170,7 @@ def running(profile):
         finally:
             process.send_signal(signal.SIGTERM)
             code = process.wait(timeout=60)
-        if code not in (0, 105):
+        if code not in (0, 103, 105):
             sys.exit(f"rampd ended with {code}:\n{log.read_text()}")
         run.summary.update(json.loads(summary.read_text()))
 

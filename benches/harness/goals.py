@@ -52,6 +52,7 @@ GOALS = {
     "scrape harm": Goal("every second: no change beyond the noise", lambda values: all(value <= 0 for value in values)),
     "page harm": Goal("no change beyond the noise", lambda values: all(value <= 0 for value in values)),
     "pacing lateness": at_most(100, "median below 100 µs"),
+    "steering effect": always_below(100, "all below 100 ms"),
     "values share": at_least(0.6, "0.6 of constant messages"),
     "values ready": at_most(2, "below 2 s"),
     "values memory": at_most(1.5, "at most 1.5 × the file"),

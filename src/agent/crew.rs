@@ -4,7 +4,7 @@
 use std::{sync::Arc, task::Poll, time::Duration};
 
 use tokio::{
-    sync::oneshot,
+    sync::{mpsc::error::TrySendError, oneshot},
     time::{Instant, timeout_at},
 };
 
@@ -98,17 +98,24 @@ impl Crew {
         }
     }
 
-    /// Tells every worker to change course at `at`. Each has done so when its answer comes; none from a worker that could
-    /// not be told.
+    /// Tells every worker to change course at `at`. Each has done so when its answer comes, or has ended before. None if one
+    /// of them cannot be told: then none has been, as they must not follow different plans.
     #[must_use]
-    pub fn steer(&self, wheel: &Wheel, at: crate::clock::Instant) -> Vec<Option<oneshot::Receiver<()>>> {
+    pub fn steer(&self, wheel: &Wheel, at: crate::clock::Instant) -> Option<Vec<oneshot::Receiver<()>>> {
         let going_on = self.members.iter().filter(|member| !member.done);
-        let told = going_on.map(|member| {
-            let (done, answer) = oneshot::channel();
-            let turn = Turn { at, wheel: wheel.clone(), done };
-            member.handle.commands.try_send(Command::Steer(turn)).is_ok().then_some(answer)
+        let reserved = going_on.map(|member| match member.handle.commands.try_reserve() {
+            Ok(room) => Ok(Some(room)),
+            // It has ended a moment ago.
+            Err(TrySendError::Closed(())) => Ok(None),
+            Err(full @ TrySendError::Full(())) => Err(full),
         });
-        told.collect()
+        let rooms: Vec<_> = reserved.collect::<Result<_, _>>().ok()?;
+        let told = rooms.into_iter().flatten().map(|room| {
+            let (done, answer) = oneshot::channel();
+            room.send(Command::Steer(Turn { at, wheel: wheel.clone(), done }));
+            answer
+        });
+        Some(told.collect())
     }
 
     /// Whether a worker has nothing left to do: its share of an order would be missing.
@@ -153,4 +160,43 @@ impl Member {
 pub struct WorkerLost {
     /// Which one.
     pub index: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::{mpsc, watch};
+
+    use super::*;
+    use crate::{engine::instruments::Instruments, plan::Plan};
+
+    fn worker(room: usize) -> (WorkerHandle, mpsc::Receiver<Command>) {
+        let (commands, received) = mpsc::channel(room);
+        let handle = WorkerHandle {
+            commands,
+            stop: watch::channel(None).0,
+            finished: oneshot::channel().1,
+            thread: std::thread::spawn(|| ()),
+        };
+        (handle, received)
+    }
+
+    #[test]
+    fn all_workers_change_course_or_none_does() {
+        let (first, mut heard) = worker(2);
+        let (second, mut also_heard) = worker(1);
+        let (third, gone) = worker(1);
+        drop(gone);
+        let plan = Plan { scenarios: Vec::new(), metrics: Vec::new() };
+        let table = Instruments::new(&plan, Default::default(), &[]).table;
+        let crew = Crew::new(table, vec![first, second, third]);
+        let at = crate::clock::Instant::now();
+        let told = |crew: &Crew| crew.steer(&Wheel::Pause, at).map(|answers| answers.len());
+        assert_eq!(told(&crew), Some(2), "one has ended");
+        assert_eq!(told(&crew), None, "the second has no room");
+        assert_eq!((heard.len(), also_heard.len()), (1, 1));
+        also_heard.try_recv().unwrap();
+        assert_eq!(told(&crew), Some(2));
+        heard.try_recv().unwrap();
+        assert_eq!((heard.len(), also_heard.len()), (1, 1));
+    }
 }

@@ -139,7 +139,7 @@ pub async fn conduct(
     let end = control.watch(started, requests, orders, &mut fleet, signals, progress).await?;
     progress.finish();
     // Targets are to be read after the load of all.
-    let end = control.outlast(end, &mut fleet, requests, signals).await;
+    let end = control.outlast(end, &mut fleet, requests, orders, signals).await;
     let (ended, notes) = control.settle(end, &fleet, requests, orders, signals).await;
     let own = control.finish(profile, options, ended, notes);
     let (mut report, exit) = control.conclude(&mut fleet, own, (profile, options), requests, signals).await;

@@ -2,7 +2,7 @@
 //! holds. An order goes to the control thread, from there to every worker's channel with the instant at which all of them
 //! follow it, and is answered when they have.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -16,101 +16,15 @@ use crate::{
     plan::{ScenarioPlan, segment::Segment, work::Work},
 };
 
+mod error;
 pub mod steered;
+
+pub use error::{Error, Quantity};
 
 /// Orders that may wait; each is answered within [`PATIENCE`].
 const WAITING: usize = 16;
 /// For all workers; an idle one answers within a millisecond.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Why an order is not carried out.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Error {
-    /// No scenario of that name.
-    #[error("there is no scenario `{scenario}`; {what} can be set for: {known}")]
-    Unknown {
-        /// As asked for.
-        scenario: String,
-        /// What was to be set.
-        what: Quantity,
-        /// Those that can be set.
-        known: String,
-    },
-    /// No name, and not exactly one scenario that it could be.
-    #[error("name a scenario; {what} can be set for: {known}")]
-    Unnamed {
-        /// What was to be set.
-        what: Quantity,
-        /// Those that can be set.
-        known: String,
-    },
-    /// Another executor.
-    #[error(
-        "the {what} of scenario `{scenario}` cannot be set, because of its executor; {what} can be set for: {known}"
-    )]
-    NotControlled {
-        /// As asked for.
-        scenario: String,
-        /// What was to be set.
-        what: Quantity,
-        /// Those that can be set.
-        known: String,
-    },
-    /// More than `maxVUs`, or than the plan's curve ever has.
-    #[error("scenario `{scenario}` has at most {most} VUs, {vus} are too many; raise {key} and start again")]
-    TooMany {
-        /// As asked for.
-        scenario: String,
-        /// As asked for.
-        vus: u32,
-        /// The profile's.
-        most: u32,
-        /// Where the profile has it.
-        key: &'static str,
-    },
-    /// Negative, no number, or more than any schedule has.
-    #[error("{per_second} iterations a second are no rate; it is a number from 0 to 1000000000 per timeUnit")]
-    NoRate {
-        /// As asked for.
-        per_second: f64,
-    },
-    /// Its time is over.
-    #[error("scenario `{scenario}` is over; nothing begins in it any more")]
-    Over {
-        /// Its name.
-        scenario: String,
-    },
-    /// Several agents share the load.
-    #[error("this run is of a fleet, whose agents share the load; it can be stopped at its leader, and not be changed")]
-    Fleet,
-    /// The run has not begun, or has ended.
-    #[error("no run is going on")]
-    NoRun,
-    /// Nothing begins any more.
-    #[error("the run is ending; it can no longer be changed")]
-    Ending,
-    /// A worker did not answer.
-    #[error("a worker has not answered within {PATIENCE:?}; it is overloaded, and follows later or not at all")]
-    Unanswered,
-}
-
-/// What can be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quantity {
-    /// Of scenarios whose VUs loop.
-    Vus,
-    /// Of arrivals.
-    Rate,
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Vus => "VUs",
-            Self::Rate => "rate",
-        })
-    }
-}
 
 /// Holds the other end of [`Orders`].
 #[derive(Debug, Clone)]
@@ -236,17 +150,16 @@ impl Order {
     }
 
     /// Answers when all workers have done it.
-    pub fn answer_after(self, done: Vec<Option<oneshot::Receiver<()>>>) {
+    pub fn answer_after(self, done: Vec<oneshot::Receiver<()>>) {
         // The control thread goes on; a worker may be busy for a moment.
         tokio::spawn(async move {
             let all = async {
                 for worker in done {
                     // One that ends instead has nothing left to change.
-                    let _done_or_ended = worker?.await;
+                    let _done_or_ended = worker.await;
                 }
-                Some(())
             };
-            let done = timeout(PATIENCE, all).await.ok().flatten().ok_or(Error::Unanswered);
+            let done = timeout(PATIENCE, all).await.map_err(|_| Error::Unanswered);
             self.answer(done);
         });
     }

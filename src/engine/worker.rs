@@ -46,7 +46,7 @@ use crate::{
     protocol::{connect::Connector, http::Scratch, meter::Meter, tls::ClientConfigs},
 };
 
-/// Commands waiting for one worker; the control thread sends one at a time of each kind.
+/// Commands waiting for one worker, and turns that it has taken and whose instant has not come.
 const COMMANDS: usize = 16;
 
 /// Everything a worker needs.
@@ -280,7 +280,7 @@ impl Worker {
                         self.stop_all(grace);
                     }
                 }
-                command = commands.recv(), if listening => match command {
+                command = commands.recv(), if listening && self.turns.len() < COMMANDS => match command {
                     Some(Command::Snapshot(reply)) => {
                         // A requester that has stopped waiting takes the next one.
                         let _unheard = reply.send(self.context.recorder.snapshot());

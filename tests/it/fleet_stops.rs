@@ -7,7 +7,11 @@ use rampd::clock::Instant;
 
 use crate::{
     fleet::steady,
-    support::fleet::{Fleet, Outcome},
+    support::{
+        agent::rampd,
+        fleet::{Fleet, Outcome},
+        scratch::Scratch,
+    },
 };
 
 /// No agent of three alone would send 90 messages in less than 4.5 s: two VUs, ten messages a second each.
@@ -87,6 +91,48 @@ fn a_signal_at_the_leader_stops_all_of_them() {
     outcome.assert_codes(&[105, 0, 0]).assert_exact();
     assert_all_ended(&outcome, 1..3, "interrupted");
     outcome.assert_said(0, "interrupted by SIGTERM");
+}
+
+#[test]
+fn a_fleet_is_stopped_at_its_leader_and_not_changed() {
+    let mut fleet = Fleet::new(3, &steady("", 6, 60));
+    let scratch = Scratch::new();
+    let sockets = [0, 1].map(|index: u32| scratch.path(&format!("control-{index}")).display().to_string());
+    for (index, socket) in (0..).zip(&sockets) {
+        let command = fleet.command(index).args(["--control-socket", socket]);
+        fleet.start_as(index, command);
+    }
+    fleet.start(2);
+    fleet.wait_for_load(0..3);
+    let order = |socket, order| rampd(["ctl", "--socket", socket, order]).finish();
+    for (socket, refused) in [(&sockets[0], "pause"), (&sockets[1], "pause"), (&sockets[1], "stop")] {
+        let ended = order(socket, refused);
+        ended.assert_code(1);
+        assert!(ended.stderr.contains("stopped at its leader"), "{}", ended.describe());
+    }
+    order(&sockets[0], "stop").assert_code(0);
+    let outcome = fleet.finish();
+    outcome.assert_codes(&[103, 0, 0]).assert_exact();
+    assert_all_ended(&outcome, 1..3, "stopped");
+}
+
+#[test]
+fn a_leader_that_is_stopped_by_an_order_before_the_start_ends_the_waiting_of_all() {
+    let mut fleet = Fleet::new(3, &steady("", 6, 60));
+    let scratch = Scratch::new();
+    let socket = scratch.path("control").display().to_string();
+    let command = fleet.command(0).args(["--control-socket", &socket]);
+    fleet.start_as(0, command);
+    fleet.start(1);
+    fleet.agent(0).wait_for_log("present=2");
+    let order = |order| rampd(["ctl", "--socket", &socket, order]).finish();
+    let refused = order("pause");
+    refused.assert_code(1);
+    assert!(refused.stderr.contains("no run is going on"), "{}", refused.describe());
+    order("stop").assert_code(0);
+    let outcome = fleet.finish();
+    outcome.assert_codes(&[103, 1]).assert_said(0, "stopped by an order before the start");
+    assert_eq!(outcome.counted("opened"), 0);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::{
         options::Options,
         outcome,
         signals::Signals,
+        steering::Orders,
         stopping::exit,
     },
     clock::Instant,
@@ -123,6 +124,7 @@ impl Control {
         (mut ended, mut notes): End,
         fleet: &mut Fleet,
         requests: &mut Requests,
+        orders: &mut Orders,
         signals: &mut Signals,
     ) -> End {
         let Fleet::Leader(leader) = fleet else { return (ended, notes) };
@@ -151,6 +153,14 @@ impl Control {
                     leader.stop(Cause::Interrupted);
                 }
                 () = leader.collect() => break,
+                Some(order) = orders.next() => {
+                    if order.answer_after_load() && ended == Ended::Completed {
+                        tracing::warn!("Stopped by an order: the other agents end their load.");
+                        notes.push("stopped by an order while other agents' load went on".to_owned());
+                        ended = Ended::Stopped;
+                        leader.stop(Cause::Stopped);
+                    }
+                }
                 () = &mut patience => {
                     self.left_waiting = Some("agents still report after their load's longest time: what is there is judged".to_owned());
                     break;

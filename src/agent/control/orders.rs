@@ -45,7 +45,10 @@ impl Control {
             Ok(None) => order.answer(Ok(())),
             Ok(Some(Wheel::Vus { .. } | Wheel::Rate { .. })) if crew.is_ending() => order.answer(Err(Error::Ending)),
             Ok(Some(wheel)) => {
-                let done = crew.steer(&wheel, at);
+                let Some(done) = crew.steer(&wheel, at) else {
+                    order.answer(Err(Error::Busy));
+                    return None;
+                };
                 self.steered.take(&wheel, at);
                 self.live.state = if self.steered.is_paused() { RunState::Paused } else { RunState::Running };
                 stopping.follow(self.steered.clock());
