@@ -16,6 +16,7 @@ pub mod healthcheck;
 pub mod helm_values;
 pub mod merge;
 pub mod profile;
+pub mod report;
 pub mod run;
 pub mod schema;
 pub mod serve;
@@ -79,6 +80,8 @@ pub enum Command {
     Verdict(verdict::Args),
     /// Make one exact verdict of the results of several agents, which `rampd run --result` has written
     Merge(merge::Args),
+    /// Make an HTML report of a finished run from the record that `rampd run --record` has written
+    Report(report::Args),
     /// Ask a running agent whether it is ready, for containers without curl; ends with 0 or 1
     Healthcheck(healthcheck::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
@@ -98,6 +101,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Generate(args) => generate::run(args),
         Command::Verdict(args) => verdict::run(args),
         Command::Merge(args) => merge::run(args),
+        Command::Report(args) => report::run(args),
         Command::Healthcheck(args) => healthcheck::run(args),
         Command::Schema => schema::run(),
     }

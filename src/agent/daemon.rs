@@ -1,7 +1,6 @@
 //! `rampd serve`: profiles by schedule, at the start or on request, one run at a time.
 
 pub mod answer;
-mod archive;
 pub mod begin;
 pub mod desk;
 pub mod ending;

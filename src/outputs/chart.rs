@@ -14,11 +14,12 @@ mod sequence;
 mod svg;
 mod timeline;
 
+use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::outputs::{run_status::ThresholdStatus, timeline::Timeline};
+use crate::outputs::{record::RunRecord, run_status::ThresholdStatus, timeline::Timeline};
 
-pub use percentiles::{Distribution, percentiles};
+use percentiles::Distribution;
 pub use timeline::overlay;
 
 /// One picture.
@@ -33,10 +34,28 @@ pub struct Chart {
 }
 
 /// Every curve that the run has samples for: load, latencies, sockets, messages, requests, failures. The load is there
-/// before the first sample. Thresholds are lines in the latencies that they judge.
+/// before the first sample. Thresholds are lines in the latencies that they judge. A trend of the profile's own has no
+/// unit here: a timeline does not say it.
 #[must_use]
 pub fn all(timeline: &Timeline, thresholds: &[ThresholdStatus]) -> Vec<Chart> {
-    timeline::plots(timeline, thresholds).iter().map(picture::chart).collect()
+    timeline::plots(timeline, thresholds, &timeline::unit_by_name).iter().map(picture::chart).collect()
+}
+
+/// The curves of a finished run, with the units that its record has.
+#[must_use]
+pub fn of_record(record: &RunRecord) -> Vec<Chart> {
+    let unit_of = |trend: &str| timeline::unit_in(record, trend);
+    timeline::plots(&record.timeline, &record.thresholds, &unit_of).iter().map(picture::chart).collect()
+}
+
+/// All percentiles of a trend of one run or more, each with its name and its samples as [`crate::metrics::hdr`] reads
+/// them; none without samples. Unit and thresholds are those of the first run.
+#[must_use]
+pub fn percentiles(trend: &str, runs: &[(&str, &RunRecord, &Histogram<u64>)]) -> Option<Chart> {
+    let (_, first, _) = runs.first()?;
+    let distributions: Vec<_> = runs.iter().map(|(name, _, samples)| Distribution { name, samples }).collect();
+    let limits = timeline::limits(&first.thresholds, trend);
+    percentiles::percentiles(trend, timeline::unit_in(first, trend), &distributions, limits)
 }
 
 #[cfg(test)]

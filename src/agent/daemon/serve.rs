@@ -102,7 +102,7 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     let surface = Surface {
         board: board.reader(),
         desk: Some(desk),
-        archive: Some(Arc::new(history.reader())),
+        history: Some(history.reader()),
         access: access.subscribe(),
     };
     let (server, publisher, requests) = AdminServer::bind(listen, surface)?;

@@ -52,6 +52,8 @@ pub(in crate::outputs::chart) enum Unit {
     Count,
     /// Things a second.
     PerSecond,
+    /// Numbers that are none of these.
+    Plain,
 }
 
 impl Unit {
@@ -59,7 +61,7 @@ impl Unit {
     pub(in crate::outputs::chart) fn suffix(self) -> &'static str {
         match self {
             Self::Milliseconds => " ms",
-            Self::Count => "",
+            Self::Count | Self::Plain => "",
             Self::PerSecond => "/s",
         }
     }
@@ -74,7 +76,7 @@ pub(in crate::outputs::chart) fn values(largest: f64, unit: Unit) -> Axis {
     let (divisor, word) = match unit {
         Unit::Milliseconds if largest >= 10_000.0 => (1000.0, "s"),
         Unit::Milliseconds => (1.0, "ms"),
-        Unit::Count => (1.0, ""),
+        Unit::Count | Unit::Plain => (1.0, ""),
         Unit::PerSecond => (1.0, "/s"),
     };
     let mut step = round_step(largest / divisor / MARKS);
@@ -179,7 +181,7 @@ pub(in crate::outputs::chart) fn clock(seconds: f64) -> String {
 /// place of a share q is -log10(1 - q).
 pub(in crate::outputs::chart) fn quantiles(samples: u64) -> Axis {
     let nines = (samples.max(10) as f64).log10().ceil().clamp(1.0, 9.0);
-    let labelled = |nine: i32| nines <= 6.0 || nine < 4 || nine % 2 == 1;
+    let labelled = |nine: i32| nines <= 5.0 || nine < 4 || nine % 2 == 1;
     let marks = (1..=nines as i32).map(|nine| {
         let digits = usize::try_from(nine - 2).unwrap_or_default();
         let share = 100.0 - 10f64.powi(2 - nine);

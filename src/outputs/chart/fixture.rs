@@ -1,9 +1,10 @@
-//! Timelines for tests.
+//! Timelines and a record for tests.
 
 use std::collections::BTreeMap;
 
 use crate::outputs::{
-    run_status::ThresholdStatus,
+    record::{FORMAT, FailureRecord, Machine, MetricRecord, RunRecord},
+    run_status::{ThresholdStatus, ValidityStatus},
     timeline::{PlanCorner, Point, Quantiles, Timeline},
 };
 
@@ -64,5 +65,53 @@ pub(crate) fn threshold(metric: &str, expression: &str, limit: f64) -> Threshold
         value: Some(limit / 2.0),
         passed: Some(true),
         headroom: Some(0.5),
+    }
+}
+
+/// A run of [`ramp`] with a trend, a rate, a counter and a gauge.
+pub(crate) fn record() -> RunRecord {
+    let metric = |name: &str, kind: &str, unit: &str, values: &[(&str, f64)]| MetricRecord {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        unit: unit.to_owned(),
+        values: values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+        histogram: None,
+        blocks: Vec::new(),
+    };
+    RunRecord {
+        format: FORMAT,
+        id: "ramp-1".to_owned(),
+        version: "0.1.0".to_owned(),
+        profile: "ramp".to_owned(),
+        testid: "ramp-1".to_owned(),
+        tags: BTreeMap::from([("team".to_owned(), "a".to_owned())]),
+        digest: "ee824aa7b7fe94f2756a2fd041bce8de".to_owned(),
+        started_at: "2026-11-24T16:35:27Z".to_owned(),
+        ended_at: "2026-11-24T16:36:27Z".to_owned(),
+        elapsed_seconds: 60.0,
+        plan_seconds: 60.0,
+        ended: "completed".to_owned(),
+        verdict: "passed".to_owned(),
+        exit_code: 0,
+        validity: ValidityStatus { level: "valid".to_owned(), reasons: Vec::new() },
+        thresholds: vec![threshold("ws_connecting", "p(99)<200", 200.0)],
+        metrics: vec![
+            metric("checks", "rate", "", &[("value", 0.995), ("passes", 995.0), ("fails", 5.0)]),
+            metric("ws_connecting", "trend", "ms", &[("avg", 12.0), ("med", 11.0), ("p(99)", 100.0), ("count", 995.0)]),
+            metric("data_sent", "counter", "bytes", &[("count", 5_846_000.0), ("rate", 97_433.0)]),
+            metric("vus", "gauge", "", &[("value", 0.0), ("min", 0.0), ("max", 2000.0)]),
+        ],
+        failures: vec![FailureRecord { what: "ws_connect".to_owned(), reason: "timeout".to_owned(), count: 5 }],
+        timeline: ramp(60),
+        profile_text: Some("name: ramp\n".to_owned()),
+        machine: Machine {
+            host: "host-1".to_owned(),
+            cores: 2,
+            workers: 2,
+            kernel: "Linux 6.18".to_owned(),
+            ..Machine::default()
+        },
+        agents: 1,
+        notes: Vec::new(),
     }
 }

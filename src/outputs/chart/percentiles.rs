@@ -13,21 +13,25 @@ use crate::outputs::chart::{
 
 /// Samples of one run.
 #[derive(Debug, Clone, Copy)]
-pub struct Distribution<'a> {
+pub(in crate::outputs::chart) struct Distribution<'a> {
     /// In the legend.
-    pub name: &'a str,
-    /// In nanoseconds.
-    pub samples: &'a Histogram<u64>,
+    pub(in crate::outputs::chart) name: &'a str,
+    /// In nanoseconds, or in millionths of a plain number.
+    pub(in crate::outputs::chart) samples: &'a Histogram<u64>,
 }
 
 /// Steps of the curve to a nine: one every 6 pixels or less.
 const STEPS: u32 = 24;
-const NANOS: f64 = 1e6;
+/// Recorded steps in a millisecond, and in a plain number.
+const SCALE: f64 = 1e6;
 
-/// The distributions of one trend, as far as their samples tell; none without samples. `limits` are expressions with
-/// their levels in milliseconds.
-#[must_use]
-pub fn percentiles(trend: &str, distributions: &[Distribution<'_>], limits: &[(String, f64)]) -> Option<Chart> {
+/// The distributions of one trend, as far as their samples tell; none without samples.
+pub(in crate::outputs::chart) fn percentiles(
+    trend: &str,
+    unit: Unit,
+    distributions: &[Distribution<'_>],
+    limits: Vec<Limit>,
+) -> Option<Chart> {
     let samples = distributions.iter().map(|one| one.samples.len()).max().filter(|samples| *samples > 0)?;
     let lines = (0..).zip(distributions).filter(|(_, one)| !one.samples.is_empty()).map(|(number, one)| Line {
         name: one.name.to_owned(),
@@ -37,10 +41,10 @@ pub fn percentiles(trend: &str, distributions: &[Distribution<'_>], limits: &[(S
     Some(picture::chart(&Plot {
         id: format!("percentiles-{}", name_in_id(trend)),
         title: format!("{trend}, all percentiles"),
-        unit: Unit::Milliseconds,
+        unit,
         across: Across::Quantiles(samples),
         lines: lines.collect(),
-        limits: limits.iter().map(|(expression, at)| Limit { expression: expression.clone(), at: *at }).collect(),
+        limits,
         pauses: Vec::new(),
     }))
 }
@@ -53,7 +57,7 @@ fn curve(samples: &Histogram<u64>) -> Vec<(f64, Option<f64>)> {
     places
         .map(|place| {
             let share = 1.0 - 10f64.powf(-place);
-            (place, Some(samples.value_at_quantile(share) as f64 / NANOS))
+            (place, Some(samples.value_at_quantile(share) as f64 / SCALE))
         })
         .collect()
 }

@@ -145,12 +145,12 @@ fn percentiles_of_two_runs_go_as_far_as_their_samples() {
         base.record(sample * 1000).unwrap();
         with.record(sample * 1500).unwrap();
     }
-    let distributions = [Distribution { name: "base", samples: &base }, Distribution { name: "with", samples: &with }];
-    let chart = percentiles("ws_connecting", &distributions, &[("p(99)<12".to_owned(), 12.0)]).unwrap();
+    let record = fixture::record();
+    let chart = percentiles("ws_connecting", &[("base", &record, &base), ("with", &record, &with)]).unwrap();
     assert!(chart.svg.contains("with: at most 15.0 ms, at the end 15.0 ms."), "{}", chart.svg);
     assert!(chart.svg.contains(">99.99%</text>") && !chart.svg.contains(">99.999%</text>"));
     let nothing = Histogram::<u64>::new(3).unwrap();
-    assert_eq!(percentiles("x", &[Distribution { name: "base", samples: &nothing }], &[]), None);
+    assert_eq!(percentiles("ws_connecting", &[("base", &record, &nothing)]), None);
 }
 
 proptest! {

@@ -2,21 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::outputs::{
-    chart::{
-        Chart,
-        axis::Unit,
-        ink::{Ink, SERIES},
-        picture,
-        plot::{Across, Limit, Line, Plot},
-        sequence,
+use crate::{
+    catalogue::{self, Contains},
+    outputs::{
+        chart::{
+            Chart,
+            axis::Unit,
+            ink::{Ink, SERIES},
+            picture,
+            plot::{Across, Limit, Line, Plot},
+            sequence,
+        },
+        record::RunRecord,
+        run_status::ThresholdStatus,
+        timeline::{Point, Quantiles, Timeline},
     },
-    run_status::ThresholdStatus,
-    timeline::{Point, Quantiles, Timeline},
 };
 
-/// In the order of a page: what was done, then how the target answered.
-pub(in crate::outputs::chart) fn plots(timeline: &Timeline, thresholds: &[ThresholdStatus]) -> Vec<Plot> {
+/// In the order of a page: what was done, then how the target answered. `unit_of` names a trend's unit.
+pub(in crate::outputs::chart) fn plots(
+    timeline: &Timeline,
+    thresholds: &[ThresholdStatus],
+    unit_of: &dyn Fn(&str) -> Unit,
+) -> Vec<Plot> {
     let end = sequence::end(timeline);
     let pauses = sequence::pauses(timeline);
     let plot = |id: &str, title: &str, unit, lines| Plot {
@@ -55,7 +63,7 @@ pub(in crate::outputs::chart) fn plots(timeline: &Timeline, thresholds: &[Thresh
         let mut latency = plot(
             &format!("latency-{}", name_in_id(&trend)),
             &format!("{trend}, percentiles"),
-            Unit::Milliseconds,
+            unit_of(&trend),
             percentile_lines(timeline, &trend),
         );
         latency.limits = limits(thresholds, &trend);
@@ -86,26 +94,41 @@ pub(in crate::outputs::chart) fn plots(timeline: &Timeline, thresholds: &[Thresh
     plots
 }
 
+/// The unit of a trend that is only known by its name: the catalogue's are times, a profile's own may be anything.
+pub(in crate::outputs::chart) fn unit_by_name(trend: &str) -> Unit {
+    let is_time = catalogue::find(trend).is_some_and(|metric| metric.contains == Contains::Time);
+    if is_time { Unit::Milliseconds } else { Unit::Plain }
+}
+
+/// The unit of a trend that a record has.
+pub(in crate::outputs::chart) fn unit_in(record: &RunRecord, trend: &str) -> Unit {
+    let metric = record.metrics.iter().find(|metric| metric.name == trend);
+    metric.map_or_else(
+        || unit_by_name(trend),
+        |metric| if metric.unit == "ms" { Unit::Milliseconds } else { Unit::Plain },
+    )
+}
+
 /// The medians and 99th percentiles of one trend of several runs over each other, each over its own run time.
 #[must_use]
-pub fn overlay(trend: &str, runs: &[(&str, &Timeline)]) -> Option<Chart> {
-    let with_samples: Vec<_> = runs.iter().filter(|(_, timeline)| trends(timeline).contains(trend)).collect();
-    if with_samples.is_empty() {
-        return None;
-    }
-    let end = with_samples.iter().map(|(_, timeline)| sequence::end(timeline)).fold(0.0, f64::max);
+pub fn overlay(trend: &str, runs: &[(&str, &RunRecord)]) -> Option<Chart> {
+    let with_samples: Vec<_> =
+        runs.iter().filter(|(_, run)| trends(&run.timeline).iter().any(|name| name == trend)).collect();
+    let (_, first) = with_samples.first()?;
+    let unit = unit_in(first, trend);
+    let end = with_samples.iter().map(|(_, run)| sequence::end(&run.timeline)).fold(0.0, f64::max);
     let mut number = 0;
     let mut lines = Vec::new();
-    for (name, timeline) in with_samples {
+    for (name, run) in with_samples {
         for (word, value) in [("p50", p50 as fn(&Quantiles) -> f64), ("p99", p99)] {
-            lines.push(trend_line(timeline, trend, &format!("{name} {word}"), number, value));
+            lines.push(trend_line(&run.timeline, trend, &format!("{name} {word}"), number, value));
             number = (number + 1) % SERIES;
         }
     }
     Some(picture::chart(&Plot {
         id: format!("overlay-{}", name_in_id(trend)),
         title: format!("{trend} over the run"),
-        unit: Unit::Milliseconds,
+        unit,
         across: Across::Time(end),
         lines,
         limits: Vec::new(),
@@ -130,10 +153,18 @@ fn line(timeline: &Timeline, name: &str, number: u8, value: &dyn Fn(&Point) -> f
     Line { name: name.to_owned(), ink: Ink::Series(number), points: points.collect() }
 }
 
-/// Names of trends that have samples.
-fn trends(timeline: &Timeline) -> BTreeSet<String> {
+/// Names of trends that have samples: what the target answered, then the rest, iterations last.
+fn trends(timeline: &Timeline) -> Vec<String> {
     let names = timeline.points.iter().flat_map(|point| &point.trends);
-    names.filter(|(_, quantiles)| quantiles.count > 0).map(|(name, _)| name.clone()).collect()
+    let names: BTreeSet<_> = names.filter(|(_, quantiles)| quantiles.count > 0).map(|(name, _)| name.clone()).collect();
+    let mut names: Vec<_> = names.into_iter().collect();
+    names.sort_by_key(|name| match name.as_str() {
+        "ws_connecting" => 0,
+        "ws_msg_rtt" | "http_req_duration" => 1,
+        "iteration_duration" => 3,
+        _ => 2,
+    });
+    names
 }
 
 fn percentile_lines(timeline: &Timeline, trend: &str) -> Vec<Line> {
@@ -150,7 +181,7 @@ fn trend_line(timeline: &Timeline, trend: &str, name: &str, number: u8, value: f
 }
 
 /// Of thresholds on the whole trend whose limit is a time: those on parts and on counts are not levels of these curves.
-fn limits(thresholds: &[ThresholdStatus], trend: &str) -> Vec<Limit> {
+pub(in crate::outputs::chart) fn limits(thresholds: &[ThresholdStatus], trend: &str) -> Vec<Limit> {
     let of_trend = thresholds.iter().filter(|threshold| threshold.metric == trend);
     let times = of_trend.filter(|threshold| {
         let aggregate = threshold.expression.split(['<', '>', '=', '!']).next().unwrap_or_default().trim();
