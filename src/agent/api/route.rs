@@ -19,6 +19,7 @@ pub(super) enum Operation {
     GetTimeline,
     GetCharts,
     GetReport,
+    CompareRuns,
     StopRun,
     PauseRun,
     ResumeRun,
@@ -47,7 +48,7 @@ use Operation as O;
 use Verb::{Get, Post};
 
 /// A segment in braces stands for any one.
-pub(super) const ROUTES: [(Verb, &str, Operation); 16] = [
+pub(super) const ROUTES: [(Verb, &str, Operation); 17] = [
     (Get, "/status", O::GetStatus),
     (Get, "/events", O::WatchEvents),
     (Get, "/profiles", O::ListProfiles),
@@ -59,6 +60,7 @@ pub(super) const ROUTES: [(Verb, &str, Operation); 16] = [
     (Get, "/runs/{id}/timeline", O::GetTimeline),
     (Get, "/runs/{id}/charts", O::GetCharts),
     (Get, "/runs/{id}/report", O::GetReport),
+    (Get, "/compare", O::CompareRuns),
     (Post, "/runs/{id}/stop", O::StopRun),
     (Post, "/runs/{id}/pause", O::PauseRun),
     (Post, "/runs/{id}/resume", O::ResumeRun),
