@@ -13,7 +13,7 @@ use crate::support::{
     agent::{AgentCommand, rampd},
     daemon::{Daemon, Site},
     process::Process,
-    target::tool,
+    target::python,
 };
 
 fn site() -> Site {
@@ -148,7 +148,7 @@ fn schemathesis_finds_nothing_that_the_document_does_not_say() {
         runs.iter().any(|run| run["id"] == id.as_str() && run["outcome"] == "passed")
     });
     let url = format!("http://{}/openapi.json", daemon.address());
-    let mut command = Command::new(tool("schemathesis"));
+    let mut command = Command::new(python().with_file_name("schemathesis"));
     command
         .args(["run", &url, "--max-examples", "15", "--seed", "7", "--workers", "1", "--no-color"])
         // A stream does not end.
