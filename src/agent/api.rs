@@ -16,23 +16,25 @@ use crate::{
         api::{
             access::Access,
             answer::Body,
-            archive::Archive,
             attempts::Attempts,
             events::Streams,
+            history::Drawn,
             lane::Lane,
             problem::Problem,
             route::{Found, Operation},
             status::Showcase,
         },
         board,
-        daemon::desk::{DaemonStatus, Desk},
+        daemon::{
+            desk::{DaemonStatus, Desk},
+            history::Reader,
+        },
     },
     clock::Instant,
 };
 
 pub mod access;
 pub(in crate::agent) mod answer;
-pub mod archive;
 mod attempts;
 mod changes;
 mod events;
@@ -60,7 +62,7 @@ pub struct Surface {
     /// Where changes are asked for; without it everything is read only.
     pub desk: Option<Desk>,
     /// Earlier runs.
-    pub archive: Option<Arc<dyn Archive>>,
+    pub history: Option<Reader>,
     /// May change while the server runs: a token is read anew with the configuration.
     pub access: watch::Receiver<Arc<Access>>,
 }
@@ -71,7 +73,7 @@ impl Surface {
     pub fn read_only(board: board::Reader) -> Self {
         // Its sender may go: the value stays.
         let access = watch::channel(Arc::new(Access::default())).1;
-        Self { board, desk: None, archive: None, access }
+        Self { board, desk: None, history: None, access }
     }
 }
 
@@ -80,7 +82,8 @@ impl Surface {
 pub(in crate::agent) struct Api {
     showcase: Showcase,
     desk: Option<Desk>,
-    archive: Option<Arc<dyn Archive>>,
+    history: Option<Reader>,
+    drawn: Drawn,
     access: watch::Receiver<Arc<Access>>,
     attempts: RefCell<Attempts>,
     streams: Streams,
@@ -89,12 +92,13 @@ pub(in crate::agent) struct Api {
 impl Api {
     /// Streams end when the other end of `closing` is dropped.
     pub(in crate::agent) fn new(surface: Surface, closing: watch::Receiver<()>) -> Self {
-        let Surface { board, desk, archive, access } = surface;
+        let Surface { board, desk, history, access } = surface;
         let daemon = desk.as_ref().map(|desk| desk.status.clone());
         Self {
             showcase: Showcase::new(board, daemon),
             desk,
-            archive,
+            history,
+            drawn: Drawn::default(),
             access,
             attempts: RefCell::default(),
             streams: Streams::new(closing),
@@ -139,8 +143,9 @@ impl Api {
             Operation::GetProfile => profiles::one(&self.daemon(), name),
             Operation::ValidateProfile => profiles::validate(self.desk()?, request).await,
             Operation::StartRun => runs::start(self.desk()?, request).await,
-            Operation::ListRuns => self.history(request.uri().query()).await,
+            Operation::ListRuns => self.history(request.uri().query()),
             Operation::GetRun => self.record(name).await,
+            Operation::GetCharts => self.charts(name).await,
             Operation::GetTimeline => self.timeline(name).await,
             Operation::StopRun | Operation::PauseRun | Operation::ResumeRun | Operation::ScaleRun => {
                 changes::change(self.desk()?, &self.showcase, name, operation, request).await

@@ -10,7 +10,7 @@ pub mod serve;
 pub mod settings;
 pub mod showing;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::{
     agent::{
         admin::pages::Publisher,
+        api::access::Access,
         board::Board,
         daemon::{
             begin::{Begun, Waiting},
@@ -61,6 +62,10 @@ pub struct Daemon {
     status: watch::Sender<Arc<DaemonStatus>>,
     facts: watch::Sender<Arc<ServeFacts>>,
     board: Board,
+    /// Who may ask the API.
+    access: watch::Sender<Arc<Access>>,
+    /// Where it listens.
+    addr: SocketAddr,
     /// The last run's page.
     last: Option<Arc<Sheet>>,
     /// The run that goes on.
@@ -78,7 +83,7 @@ impl Daemon {
         options: Options,
         settings: Settings,
         history: History,
-        (publisher, status, board): Shown,
+        Shown { addr, publisher, status, board, access }: Shown,
         now: Timestamp,
     ) -> Self {
         let handled = |profile: &str| history.last_scheduled(profile);
@@ -94,6 +99,8 @@ impl Daemon {
             status,
             facts: watch::Sender::new(Arc::default()),
             board,
+            access,
+            addr,
             last: None,
             steering: None,
             ended: BTreeMap::new(),
@@ -167,7 +174,7 @@ impl Daemon {
 
     /// Takes the configuration over as it is on disk, or refuses it as a whole.
     pub fn reload(&mut self, why: &str, now: Timestamp) {
-        match Settings::read(&self.options.config, now) {
+        match Settings::read(&self.options.config, Some(self.addr), now) {
             Ok(settings) => {
                 let (old, new) = (&self.settings.config, &settings.config);
                 if old.history.dir != new.history.dir || old.listen != new.listen {
@@ -179,6 +186,7 @@ impl Daemon {
                 self.history.prune(now);
                 self.watch.reset(settings.stamps.clone());
                 tracing::info!(why, profiles = new.profiles.len(), "The configuration has been read anew.");
+                self.access.send_replace(settings.access.clone());
                 self.settings = settings;
                 self.config_problem = None;
             }

@@ -92,7 +92,7 @@ pub fn run(args: &Args, cli: &Cli) -> Exit {
 
 fn check(args: &Args) -> Exit {
     let now = Timestamp::now();
-    let settings = match Settings::read(&args.config, now) {
+    let settings = match Settings::read(&args.config, args.listen, now) {
         Ok(settings) => settings,
         Err(rejected) => return refuse(Exit::BadConfiguration, &rejected.problem),
     };

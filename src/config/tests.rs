@@ -80,9 +80,12 @@ fn every_bad_fixture_is_reported_as_its_snapshot_says() {
     settings.bind(|| {
         for path in paths {
             let name = path.file_stem().unwrap().to_str().unwrap();
-            let source =
-                if name.starts_with("sent-") { Source::sent(fs::read(&path).unwrap()) } else { Source::read(&path) };
-            let loaded = source.and_then(|source| load(&source, &Environment::default(), &Overrides::default()));
+            let (source, environment) = if name.starts_with("sent-") {
+                (Source::sent(fs::read(&path).unwrap()), Environment::of_process())
+            } else {
+                (Source::read(&path), Environment::default())
+            };
+            let loaded = source.and_then(|source| load(&source, &environment, &Overrides::default()));
             let report = match loaded {
                 Err(report) => report.to_string(),
                 Ok(_) => panic!("{} is accepted", path.display()),

@@ -41,6 +41,7 @@ mod native_histograms;
 mod network;
 mod observe;
 mod page;
+mod policy;
 mod proxy;
 mod random_faults;
 mod readme;

@@ -17,6 +17,7 @@ pub(super) enum Operation {
     StartRun,
     GetRun,
     GetTimeline,
+    GetCharts,
     StopRun,
     PauseRun,
     ResumeRun,
@@ -45,7 +46,7 @@ use Operation as O;
 use Verb::{Get, Post};
 
 /// A segment in braces stands for any one.
-pub(super) const ROUTES: [(Verb, &str, Operation); 14] = [
+pub(super) const ROUTES: [(Verb, &str, Operation); 15] = [
     (Get, "/status", O::GetStatus),
     (Get, "/events", O::WatchEvents),
     (Get, "/profiles", O::ListProfiles),
@@ -55,6 +56,7 @@ pub(super) const ROUTES: [(Verb, &str, Operation); 14] = [
     (Post, "/runs", O::StartRun),
     (Get, "/runs/{id}", O::GetRun),
     (Get, "/runs/{id}/timeline", O::GetTimeline),
+    (Get, "/runs/{id}/charts", O::GetCharts),
     (Post, "/runs/{id}/stop", O::StopRun),
     (Post, "/runs/{id}/pause", O::PauseRun),
     (Post, "/runs/{id}/resume", O::ResumeRun),

@@ -1,6 +1,8 @@
 use std::{net::SocketAddr, time::Duration};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
@@ -8,13 +10,17 @@ use tokio::{
     time::timeout,
 };
 
-use super::{archive::tests::Kept, *};
+use super::*;
 use crate::{
     agent::{
         admin::AdminServer,
         board::Board,
-        daemon::desk::{self, Accepted, Change, Counter, Refusal, Request},
+        daemon::{
+            desk::{self, Accepted, Change, Counter, Refusal, Request, RunEntry, Trigger},
+            history::{History, Stored},
+        },
     },
+    config::daemon::HistoryConfig,
     fleet::token::Token,
     outputs::{
         run_status::{Phase, RunStatus},
@@ -30,6 +36,7 @@ struct Served {
     server: AdminServer,
     board: Board,
     daemon: Option<JoinHandle<Vec<(String, Change)>>>,
+    _folder: TempDir,
 }
 
 pub(super) fn status(id: &str, phase: Phase) -> RunStatus {
@@ -52,10 +59,37 @@ pub(super) fn status(id: &str, phase: Phase) -> RunStatus {
     }
 }
 
-fn surface(board: &Board, desk: Option<Desk>, token: Option<&str>) -> Surface {
+/// Three runs that have ended, and one whose record is damaged.
+fn history(folder: &TempDir) -> Reader {
+    let config = HistoryConfig { dir: folder.path().to_owned(), max_runs: 10, max_age: Duration::from_secs(86_400) };
+    let mut history = History::open(&config).unwrap();
+    for id in ["broken", "k0", "k1", "k2"] {
+        let record = include_str!("../daemon/history/record.json").replace("ID", id);
+        history.finish(Stored::new(entry(id)), Some(&serde_json::from_str(&record).unwrap()), Timestamp::now());
+    }
+    std::fs::write(folder.path().join("broken.record.json"), "{").unwrap();
+    history.reader()
+}
+
+fn entry(id: &str) -> RunEntry {
+    RunEntry {
+        id: id.to_owned(),
+        profile: "known".to_owned(),
+        testid: "t".to_owned(),
+        trigger: Trigger::Schedule,
+        started_at: Timestamp::now().to_string(),
+        elapsed_seconds: Some(60.0),
+        outcome: "passed".to_owned(),
+        exit_code: Some(0),
+        note: None,
+        has_record: true,
+    }
+}
+
+fn surface(board: &Board, desk: Option<Desk>, token: Option<&str>, history: Reader) -> Surface {
     let token = token.map(|token| Token::new(token).unwrap());
     let access = watch::channel(Arc::new(Access::new(token, vec!["agent.example".to_owned()]))).1;
-    Surface { board: board.reader(), desk, archive: Some(Arc::new(Kept::new(3))), access }
+    Surface { board: board.reader(), desk, history: Some(history), access }
 }
 
 fn bind(surface: Surface) -> AdminServer {
@@ -66,7 +100,9 @@ fn serving(token: Option<&str>) -> Served {
     let board = Board::default();
     let (desk, counter) = desk::channel();
     let daemon = tokio::spawn(obey(counter, board.clone()));
-    Served { server: bind(surface(&board, Some(desk), token)), board, daemon: Some(daemon) }
+    let folder = tempfile::tempdir().unwrap();
+    let server = bind(surface(&board, Some(desk), token, history(&folder)));
+    Served { server, board, daemon: Some(daemon), _folder: folder }
 }
 
 async fn obey(mut counter: Counter, board: Board) -> Vec<(String, Change)> {
@@ -243,7 +279,8 @@ async fn records_are_of_runs_that_have_ended() {
 async fn without_a_daemon_everything_is_read_only() {
     let board = Board::default();
     board.show(status("r1", Phase::Running));
-    let served = Served { server: bind(Surface::read_only(board.reader())), board, daemon: None };
+    let server = bind(Surface::read_only(board.reader()));
+    let served = Served { server, board, daemon: None, _folder: tempfile::tempdir().unwrap() };
     let (_, body) = served.get("/api/v1/status").await;
     assert_eq!((&body["daemon"]["mode"], &body["run"]["id"]), (&json!("run"), &json!("r1")));
     assert_eq!(served.get("/api/v1/runs").await.1, json!({"runs": [], "next": null}));
@@ -309,10 +346,10 @@ async fn a_body_that_does_not_come_is_given_up() {
     assert_eq!(served.code(&slow).await, (408, "slow".to_owned()));
 }
 
-/// A stream's reader.
-struct Reader(BufReader<TcpStream>);
+/// Who reads a stream.
+struct Watcher(BufReader<TcpStream>);
 
-impl Reader {
+impl Watcher {
     async fn open(addr: SocketAddr) -> Self {
         let mut stream = TcpStream::connect(addr).await.unwrap();
         stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
@@ -337,7 +374,7 @@ impl Reader {
 #[tokio::test]
 async fn events_come_at_once_and_with_every_change_until_the_end() {
     let served = serving(None);
-    let mut reader = Reader::open(served.server.addr()).await;
+    let mut reader = Watcher::open(served.server.addr()).await;
     assert_eq!(reader.data().await.unwrap()["run"], Value::Null);
     for phase in [Phase::Starting, Phase::Running, Phase::Finished] {
         served.board.show(status("r1", phase));
@@ -352,7 +389,7 @@ async fn streams_are_bounded_and_their_places_come_back() {
     let served = serving(None);
     let mut readers = Vec::new();
     for _ in 0..events::MOST {
-        let mut reader = Reader::open(served.server.addr()).await;
+        let mut reader = Watcher::open(served.server.addr()).await;
         reader.data().await.unwrap();
         readers.push(reader);
     }
@@ -366,7 +403,7 @@ async fn streams_are_bounded_and_their_places_come_back() {
     readers.clear();
     let again = async {
         loop {
-            let mut reader = Reader::open(served.server.addr()).await;
+            let mut reader = Watcher::open(served.server.addr()).await;
             if let Some(data) = reader.data().await {
                 return data;
             }

@@ -152,9 +152,15 @@ fn action(change: Change) -> Action {
 fn refusal(error: SteeringError) -> Refusal {
     let message = error.to_string();
     match error {
-        SteeringError::NoRun => Refusal::Conflict(message),
+        SteeringError::NoRun | SteeringError::Ending | SteeringError::Over { .. } | SteeringError::Fleet => {
+            Refusal::Conflict(message)
+        }
         SteeringError::Unanswered => Refusal::Unavailable(message),
-        _ => Refusal::Invalid(message),
+        SteeringError::Unknown { .. }
+        | SteeringError::Unnamed { .. }
+        | SteeringError::NotControlled { .. }
+        | SteeringError::TooMany { .. }
+        | SteeringError::NoRate { .. } => Refusal::Invalid(message),
     }
 }
 

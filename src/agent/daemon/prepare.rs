@@ -64,11 +64,8 @@ pub fn configured(
 /// # Errors
 /// It is wrong, or the operator does not allow it.
 pub fn sent(text: &str, policy: &Policy, changes: &StartOverrides) -> Result<Profile, Refusal> {
-    let source = Source::from_bytes("<sent>", text.as_bytes().to_vec());
+    let source = Source::sent(text.as_bytes().to_vec());
     let source = source.map_err(|report| Refusal::Invalid(report.to_string()))?;
-    if text.contains("${") {
-        return Err(Refusal::Denied("a profile that is sent has no variables".to_owned()));
-    }
     let factors = (changes.scale, changes.speed);
     made(&source, Environment::default(), (&overrides(changes)?, changes), factors, (policy, Author::Request))
 }

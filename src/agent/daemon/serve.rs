@@ -5,16 +5,21 @@ use std::{future::pending, net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc, 
 use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
+    sync::watch,
     time::{MissedTickBehavior, interval, sleep},
 };
 
 use crate::{
     agent::{
-        admin::{AdminServer, pages::Requests},
+        admin::{
+            AdminServer,
+            pages::{Publisher, Requests, ScrapeRequest},
+        },
+        api::{Surface, access::Access},
         board::Board,
         daemon::{
             Daemon, Finished,
-            desk::{self, Counter},
+            desk::{self, Counter, DaemonStatus},
             history::{self, History},
             settings::Settings,
         },
@@ -86,16 +91,25 @@ type Going<T> = Option<Pin<Box<dyn Future<Output = T>>>>;
 /// Why it did not start, or that it was ended by force.
 pub async fn serve(options: Options) -> Result<(), Error> {
     let now = Timestamp::now();
-    let settings = Settings::read(&options.config, now).map_err(|rejected| Error::Config(rejected.problem))?;
+    let settings =
+        Settings::read(&options.config, options.listen, now).map_err(|rejected| Error::Config(rejected.problem))?;
     let history = History::open(&settings.config.history)?;
     let mut signals = Signals::new()?;
     let mut hangup = signal(SignalKind::hangup())?;
     let listen = options.listen.unwrap_or(settings.config.listen);
-    let (server, publisher, requests) = AdminServer::bind(listen)?;
+    let (desk, Counter { requests: mut asked, status }) = desk::channel();
+    let (board, access) = (Board::default(), watch::Sender::new(settings.access.clone()));
+    let surface = Surface {
+        board: board.reader(),
+        desk: Some(desk),
+        history: Some(history.reader()),
+        access: access.subscribe(),
+    };
+    let (server, publisher, requests) = AdminServer::bind(listen, surface)?;
     let scrapers = server.scrapers().clone();
-    let (_desk, Counter { requests: mut asked, status }) = desk::channel();
     let linger = options.linger;
-    let mut daemon = Daemon::new(options, settings, history, (publisher, status, Board::default()), now);
+    let shown = Shown { addr: server.addr(), publisher, status, board, access };
+    let mut daemon = Daemon::new(options, settings, history, shown, now);
     tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), "Listening.");
     daemon.start_up(now);
 
@@ -165,7 +179,7 @@ async fn going<T>(future: &mut Going<T>) -> T {
     }
 }
 
-async fn scraped(requests: &mut Option<Requests>) -> Option<crate::agent::admin::pages::ScrapeRequest> {
+async fn scraped(requests: &mut Option<Requests>) -> Option<ScrapeRequest> {
     match requests {
         Some(requests) => requests.recv().await,
         None => pending().await,
@@ -178,5 +192,16 @@ pub(super) fn shown(at: Timestamp) -> String {
 }
 
 /// Where everything of a daemon is shown.
-pub(super) type Shown =
-    (crate::agent::admin::pages::Publisher, tokio::sync::watch::Sender<Arc<desk::DaemonStatus>>, Board);
+#[derive(Debug)]
+pub struct Shown {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// `/metrics`.
+    pub publisher: Publisher,
+    /// Its own state.
+    pub status: watch::Sender<Arc<DaemonStatus>>,
+    /// The state of its run.
+    pub board: Board,
+    /// Who may ask the API.
+    pub access: watch::Sender<Arc<Access>>,
+}

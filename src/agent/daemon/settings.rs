@@ -4,15 +4,20 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::SocketAddr,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
 use jiff::Timestamp;
 
 use crate::{
-    agent::daemon::prepare,
+    agent::{
+        api::access::{self, Access},
+        daemon::prepare,
+    },
     config::{
         daemon::{self, DaemonConfig, ProfileEntry},
         environment::Environment,
@@ -27,6 +32,8 @@ pub struct Settings {
     pub config: DaemonConfig,
     /// The profiles' texts by their names in the configuration: what is on disk may be half of the next one.
     pub sources: BTreeMap<String, Source>,
+    /// Who may ask the API.
+    pub access: Arc<Access>,
     /// The files' states when they were read.
     pub stamps: Stamps,
     /// When.
@@ -43,25 +50,32 @@ pub struct Rejected {
 }
 
 impl Settings {
-    /// Reads the configuration and every profile it names.
+    /// Reads the configuration and every profile it names. `listen` is the address in force, if it is not the configuration's.
     ///
     /// # Errors
     /// Something is wrong.
-    pub fn read(path: &Path, now: Timestamp) -> Result<Self, Rejected> {
+    pub fn read(path: &Path, listen: Option<SocketAddr>, now: Timestamp) -> Result<Self, Rejected> {
         // Before they are read: a change in between is seen at the next look.
         let mut stamps = Stamps::default();
         stamps.add(path);
-        match Self::read_with(path, now, &mut stamps) {
+        match Self::read_with(path, listen, now, &mut stamps) {
             Ok(settings) => Ok(Self { stamps, ..settings }),
             Err(problem) => Err(Rejected { problem, stamps }),
         }
     }
 
-    fn read_with(path: &Path, now: Timestamp, stamps: &mut Stamps) -> Result<Self, String> {
+    fn read_with(path: &Path, listen: Option<SocketAddr>, now: Timestamp, stamps: &mut Stamps) -> Result<Self, String> {
         let source = Source::read(path).map_err(|report| report.to_string())?;
         let config = daemon::load(&source, &Environment::of_process()).map_err(|report| report.to_string())?;
         let mut sources = BTreeMap::new();
         let mut problems = Vec::new();
+        if let Some(file) = &config.token_file {
+            stamps.add(file);
+        }
+        let access = access(&config, listen).unwrap_or_else(|error| {
+            problems.push(error.to_string());
+            Access::default()
+        });
         for entry in &config.profiles {
             stamps.add(&entry.file);
             let read = Source::read(&entry.file).map_err(|report| report.to_string());
@@ -75,7 +89,7 @@ impl Settings {
             }
         }
         if problems.is_empty() {
-            Ok(Self { config, sources, stamps: Stamps::default(), loaded_at: now })
+            Ok(Self { config, sources, access: access.into(), stamps: Stamps::default(), loaded_at: now })
         } else {
             Err(problems.join("\n\n"))
         }
@@ -87,6 +101,14 @@ impl Settings {
         let entry = self.config.profiles.iter().find(|entry| entry.name == name)?;
         Some((entry, self.sources.get(name)?))
     }
+}
+
+/// Whoever listens where others can reach it needs a token.
+fn access(config: &DaemonConfig, listen: Option<SocketAddr>) -> Result<Access, access::Error> {
+    let token = config.token_file.as_deref().map(access::read_token).transpose()?;
+    let access = Access::new(token, config.allowed_hosts.clone());
+    access.permits_listening(listen.unwrap_or(config.listen))?;
+    Ok(access)
 }
 
 /// By what a file is seen to have changed: also when it is replaced by an older one, or a link to it is (as Kubernetes does
@@ -179,10 +201,10 @@ mod tests {
         write("bad.yaml", "duraton: 1s\nflow: [{ sleep: 1s }]");
         write("rampd.yaml", "profiles: { a: { file: good.yaml }, b: { file: bad.yaml }, c: { file: none.yaml } }");
         let path = folder.path().join("rampd.yaml");
-        let problems = Settings::read(&path, Timestamp::UNIX_EPOCH).unwrap_err().problem;
+        let problems = Settings::read(&path, None, Timestamp::UNIX_EPOCH).unwrap_err().problem;
         assert!(problems.contains("profile `b`") && problems.contains("did you mean `duration`?"), "{problems}");
         assert!(problems.contains("profile `c`") && problems.contains("there is no such file"), "{problems}");
         write("rampd.yaml", "profiles: { a: { file: good.yaml } }");
-        assert_eq!(Settings::read(&path, Timestamp::UNIX_EPOCH).unwrap().profile("a").unwrap().0.name, "a");
+        assert_eq!(Settings::read(&path, None, Timestamp::UNIX_EPOCH).unwrap().profile("a").unwrap().0.name, "a");
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn daemon(tree: &Tree, context: &Context<'_>) -> Option<DaemonConfig>
 }
 
 fn default_history(context: &Context<'_>) -> HistoryConfig {
-    HistoryConfig { dir: context.resolve("rampd-history"), max_runs: MAX_RUNS, max_age: MAX_AGE }
+    HistoryConfig { dir: context.source().directory().join("rampd-history"), max_runs: MAX_RUNS, max_age: MAX_AGE }
 }
 
 fn history(node: &Node<'_>) -> Option<HistoryConfig> {
@@ -136,7 +136,7 @@ fn file(node: &Node<'_>) -> Option<PathBuf> {
     if text.value.trim().is_empty() {
         return node.bad_text(text, "a path", "the path is empty", None);
     }
-    Some(node.context.resolve(&text.value))
+    Some(node.context.source().directory().join(&text.value))
 }
 
 fn hosts(node: &Node<'_>) -> Vec<String> {

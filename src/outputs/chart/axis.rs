@@ -181,7 +181,7 @@ pub(in crate::outputs::chart) fn clock(seconds: f64) -> String {
 /// place of a share q is -log10(1 - q).
 pub(in crate::outputs::chart) fn quantiles(samples: u64) -> Axis {
     let nines = (samples.max(10) as f64).log10().ceil().clamp(1.0, 9.0);
-    let labelled = |nine: i32| nines <= 6.0 || nine < 4 || nine % 2 == 1;
+    let labelled = |nine: i32| nines <= 5.0 || nine < 4 || nine % 2 == 1;
     let marks = (1..=nines as i32).map(|nine| {
         let digits = usize::try_from(nine - 2).unwrap_or_default();
         let share = 100.0 - 10f64.powi(2 - nine);

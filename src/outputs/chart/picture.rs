@@ -161,7 +161,9 @@ fn plane(area: &DrawingArea<Writer<'_>, Shift>, plot: &Plot, x: &Axis, y: &Axis,
     for limit in plot.limits.iter().filter(|limit| plot.is_drawn(limit)) {
         chart.draw_series(LineSeries::new([(x.from, limit.at), (x.to, limit.at)], stroke(Ink::Limit, 15)))?;
     }
-    for line in &plot.lines {
+    // The plan over what was: dashes let through what is below them.
+    let (planned, measured): (Vec<_>, Vec<_>) = plot.lines.iter().partition(|line| line.ink == Ink::Plan);
+    for line in measured.into_iter().chain(planned) {
         let style = stroke(line.ink, if line.ink == Ink::Plan { 15 } else { 20 });
         for piece in line.pieces() {
             if let [lonely] = piece.as_slice() {

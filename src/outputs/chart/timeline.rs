@@ -112,7 +112,8 @@ pub(in crate::outputs::chart) fn unit_in(record: &RunRecord, trend: &str) -> Uni
 /// The medians and 99th percentiles of one trend of several runs over each other, each over its own run time.
 #[must_use]
 pub fn overlay(trend: &str, runs: &[(&str, &RunRecord)]) -> Option<Chart> {
-    let with_samples: Vec<_> = runs.iter().filter(|(_, run)| trends(&run.timeline).contains(trend)).collect();
+    let with_samples: Vec<_> =
+        runs.iter().filter(|(_, run)| trends(&run.timeline).iter().any(|name| name == trend)).collect();
     let (_, first) = with_samples.first()?;
     let unit = unit_in(first, trend);
     let end = with_samples.iter().map(|(_, run)| sequence::end(&run.timeline)).fold(0.0, f64::max);
@@ -152,10 +153,18 @@ fn line(timeline: &Timeline, name: &str, number: u8, value: &dyn Fn(&Point) -> f
     Line { name: name.to_owned(), ink: Ink::Series(number), points: points.collect() }
 }
 
-/// Names of trends that have samples.
-fn trends(timeline: &Timeline) -> BTreeSet<String> {
+/// Names of trends that have samples: what the target answered, then the rest, iterations last.
+fn trends(timeline: &Timeline) -> Vec<String> {
     let names = timeline.points.iter().flat_map(|point| &point.trends);
-    names.filter(|(_, quantiles)| quantiles.count > 0).map(|(name, _)| name.clone()).collect()
+    let names: BTreeSet<_> = names.filter(|(_, quantiles)| quantiles.count > 0).map(|(name, _)| name.clone()).collect();
+    let mut names: Vec<_> = names.into_iter().collect();
+    names.sort_by_key(|name| match name.as_str() {
+        "ws_connecting" => 0,
+        "ws_msg_rtt" | "http_req_duration" => 1,
+        "iteration_duration" => 3,
+        _ => 2,
+    });
+    names
 }
 
 fn percentile_lines(timeline: &Timeline, trend: &str) -> Vec<Line> {

@@ -106,12 +106,11 @@ fn validity(record: &RunRecord) -> Markup {
 }
 
 fn of_run(record: &RunRecord) -> Vec<(&'static str, String)> {
-    let known = |text: &str| if text.is_empty() { "not known".to_owned() } else { text.to_owned() };
     let plan =
         if record.plan_seconds > 0.0 { format::duration(record.plan_seconds * 1e3) } else { "no end".to_owned() };
     let mut facts = vec![
-        ("Started", known(&record.started_at)),
-        ("Ended", known(&record.ended_at)),
+        ("Started", values::instant(&record.started_at)),
+        ("Ended", values::instant(&record.ended_at)),
         ("Lasted", format::duration(record.elapsed_seconds * 1e3)),
         ("Planned", plan),
     ];

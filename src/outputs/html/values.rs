@@ -29,6 +29,15 @@ pub(in crate::outputs::html) fn whole(value: f64) -> String {
     text
 }
 
+/// An RFC 3339 time to the second; what is none as it is.
+pub(in crate::outputs::html) fn instant(text: &str) -> String {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(instant) => instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Err(_) if text.is_empty() => "not known".to_owned(),
+        Err(_) => text.to_owned(),
+    }
+}
+
 /// With at most two decimals.
 pub(in crate::outputs::html) fn rounded(value: f64) -> String {
     format::number((value * 100.0).round() / 100.0)

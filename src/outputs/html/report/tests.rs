@@ -34,11 +34,12 @@ fn the_verdict_comes_first_and_in_words() {
     record.verdict = "crossed".to_owned();
     record.thresholds[0].passed = Some(false);
     record.thresholds[0].headroom = Some(-0.25);
+    record.thresholds[0].value = Some(250.0);
     let failed = report(&record);
     assert!(
         failed.contains("<strong>Failed</strong>")
             && failed.contains("1 of 1 thresholds crossed")
-            && failed.contains("25.00% beyond the limit")
+            && failed.contains("25.00% above the limit")
     );
     record.verdict = "invalid".to_owned();
     record.validity = ValidityStatus { level: "invalid".to_owned(), reasons: vec!["send_lag: too late".to_owned()] };

@@ -41,17 +41,17 @@ fn row(record: &RunRecord, threshold: &ThresholdStatus) -> Markup {
             td { code { (threshold.expression) } }
             td class="number" { (measured) }
             td class=(class) { (word) }
-            td { @if let Some(headroom) = threshold.headroom { (bar(headroom, threshold.passed == Some(false))) } }
+            td { @if let (Some(headroom), Some(value)) = (threshold.headroom, threshold.value) { (bar(headroom, value < threshold.limit)) } }
         }
     }
 }
 
-/// Full at the limit.
-fn bar(headroom: f64, is_crossed: bool) -> Markup {
+/// Full at the limit, and beyond it.
+fn bar(headroom: f64, is_below: bool) -> Markup {
     let used = (100.0 * (1.0 - headroom)).clamp(0.0, 100.0);
-    let share = format::percent(headroom.abs());
-    let words = if is_crossed { format!("{share} beyond the limit") } else { format!("{share} of the limit left") };
-    let fill = if is_crossed { "bar-bad" } else { "bar-good" };
+    let side = if is_below { "below" } else { "above" };
+    let words = format!("{} {side} the limit", format::percent(headroom.abs()));
+    let fill = if headroom < 0.0 { "bar-bad" } else { "bar-good" };
     html! {
         svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
             rect class="bar-ground" width="100" height="10" {}
