@@ -13,6 +13,7 @@ pub mod facts;
 pub mod fleet;
 pub mod health;
 pub mod live;
+pub mod machine;
 pub mod observe;
 pub mod options;
 pub mod outcome;

@@ -31,6 +31,7 @@ pub mod pointer;
 pub mod policy;
 pub mod problem;
 pub mod profile;
+pub mod redact;
 pub mod redirect;
 pub mod rescale;
 pub mod schema;
@@ -69,7 +70,9 @@ pub fn load(source: &Source, environment: &Environment, overrides: &Overrides) -
     let profile = raw.and_then(|raw| validate::profile(raw, overrides, &context));
     let report = context.into_report();
     match profile {
-        Some(profile) if report.problems.is_empty() => Ok(profile),
+        Some(profile) if report.problems.is_empty() => {
+            Ok(Profile { shown: redact::text(source)?.into(), ..profile })
+        }
         _ => Err(report),
     }
 }

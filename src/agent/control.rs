@@ -10,6 +10,7 @@ use tokio::{
 use crate::{
     agent::{
         admin::pages::{Page, Publisher, Requests},
+        control::showing::Showing,
         crew::Crew,
         error::Error,
         facts,
@@ -51,6 +52,7 @@ mod gather;
 mod marks;
 mod orders;
 mod settle;
+mod showing;
 
 /// From the preparation to the first VU: time for every worker's thread to be there.
 const HEAD_START: Duration = Duration::from_millis(20);
@@ -77,6 +79,7 @@ pub struct Control {
     publisher: Publisher,
     generation: u64,
     observer: Option<Observer>,
+    showing: Showing,
     /// Of the daemon that runs it, if one does.
     serve: Option<watch::Receiver<Arc<ServeFacts>>>,
     /// At the leader: why it does not wait for the others' results any longer.
@@ -109,6 +112,7 @@ impl Control {
         let facts = facts::waiting(profile, &live.thresholds, options.fleet.as_ref());
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
         let steered = Steered::new(plan.clone(), start);
+        let showing = Showing::new(profile, &plan, options, &instruments.table);
         Self {
             plan,
             instruments,
@@ -126,6 +130,7 @@ impl Control {
             generation: publisher.generation(),
             publisher,
             observer,
+            showing,
             serve: options.serve.clone(),
             left_waiting: None,
         }
@@ -168,6 +173,8 @@ impl Control {
             })?);
         }
         self.live.state = RunState::Running;
+        self.showing.workers = workers;
+        self.show();
         Ok(Crew::new(self.instruments.table.clone(), handles))
     }
 
@@ -206,6 +213,7 @@ impl Control {
                     self.ended_by_leader = false;
                     stopping.stop(&crew, Ended::Interrupted);
                     fleet.stop(Cause::Interrupted);
+                    self.show();
                 }
                 finished = crew.finished() => {
                     if let Err(lost) = finished {
@@ -224,6 +232,7 @@ impl Control {
                 }
                 Some(order) = orders.next() => {
                     notes.extend(self.carry_out(order, &crew, fleet, &mut stopping));
+                    self.follow_orders(Instant::now());
                 }
                 event = fleet.event() => {
                     let (why, ended) = event.told();
@@ -234,6 +243,7 @@ impl Control {
                         self.ended_by_leader = matches!(event, Event::Stop(_));
                         self.live.state = RunState::Stopping;
                         stopping.stop(&crew, ended);
+                        self.show();
                     }
                 }
                 _ = ticks.tick() => {
@@ -251,6 +261,7 @@ impl Control {
                     }
                     self.health.tick(&self.live.snapshot, self.counts(now), now);
                     self.write_ticks(now);
+                    self.sample(now);
                     self.publish(false);
                     progress.tick(telling::tick(&self.live, &self.steered, &mut rates, now));
                 }
@@ -281,6 +292,7 @@ impl Control {
         let now = Instant::now();
         self.live.end(snapshot, now);
         self.health.end(&self.live.snapshot, self.counts(now), now);
+        self.sample_last(now);
         progress.tick(telling::tick(&self.live, &self.steered, &mut rates, now));
         Ok((stopping.ended, notes))
     }
@@ -307,6 +319,7 @@ impl Control {
     pub fn publish(&mut self, is_final: bool) -> Page {
         let page = self.page(is_final);
         self.publisher.publish(page.clone());
+        self.show();
         page
     }
 

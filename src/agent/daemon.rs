@@ -38,6 +38,7 @@ use crate::{
         streak::{self, Lesson},
     },
     metrics::exposition::{families::Sheet, serve::ServeFacts},
+    outputs::record::RunRecord,
 };
 
 /// How a run came to its end.
@@ -208,7 +209,7 @@ impl Daemon {
                 Ok(concluded) => ending::judge(&mut stored.entry, &concluded.report, concluded.exit),
                 Err(error) => ending::fail(&mut stored.entry, error),
             }
-            self.close(stored, now);
+            self.close(stored, outcome.as_ref().ok().map(|concluded| &concluded.record), now);
         }
         self.last = outcome.ok().map(|concluded| concluded.last.sheet);
         self.show();
@@ -218,11 +219,11 @@ impl Daemon {
         generation
     }
 
-    fn close(&mut self, stored: Stored, now: Timestamp) {
+    fn close(&mut self, stored: Stored, record: Option<&RunRecord>, now: Timestamp) {
         let RunEntry { id, profile, outcome, exit_code, note, .. } = &stored.entry;
         tracing::info!(run = id, profile, outcome, exit_code, note, "The run has ended.");
         self.count(profile, outcome, 1);
-        self.history.finish(stored, None, now);
+        self.history.finish(stored, record, now);
     }
 
     /// Names of profiles that are not the configuration's would be labels without end.
@@ -327,7 +328,7 @@ impl Daemon {
                     "failed".clone_into(&mut stored.entry.outcome);
                     stored.entry.exit_code = Some(refusal.exit().code());
                     stored.entry.note = Some(refusal.to_string());
-                    self.close(stored, now);
+                    self.close(stored, None, now);
                 }
             }
         }

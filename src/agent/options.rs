@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use crate::{
     agent::{
         annotate::Grafana,
+        board::Board,
         fleet::options::{FleetOptions, Role},
     },
     metrics::exposition::serve::ServeFacts,
@@ -17,6 +18,10 @@ use crate::{
 /// See the module.
 #[derive(Debug)]
 pub struct Options {
+    /// By which the API names the run.
+    pub id: String,
+    /// Where the run shows its state and its curves.
+    pub board: Board,
     /// Label of every series of this run.
     pub testid: String,
     /// Where `/metrics` is.
@@ -27,6 +32,8 @@ pub struct Options {
     pub summary_export: Option<PathBuf>,
     /// The run as a file for `rampd merge`.
     pub result: Option<PathBuf>,
+    /// The run as one JSON document.
+    pub record: Option<PathBuf>,
     /// The verdict as one short text.
     pub verdict_file: Option<PathBuf>,
     /// Of the profile as it is meant.

@@ -13,7 +13,6 @@ use crate::{
         },
         annotate::Annotator,
         api::Surface,
-        board::Board,
         control::Control,
         control_socket::ControlSocket,
         error::Error,
@@ -29,7 +28,9 @@ use crate::{
     engine::limits::{Needs, Offer},
     exit::Exit,
     fleet::message::Cause,
-    outputs::{annotation::RunName, ndjson, progress::Progress, report::RunReport, summary, summary_export},
+    outputs::{
+        annotation::RunName, ndjson, progress::Progress, record::RunRecord, report::RunReport, summary, summary_export,
+    },
     plan::Plan,
 };
 
@@ -51,6 +52,8 @@ pub struct Site<'s> {
 pub struct Concluded {
     /// Its figures.
     pub report: RunReport,
+    /// The same as a document, with its curves.
+    pub record: RunRecord,
     /// What they mean.
     pub exit: Exit,
     /// Its last page of `/metrics`.
@@ -65,8 +68,8 @@ pub struct Concluded {
 pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> Result<Exit, Error> {
     let plan = admit(&profile, &options)?;
     let mut signals = Signals::new()?;
-    let board = Board::default();
-    let (server, publisher, mut requests) = AdminServer::bind(options.listen, Surface::read_only(board.reader()))?;
+    let surface = Surface::read_only(options.board.reader());
+    let (server, publisher, mut requests) = AdminServer::bind(options.listen, surface)?;
     tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), testid = options.testid, "Listening.");
     let (steering, mut orders) = steering::channel();
     // Dropped with the run, and its file with it.
@@ -151,7 +154,9 @@ pub async fn conduct(
     }
     tell(&report, options)?;
     outcome::write_verdict(&report, options)?;
-    Ok(Concluded { report, exit, last: control.publish(true) })
+    let record = control.record(&report, profile, options);
+    outcome::write_record(&record, options)?;
+    Ok(Concluded { report, record, exit, last: control.publish(true) })
 }
 
 /// The others of a fleet hear of a failure of its leader, and do not load until they miss it.

@@ -13,6 +13,7 @@ use crate::{
     agent::{
         self,
         annotate::{ConfigError, Grafana},
+        board::Board,
         options::Options,
     },
     cli::{
@@ -69,6 +70,9 @@ pub struct How {
     /// Write the run as a file for `rampd merge`
     #[arg(long, value_name = "FILE", env = "RAMPD_RESULT")]
     pub result: Option<PathBuf>,
+    /// Write the run as one JSON document, with its curves and distributions
+    #[arg(long, value_name = "FILE", env = "RAMPD_RECORD")]
+    pub record: Option<PathBuf>,
     /// Write the verdict as one short text, for example to /dev/termination-log
     #[arg(long, value_name = "FILE", env = "RAMPD_VERDICT_FILE")]
     pub verdict_file: Option<PathBuf>,
@@ -183,12 +187,16 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
     {
         tracing::info!(%proxy, "Connections go through a proxy.");
     }
+    let testid = how.testid.clone().unwrap_or_else(|| testid(&profile.name));
     let options = Options {
-        testid: how.testid.clone().unwrap_or_else(|| testid(&profile.name)),
+        id: testid.clone(),
+        board: Board::default(),
+        testid,
         listen: how.listen,
         linger: how.linger,
         summary_export: how.summary_export.clone(),
         result: how.result.clone(),
+        record: how.record.clone(),
         verdict_file: how.verdict_file.clone(),
         digest,
         json: how.out.iter().cloned().collect(),

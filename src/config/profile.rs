@@ -46,6 +46,8 @@ pub use tls::{Identity, Tls, TlsVersion};
 pub struct Profile {
     /// Of the text as typed.
     pub typed: Digest,
+    /// The text as typed, without what may be a credential.
+    pub shown: Arc<str>,
     /// Name of the test.
     pub name: String,
     /// Tags on every sample.

@@ -121,7 +121,7 @@ impl Daemon {
         "stopped".clone_into(&mut stored.entry.outcome);
         stored.entry.note = Some("taken out of the queue before it began".to_owned());
         stored.request = None;
-        self.close(stored, now);
+        self.close(stored, None, now);
     }
 
     fn find(&self, run: &str) -> Result<Stored, Refusal> {

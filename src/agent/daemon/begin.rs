@@ -122,10 +122,11 @@ impl Daemon {
     /// Takes the run into hand.
     pub(super) fn ready(&mut self, ticket: &Ticket, waiting: Waiting) -> Result<Begun, Unready> {
         let Waiting { request, testid, prepared } = waiting;
-        let prepared = match prepared {
+        let mut prepared = match prepared {
             Some(prepared) => prepared,
             None => self.prepare(&ticket.profile, request.as_ref(), &testid)?,
         };
+        prepared.options.id.clone_from(&ticket.id);
         let (steering, orders) = steering::channel();
         self.steering = Some(steering);
         Ok(Begun { id: ticket.id.clone(), prepared, publisher: self.publisher.clone(), orders })
@@ -133,11 +134,14 @@ impl Daemon {
 
     fn options_of(&self, testid: &str, digest: String, serve: watch::Receiver<Arc<ServeFacts>>) -> Options {
         Options {
+            id: testid.to_owned(),
+            board: self.board.clone(),
             testid: testid.to_owned(),
             listen: self.settings.config.listen,
             linger: self.options.linger,
             summary_export: None,
             result: None,
+            record: None,
             verdict_file: None,
             digest,
             json: Vec::new(),
