@@ -20,12 +20,33 @@ use crate::config::{document, problem::Report, source::Source, typed};
 const REDACTED: &str = "<redacted>";
 /// Parts of names of keys, headers, query parameters and variables whose values are credentials; without `-`, `_` and case.
 const CREDENTIALS: [&str; 16] = [
-    "passw", "passphrase", "pwd", "secret", "token", "apikey", "accesskey", "privatekey", "auth", "cookie", "credential",
-    "session", "bearer", "jwt", "signature", "otp",
+    "passw",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "auth",
+    "cookie",
+    "credential",
+    "session",
+    "bearer",
+    "jwt",
+    "signature",
+    "otp",
 ];
 /// Headers that describe a message or a browser.
 const DESCRIPTIONS: [&str; 9] = [
-    "accept", "accept-encoding", "accept-language", "cache-control", "content-type", "host", "origin", "user-agent",
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "content-type",
+    "host",
+    "origin",
+    "user-agent",
     "sec-websocket-protocol",
 ];
 /// Keys below which keys are names of values and metrics, and values say where something is found or what it may be.
@@ -71,7 +92,6 @@ fn redact(value: &mut Value, place: Place) {
     }
 }
 
-
 fn below(key: &str, place: Place, is_map: bool) -> Place {
     match place {
         Place::Secret => Place::Secret,
@@ -87,7 +107,8 @@ fn below(key: &str, place: Place, is_map: bool) -> Place {
 }
 
 fn names_credential(name: &str) -> bool {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect();
+    let plain: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect();
     CREDENTIALS.iter().any(|part| plain.contains(part))
 }
 
@@ -177,7 +198,8 @@ fn without_user(text: &str) -> String {
 /// Takes the values out of the queries of URLs and paths; names stay.
 fn without_query_values(text: &str) -> String {
     let is_address = text.contains("://") || text.starts_with('/');
-    let Some((address, query)) = text.split_once('?').filter(|(address, _)| is_address && !address.contains(' ')) else {
+    let Some((address, query)) = text.split_once('?').filter(|(address, _)| is_address && !address.contains(' '))
+    else {
         return text.to_owned();
     };
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {

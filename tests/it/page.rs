@@ -22,7 +22,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// Never fewer than 2 VUs, at most 6, until it is stopped.
 const STEERED: &str = "
 scenarios:
-  live: { executor: externally-controlled, vus: 2, maxVUs: 6, duration: 10m, gracefulStop: 1s }
+  live: { executor: externally-controlled, vus: 2, maxVUs: 6, duration: 10m }
 flow:
   - websocket:
       url: TARGET

@@ -139,7 +139,10 @@ impl Control {
         if let Some(fleet) = report.fleet.as_ref().filter(|fleet| fleet.agents.len() > 1) {
             // Its distributions are of one agent, the record's of all.
             let mut record = record::build(report, about, Course { timeline, ..Course::default() });
-            record.notes.push(format!("the curves are agent 0's alone; everything else is of all {} agents", fleet.agents.len()));
+            record.notes.push(format!(
+                "the curves are agent 0's alone; everything else is of all {} agents",
+                fleet.agents.len()
+            ));
             return record;
         }
         let mut record = record::build(report, about, Course { timeline, blocks });

@@ -29,6 +29,8 @@ let shown = null;
 let shownAt = 0;
 /** @type {State} */
 let streaming = "connecting";
+/** What the API says about it, if it is refused. */
+let refusal = "";
 
 /** @param {Status} status */
 function show(status) {
@@ -77,19 +79,23 @@ function showAge() {
     const age = performance.now() - shownAt;
     const goesOn = shown?.run != null && shown.run.phase !== "finished";
     const late = streaming === "open" && goesOn && age > STALE;
-    const words = { connecting: "connecting…", open: late ? "no news" : "live", lost: "connection lost", unauthorized: "token needed" };
+    const words = { connecting: "connecting…", open: late ? "no news" : "live", lost: "connection lost", refused: "refused", unauthorized: "token needed" };
     setText(connection, words[streaming]);
     setAttribute(connection, "data-state", late ? "lost" : streaming);
-    const old = shown !== null && (late || streaming === "lost" || streaming === "unauthorized");
-    stale.hidden = !old && streaming !== "lost";
+    const old = shown !== null && (late || ["lost", "refused", "unauthorized"].includes(streaming));
+    stale.hidden = !old && streaming !== "lost" && streaming !== "refused";
     setAttribute(document.body, "data-stale", String(old));
-    const why = streaming === "unauthorized" ? "The agent asks for its token" : streaming === "lost" ? "The connection is lost and is tried again" : "The agent is silent";
-    setText(stale, shown === null ? "rampd cannot be reached; trying again." : `${why}. What you see is ${duration(Math.round(age / 1000))} old.`);
+    const why = {
+        connecting: "", open: "The agent is silent", lost: "The connection is lost and is tried again",
+        refused: `The agent refuses the stream: ${refusal}`, unauthorized: "The agent asks for its token",
+    };
+    setText(stale, shown === null ? `${why[streaming]}.` : `${why[streaming]}. What you see is ${duration(Math.round(age / 1000))} old.`);
 }
 
-const again = follow(show, (state) => {
+const again = follow(show, (state, why) => {
     if (state === "open" && streaming === "lost") history.reload();
     streaming = state;
+    refusal = why;
     // `open` comes with the state itself.
     if (state !== "open") showAge();
     else queueMicrotask(showAge);
