@@ -18,6 +18,8 @@ pub(super) enum Operation {
     GetRun,
     GetTimeline,
     GetCharts,
+    GetReport,
+    CompareRuns,
     StopRun,
     PauseRun,
     ResumeRun,
@@ -46,7 +48,7 @@ use Operation as O;
 use Verb::{Get, Post};
 
 /// A segment in braces stands for any one.
-pub(super) const ROUTES: [(Verb, &str, Operation); 15] = [
+pub(super) const ROUTES: [(Verb, &str, Operation); 17] = [
     (Get, "/status", O::GetStatus),
     (Get, "/events", O::WatchEvents),
     (Get, "/profiles", O::ListProfiles),
@@ -57,6 +59,8 @@ pub(super) const ROUTES: [(Verb, &str, Operation); 15] = [
     (Get, "/runs/{id}", O::GetRun),
     (Get, "/runs/{id}/timeline", O::GetTimeline),
     (Get, "/runs/{id}/charts", O::GetCharts),
+    (Get, "/runs/{id}/report", O::GetReport),
+    (Get, "/compare", O::CompareRuns),
     (Post, "/runs/{id}/stop", O::StopRun),
     (Post, "/runs/{id}/pause", O::PauseRun),
     (Post, "/runs/{id}/resume", O::ResumeRun),
