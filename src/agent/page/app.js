@@ -46,10 +46,12 @@ function show(status) {
     }
     byId("run", HTMLElement).hidden = run === null;
     byId("details", HTMLElement).hidden = run === null;
-    const coming = isDaemon ? next(daemon) : "";
-    const over = run === null || run.phase === "finished";
-    idle.hidden = !over || (run !== null && !isDaemon);
-    setText(idle, nothing(run !== null, isDaemon, coming));
+    idle.hidden = run !== null;
+    const nothing = isDaemon ? `Nothing is running. ${coming(daemon)}` : "The run has not begun yet.";
+    setText(idle, nothing);
+    const after = byId("coming", HTMLElement);
+    after.hidden = !isDaemon || run?.phase !== "finished";
+    setText(after, nothing);
     if (run === null) {
         document.title = "rampd";
         return;
@@ -62,16 +64,10 @@ function show(status) {
     report.href = `/api/v1/runs/${encodeURIComponent(run.id)}/report`;
 }
 
-/**
- * What stands where no run goes on.
- * @param {boolean} hasLast
- * @param {boolean} isDaemon
- * @param {string} coming
- */
-function nothing(hasLast, isDaemon, coming) {
-    if (!isDaemon) return "The run has not begun yet.";
-    const then = coming === "" ? "Nothing is scheduled: start a profile below." : `Next: ${coming}.`;
-    return `Nothing is running. ${then}${hasLast ? " Below is the last run." : ""}`;
+/** @param {import("./api.d.ts").DaemonStatus} daemon */
+function coming(daemon) {
+    const first = next(daemon);
+    return first === "" ? "Nothing is scheduled: start a profile below." : `Next: ${first}.`;
 }
 
 /** Says how old the figures are, when they are. */

@@ -8,7 +8,7 @@ export async function scenario({ browser, url }) {
     const { context, faults } = await watched(browser, url, phone);
     const page = await context.newPage();
     await page.goto(url);
-    await page.getByText("Nothing is running.").waitFor();
+    await page.locator("#idle", { hasText: "Nothing is running." }).waitFor();
     assert.equal(await overflow(page), 0, "empty");
     await page.getByRole("button", { name: "Start short…" }).tap();
     assert.equal(await overflow(page), 0, "a dialog");

@@ -7,7 +7,7 @@ export async function scenario({ browser, url }) {
     const { context, faults } = await watched(browser, url);
     const page = await context.newPage();
     await page.goto(url);
-    await page.getByText("Nothing is running.").waitFor();
+    await page.locator("#idle", { hasText: "Nothing is running." }).waitFor();
     await page.getByText("No run has ended yet.").waitFor();
     assert.deepEqual(await barriers(page), [], "barriers of the empty page");
 
