@@ -20,6 +20,7 @@ pub mod profile;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod serve;
 pub mod verdict;
 
 /// A load agent for WebSocket and HTTP services that Prometheus can read.
@@ -64,6 +65,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a profile: ramp, measure, judge, exit
     Run(run::Args),
+    /// Stay, and run profiles by schedule or on request, one at a time
+    Serve(serve::Args),
     /// Check a profile without running it: its plan, or everything that is wrong
     Check(check::Args),
     /// See a whole run in 15 s: k6's ramp to 2,000 clients, ten times faster, against an embedded target
@@ -93,6 +96,7 @@ pub enum Command {
 pub fn main(cli: &Cli) -> Exit {
     match &cli.command {
         Command::Run(args) => run::run(args, cli),
+        Command::Serve(args) => serve::run(args, cli),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args, cli),
         Command::Echo(args) => echo::run(args, cli),

@@ -81,6 +81,16 @@ impl Plan {
         Self { scenarios: profile.scenarios.iter().map(plan).collect(), metrics: profile.metrics.clone() }
     }
 
+    /// The same with another course of the scenario at place `index`.
+    #[must_use]
+    pub fn with(&self, index: usize, course: ScenarioPlan) -> Self {
+        let mut changed = self.clone();
+        if let Some(scenario) = changed.scenarios.get_mut(index) {
+            *scenario = course;
+        }
+        changed
+    }
+
     /// Time from the start to the last scenario's regular end.
     #[must_use]
     pub fn duration(&self) -> Duration {

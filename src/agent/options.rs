@@ -1,12 +1,16 @@
 //! What a run needs besides its profile.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
 
 use crate::{
     agent::{
         annotate::Grafana,
+        board::Board,
         fleet::options::{FleetOptions, Role},
     },
+    metrics::exposition::serve::ServeFacts,
     outputs::{report::Part, style::Style},
     plan::segment::Segment,
 };
@@ -14,6 +18,10 @@ use crate::{
 /// See the module.
 #[derive(Debug)]
 pub struct Options {
+    /// By which the API names the run.
+    pub id: String,
+    /// Where the run shows its state and its curves.
+    pub board: Board,
     /// Label of every series of this run.
     pub testid: String,
     /// Where `/metrics` is.
@@ -24,6 +32,8 @@ pub struct Options {
     pub summary_export: Option<PathBuf>,
     /// The run as a file for `rampd merge`.
     pub result: Option<PathBuf>,
+    /// The run as one JSON document.
+    pub record: Option<PathBuf>,
     /// The verdict as one short text.
     pub verdict_file: Option<PathBuf>,
     /// Of the profile as it is meant.
@@ -50,6 +60,8 @@ pub struct Options {
     pub fleet: Option<FleetOptions>,
     /// Nanoseconds since 1970 before which the load does not begin.
     pub start_at: Option<i128>,
+    /// What `/metrics` says of the daemon that runs it, if one does.
+    pub serve: Option<watch::Receiver<Arc<ServeFacts>>>,
 }
 
 impl Options {

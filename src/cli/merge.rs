@@ -16,7 +16,15 @@ use crate::{
         merge::{Fold, MergeError},
         result::{LARGEST, Reader, ResultError},
     },
-    outputs::{report::RunReport, style::Style, summary, summary_export, verdict_note},
+    outputs::{
+        record::{
+            self, RunRecord,
+            build::{About, Course},
+        },
+        report::RunReport,
+        style::Style,
+        summary, summary_export, verdict_note,
+    },
 };
 
 /// Which results, and where the outcome goes.
@@ -28,6 +36,9 @@ pub struct Args {
     /// Write the summary as JSON, as a run does
     #[arg(long, value_name = "FILE")]
     pub summary_export: Option<PathBuf>,
+    /// Write the run as one JSON document, as a run does; curves are not in results
+    #[arg(long, value_name = "FILE", env = "RAMPD_RECORD")]
+    pub record: Option<PathBuf>,
     /// Write the verdict as one short text
     #[arg(long, value_name = "FILE", env = "RAMPD_VERDICT_FILE")]
     pub verdict_file: Option<PathBuf>,
@@ -65,10 +76,12 @@ pub fn run(args: &Args) -> Exit {
 
 fn merged(args: &Args) -> Result<Exit, Error> {
     // One at a time: a thousand results take the memory of two.
-    let (mut reader, mut fold) = (Reader::default(), Fold::default());
+    let (mut reader, mut fold, mut digest) = (Reader::default(), Fold::default(), String::new());
     for path in &args.results {
         let bytes = bytes(path).map_err(|source| Error::Read { path: path.clone(), source })?;
         let result = reader.read(&bytes).map_err(|source| Error::Result { path: path.clone(), source })?;
+        // They are equal, or the next line refuses them.
+        digest.clone_from(&result.digest);
         fold.add(result).map_err(|source| Error::Merge { path: path.clone(), source })?;
     }
     let (report, exit) = fold.finish(args.allow_missing, stopping::exit)?;
@@ -82,6 +95,11 @@ fn merged(args: &Args) -> Result<Exit, Error> {
             source,
         })?;
     }
+    if let Some(path) = &args.record {
+        let record = recorded(&report, digest);
+        let written = File::create(path).and_then(|file| record::write(&record, BufWriter::new(file)));
+        written.map_err(|source| Error::Write { path: path.clone(), option: "--record", source })?;
+    }
     if let Some(path) = &args.verdict_file {
         verdict_note::write(path, &verdict_note::text(&report)).map_err(|source| Error::Write {
             path: path.clone(),
@@ -90,6 +108,16 @@ fn merged(args: &Args) -> Result<Exit, Error> {
         })?;
     }
     Ok(exit)
+}
+
+/// What results tell of a run.
+fn recorded(report: &RunReport, digest: String) -> RunRecord {
+    let about = About { id: report.testid.clone(), digest, ..About::default() };
+    let mut record = record::build(report, about, Course::default());
+    record
+        .notes
+        .push("merged from results, which have no curves, no times of day, no profile and no machine".to_owned());
+    record
 }
 
 /// A byte more than the largest result at most, so that the reader refuses what is larger.

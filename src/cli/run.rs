@@ -13,6 +13,7 @@ use crate::{
     agent::{
         self,
         annotate::{ConfigError, Grafana},
+        board::Board,
         options::Options,
     },
     cli::{
@@ -22,7 +23,10 @@ use crate::{
         profile::{self, Changes},
     },
     clock::WallClock,
-    config::profile::Profile,
+    config::{
+        policy::{Author, Policy, TargetPolicy, TargetRule},
+        profile::Profile,
+    },
     echo::Echo,
     exit::Exit,
     outputs::{
@@ -66,6 +70,9 @@ pub struct How {
     /// Write the run as a file for `rampd merge`
     #[arg(long, value_name = "FILE", env = "RAMPD_RESULT")]
     pub result: Option<PathBuf>,
+    /// Write the run as one JSON document, with its curves and distributions
+    #[arg(long, value_name = "FILE", env = "RAMPD_RECORD")]
+    pub record: Option<PathBuf>,
     /// Write the verdict as one short text, for example to /dev/termination-log
     #[arg(long, value_name = "FILE", env = "RAMPD_VERDICT_FILE")]
     pub verdict_file: Option<PathBuf>,
@@ -96,6 +103,10 @@ pub struct How {
     /// PEM certificates to trust beside the built-in roots, for --annotate https://…
     #[arg(long, value_name = "FILE", env = "RAMPD_ANNOTATE_CA_FILE")]
     pub annotate_ca_file: Option<PathBuf>,
+    /// Let connections go to these targets only: names, addresses or networks, each with or without ports, for example
+    /// `*.example.com:443`; separated by commas, or repeated
+    #[arg(long, value_name = "TARGET", value_delimiter = ',', env = "RAMPD_ALLOW_TARGETS", conflicts_with = "echo")]
+    pub allow_target: Vec<TargetRule>,
     /// Threads that drive the load; by default one for each core that the process may use
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroU32>,
@@ -137,6 +148,12 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         Ok(annotate) => annotate,
         Err(error) => return refuse(Exit::BadConfiguration, &error),
     };
+    if !how.allow_target.is_empty() {
+        let policy = Policy { targets: TargetPolicy::of_daemon(Some(how.allow_target.clone())), ..Policy::default() };
+        if let Err(denied) = policy.apply(&mut profile, Author::Operator) {
+            return refuse(Exit::BadConfiguration, &denied);
+        }
+    }
     let digest = profile.digest().to_string();
     let fleet = match how.fleet.options(how.testid.as_deref()) {
         Ok(Some(_)) if how.echo => return refuse(Exit::BadConfiguration, &fleet::Error::Echo),
@@ -170,12 +187,16 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
     {
         tracing::info!(%proxy, "Connections go through a proxy.");
     }
+    let testid = how.testid.clone().unwrap_or_else(|| testid(&profile.name));
     let options = Options {
-        testid: how.testid.clone().unwrap_or_else(|| testid(&profile.name)),
+        id: testid.clone(),
+        board: Board::default(),
+        testid,
         listen: how.listen,
         linger: how.linger,
         summary_export: how.summary_export.clone(),
         result: how.result.clone(),
+        record: how.record.clone(),
         verdict_file: how.verdict_file.clone(),
         digest,
         json: how.out.iter().cloned().collect(),
@@ -192,6 +213,7 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         fleet,
         start_at: how.fleet.start_at,
         annotate,
+        serve: None,
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

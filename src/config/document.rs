@@ -49,6 +49,12 @@ pub(crate) fn parse(text: &str) -> Result<Tree, Fault> {
     Ok(tree)
 }
 
+/// A value as YAML.
+pub(crate) fn text(value: &serde_json::Value) -> String {
+    // Whatever JSON can say, YAML can.
+    serde_yaml::to_string(value).unwrap_or_default()
+}
+
 /// Counts brackets in texts and comments too: 512 that stay open are not worth telling apart.
 fn refuse_deep_brackets(text: &str) -> Result<(), Fault> {
     let mut open = 0_usize;

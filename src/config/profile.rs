@@ -34,6 +34,7 @@ pub mod observe;
 pub mod proxy;
 pub mod socket;
 pub mod socket_step;
+pub mod targets;
 pub mod tls;
 
 pub use executor::{Executor, RateStage, Stage, VuPool};
@@ -45,6 +46,8 @@ pub use tls::{Identity, Tls, TlsVersion};
 pub struct Profile {
     /// Of the text as typed.
     pub typed: Digest,
+    /// The text as typed, without what may be a credential.
+    pub shown: Arc<str>,
     /// Name of the test.
     pub name: String,
     /// Tags on every sample.

@@ -46,6 +46,7 @@ pub(crate) fn profile(raw: Raw, overrides: &Overrides, context: &Context<'_>) ->
     }
     Some(Profile {
         typed: Digest::of(context.source().text().as_bytes()),
+        shown: "".into(),
         name: raw.name.unwrap_or_else(|| context.source().stem().to_owned()),
         tags,
         scenarios,

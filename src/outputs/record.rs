@@ -128,3 +128,6 @@ pub struct Machine {
     /// Threads that drove the load.
     pub workers: u32,
 }
+
+#[cfg(test)]
+mod tests;

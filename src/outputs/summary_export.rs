@@ -21,7 +21,7 @@ use serde_json::{Map, Value as Json, json, ser::PrettyFormatter};
 
 mod fleet;
 mod series;
-mod target;
+pub(in crate::outputs) mod target;
 mod validity;
 
 use crate::{

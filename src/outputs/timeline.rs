@@ -2,6 +2,7 @@
 //! one, and points come half as often. So an hour and a month have curves of the same size.
 
 mod blocks;
+pub mod plan_curve;
 pub mod sampler;
 
 use std::collections::BTreeMap;

@@ -25,10 +25,8 @@ pub fn corners(plan: &Plan) -> Vec<Corner> {
     times.sort_unstable();
     times.dedup();
     let sum = |at: Duration, side: Side| {
-        lines.iter().map(|line| line.at(at, side)).fold(Corner { at, vus: 0.0, rate: 0.0 }, |sum, one| Corner {
-            at,
-            vus: sum.vus + one.0,
-            rate: sum.rate + one.1,
+        lines.iter().map(|line| value(&line.corners, at, side)).fold(Corner { at, vus: 0.0, rate: 0.0 }, |sum, one| {
+            Corner { at, vus: sum.vus + one.0, rate: sum.rate + one.1 }
         })
     };
     let mut corners = Vec::new();
@@ -42,9 +40,32 @@ pub fn corners(plan: &Plan) -> Vec<Corner> {
     corners
 }
 
+/// The curve at one time; at a jump what comes after it.
+#[must_use]
+pub fn at(corners: &[Corner], at: Duration) -> Corner {
+    let (vus, rate) = value(corners, at, Side::From);
+    Corner { at, vus, rate }
+}
+
+/// VUs and rate; 0 before the first corner, as at the last one after it.
+fn value(corners: &[Corner], at: Duration, side: Side) -> (f64, f64) {
+    let before = match side {
+        Side::Before => corners.iter().rposition(|corner| corner.at < at),
+        Side::From => corners.iter().rposition(|corner| corner.at <= at),
+    };
+    let Some(from) = before.and_then(|index| corners.get(index)) else { return (0.0, 0.0) };
+    let Some(to) = before.and_then(|index| corners.get(index + 1)) else { return (from.vus, from.rate) };
+    let span = to.at.saturating_sub(from.at).as_secs_f64();
+    let share = if span > 0.0 { at.saturating_sub(from.at).as_secs_f64() / span } else { 0.0 };
+    (from.vus + (to.vus - from.vus) * share, from.rate + (to.rate - from.rate) * share)
+}
+
 /// Leaves out what lies on the line between its neighbours.
 fn push(corners: &mut Vec<Corner>, corner: Corner) {
-    if corners.last() == Some(&corner) {
+    // Rates just before a corner are a nanosecond away from it.
+    let near = |one: f64, other: f64| (one - other).abs() <= 1e-6 * other.abs().max(1.0);
+    let same = |last: &Corner| last.at == corner.at && near(last.vus, corner.vus) && near(last.rate, corner.rate);
+    if corners.last().is_some_and(same) {
         return;
     }
     if let [.., first, middle] = corners.as_slice()
@@ -52,8 +73,8 @@ fn push(corners: &mut Vec<Corner>, corner: Corner) {
         && middle.at < corner.at
     {
         let share = (middle.at - first.at).as_secs_f64() / (corner.at - first.at).as_secs_f64();
-        let near = |from: f64, at: f64, to: f64| (from + (to - from) * share - at).abs() <= 1e-9 * at.abs().max(1.0);
-        if near(first.vus, middle.vus, corner.vus) && near(first.rate, middle.rate, corner.rate) {
+        let straight = |from: f64, at: f64, to: f64| near(from + (to - from) * share, at);
+        if straight(first.vus, middle.vus, corner.vus) && straight(first.rate, middle.rate, corner.rate) {
             corners.pop();
         }
     }
@@ -67,7 +88,7 @@ enum Side {
     From,
 }
 
-/// One scenario's curve; 0 before the first corner, as at the last one after it.
+/// One scenario's curve.
 struct Line {
     corners: Vec<Corner>,
 }
@@ -107,19 +128,6 @@ impl Line {
         corners.push(Corner { at: scenario.end, vus: 0.0, rate: 0.0 });
         Self { corners }
     }
-
-    /// VUs and rate.
-    fn at(&self, at: Duration, side: Side) -> (f64, f64) {
-        let before = match side {
-            Side::Before => self.corners.iter().rposition(|corner| corner.at < at),
-            Side::From => self.corners.iter().rposition(|corner| corner.at <= at),
-        };
-        let Some(from) = before.and_then(|index| self.corners.get(index)) else { return (0.0, 0.0) };
-        let Some(to) = before.and_then(|index| self.corners.get(index + 1)) else { return (from.vus, from.rate) };
-        let span = to.at.saturating_sub(from.at).as_secs_f64();
-        let share = if span > 0.0 { at.saturating_sub(from.at).as_secs_f64() / span } else { 0.0 };
-        (from.vus + (to.vus - from.vus) * share, from.rate + (to.rate - from.rate) * share)
-    }
 }
 
 #[cfg(test)]
@@ -144,7 +152,7 @@ mod tests {
         let ramp =
             "stages: [{ duration: 30s, target: 100 }, { duration: 60s, target: 100 }, { duration: 10s, target: 0 }]";
         let expected = [(0.0, 1.0, 0.0), (30.0, 100.0, 0.0), (90.0, 100.0, 0.0), (100.0, 0.0, 0.0)];
-        assert_eq!(curve(&format!("startVUs: 1\n{ramp}")), expected);
+        assert_eq!(curve(ramp), expected);
         let jumps = "stages: [{ duration: 0, target: 5 }, { duration: 10s, target: 5 }, { duration: 0, target: 9 }, { duration: 5s, target: 9 }]";
         let expected = [(0.0, 5.0, 0.0), (10.0, 5.0, 0.0), (10.0, 9.0, 0.0), (15.0, 9.0, 0.0), (15.0, 0.0, 0.0)];
         assert_eq!(curve(jumps), expected);
@@ -178,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_curve_is_where_the_plan_is() {
-        let plan = plan("startVUs: 2\nstages: [{ duration: 7s, target: 50 }, { duration: 3s, target: 13 }]");
+        let plan = plan("stages: [{ duration: 7s, target: 50 }, { duration: 3s, target: 13 }]");
         let corners = corners(&plan);
         for tenth in 0..100 {
             let at = Duration::from_millis(tenth * 100);

@@ -6,6 +6,7 @@ pub(crate) mod alertmanager;
 pub(crate) mod authority;
 pub(crate) mod certificate;
 pub(crate) mod connect_proxy;
+pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod exact;
 pub(crate) mod exposition;

@@ -75,6 +75,7 @@ impl Control {
     /// The run is judged, in a fleet with the others: no value changes any more.
     pub fn close(&mut self, report: &RunReport) {
         self.facts.exit_code = Some(report.exit_code);
+        self.showing.close(report);
         self.live.state = if report.ended == Ended::Completed { RunState::Finished } else { RunState::Aborted };
     }
 

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value as Json};
+
 use crate::{
     catalogue::{Contains, Metric, MetricKind},
     config::profile::TrendStat,
-    metrics::{hdr, view::Value},
+    metrics::{hdr, observed::TargetValues, view::Value},
     outputs::{
         failures,
         record::{FORMAT, FailureRecord, Machine, MetricRecord, RunRecord},
-        report::{self, Ended, Measured, RunReport},
+        report::{self, Ended, Measured, RunReport, target_metric_name},
         run_status::{ThresholdStatus, ValidityStatus},
+        summary_export::target,
         timeline::Timeline,
     },
     slo::validity::Level,
@@ -108,7 +111,40 @@ fn metrics(report: &RunReport, blocks: &mut BTreeMap<String, Vec<String>>) -> Ve
     let mut measured: Vec<_> = report.measured().into_iter().filter(|one| !one.value.is_empty()).collect();
     // Stable: the parts of a metric stay behind it.
     measured.sort_by_key(|one| place(one.metric));
-    measured.into_iter().map(|one| metric(report, one, blocks)).collect()
+    let load = measured.into_iter().map(|one| metric(report, one, blocks));
+    load.chain(target::metrics(report).into_iter().filter_map(|(name, values)| of_target(report, name, &values)))
+        .collect()
+}
+
+/// A metric of an observed target; none if the target has not said it.
+fn of_target(report: &RunReport, name: String, values: &Map<String, Json>) -> Option<MetricRecord> {
+    let values: BTreeMap<_, _> =
+        values.iter().filter_map(|(stat, value)| Some((stat.clone(), value.as_f64()?))).collect();
+    if values.is_empty() {
+        return None;
+    }
+    let of = |target: &TargetValues| {
+        let metric = target.metrics.iter().find(|metric| target_metric_name(report, target, &metric.name) == name)?;
+        Some(metric.contains)
+    };
+    let contains = report.observed.iter().find_map(of).unwrap_or(Contains::Default);
+    let kind = if values.contains_key("count") { "counter" } else { "gauge" };
+    Some(MetricRecord {
+        name,
+        kind: kind.to_owned(),
+        unit: unit(contains).to_owned(),
+        values,
+        histogram: None,
+        blocks: Vec::new(),
+    })
+}
+
+fn unit(contains: Contains) -> &'static str {
+    match contains {
+        Contains::Default => "",
+        Contains::Time => "ms",
+        Contains::Data => "bytes",
+    }
 }
 
 fn metric(report: &RunReport, measured: Measured, blocks: &mut BTreeMap<String, Vec<String>>) -> MetricRecord {
@@ -137,20 +173,15 @@ fn metric(report: &RunReport, measured: Measured, blocks: &mut BTreeMap<String, 
         MetricKind::Rate => "rate",
         MetricKind::Trend => "trend",
     };
-    let unit = match metric.contains {
-        Contains::Default => "",
-        Contains::Time => "ms",
-        Contains::Data => "bytes",
-    };
     let blocks = blocks.remove(&name).unwrap_or_default();
-    MetricRecord { name, kind: kind.to_owned(), unit: unit.to_owned(), values, histogram, blocks }
+    MetricRecord { name, kind: kind.to_owned(), unit: unit(metric.contains).to_owned(), values, histogram, blocks }
 }
 
 fn failures(report: &RunReport) -> Vec<FailureRecord> {
     let counts = failures::counts(&report.view()).into_iter();
     let mut failures: Vec<_> =
         counts.map(|((what, reason), count)| FailureRecord { what: what.to_owned(), reason, count }).collect();
-    failures.sort_by(|one, other| other.count.cmp(&one.count));
+    failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
     failures
 }
 

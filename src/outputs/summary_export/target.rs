@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Metrics by name with their values; a threshold that names one in another way has an entry of its own.
-pub(super) fn metrics(report: &RunReport) -> Vec<(String, Map<String, Json>)> {
+pub(in crate::outputs) fn metrics(report: &RunReport) -> Vec<(String, Map<String, Json>)> {
     let mut metrics = Vec::new();
     for target in &report.observed {
         let mut add = |name: &str, values| metrics.push((target_metric_name(report, target, name), values));

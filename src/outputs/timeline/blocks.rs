@@ -10,7 +10,7 @@ use crate::{
 type Part = Sketch<10>;
 
 /// Of several trends, cut at the same moments.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default)]
 pub(super) struct Blocks {
     /// By trend, in the order of time.
     parts: Vec<Vec<Part>>,
@@ -18,12 +18,14 @@ pub(super) struct Blocks {
     begin: Vec<Trend>,
     began: f64,
     seconds: f64,
+    /// Parts at most.
+    most: usize,
 }
 
 impl Blocks {
     /// Before the first sample of trends that are `empty`; parts last `seconds` at first.
     pub(super) fn new(empty: Vec<Trend>, seconds: f64) -> Self {
-        Self { parts: vec![Vec::new(); empty.len()], begin: empty, began: 0.0, seconds }
+        Self { parts: vec![Vec::new(); empty.len()], begin: empty, began: 0.0, seconds, most: BLOCKS }
     }
 
     /// Takes the trends as they are `at` seconds after the start; called often, does something at the end of a part.
@@ -59,12 +61,20 @@ impl Blocks {
             begin.clone_from(trend);
         }
         self.began = at;
-        if self.parts.first().is_some_and(|parts| parts.len() >= BLOCKS) {
+        if self.parts.first().is_some_and(|parts| parts.len() >= self.most) {
             self.seconds *= 2.0;
             for parts in &mut self.parts {
                 *parts = std::mem::take(parts).chunks(2).map(sum).collect();
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Blocks {
+    /// With room for fewer parts.
+    pub(super) fn with_room(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 }
 

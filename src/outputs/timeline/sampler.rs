@@ -13,7 +13,6 @@ use crate::{
         failures,
         timeline::{MOST, PlanCorner, Point, Quantiles, Timeline, blocks::Blocks},
     },
-    plan::{Plan, curve},
 };
 
 /// Trends that a run is looked at by, beside its own and those with thresholds.
@@ -42,10 +41,10 @@ pub struct Moment {
 /// See the module.
 #[derive(Debug)]
 pub struct Sampler {
-    plan: Vec<PlanCorner>,
-    endless: bool,
     metrics: Vec<&'static Metric>,
     interval: f64,
+    /// Points at most.
+    most: usize,
     samples: Vec<Sample>,
     pending: Option<Sample>,
     /// Of the latest second.
@@ -83,22 +82,17 @@ struct Sample {
 }
 
 impl Sampler {
-    /// Before the start of a run of `plan`.
+    /// Before the start of a run.
     #[must_use]
-    pub fn new(plan: &Plan, table: &SeriesTable, thresholds: &[Threshold]) -> Self {
+    pub fn new(table: &SeriesTable, thresholds: &[Threshold]) -> Self {
         let metrics = watched(table, thresholds);
         let empty: Vec<_> = metrics.iter().map(|metric| Trend::new(table.bounds(metric.source.family()))).collect();
-        let corners = curve::corners(plan);
         Self {
-            plan: corners
-                .iter()
-                .map(|corner| PlanCorner { at: corner.at.as_secs_f64(), vus: corner.vus, rate: corner.rate })
-                .collect(),
-            endless: plan.foreseeable() != Some(plan.duration()),
             blocks: Blocks::new(empty.clone(), FIRST_INTERVAL),
             before: Before { trends: empty, ..Before::default() },
             metrics,
             interval: FIRST_INTERVAL,
+            most: MOST,
             samples: Vec::new(),
             pending: None,
             last: None,
@@ -153,23 +147,19 @@ impl Sampler {
         self.last.as_ref().map(|last| last.point.clone()).unwrap_or_default()
     }
 
-    /// The curves so far.
+    /// The curves so far, beside that of the plan.
     #[must_use]
-    pub fn timeline(&self) -> Timeline {
-        let mut plan = self.plan.clone();
-        // A plan whose end is not known goes as far as the run has come.
-        if let Some(last) = plan.last().copied().filter(|last| self.endless && last.at < self.before.at) {
-            plan.push(PlanCorner { at: self.before.at, ..last });
-        }
+    pub fn timeline(&self, plan: Vec<PlanCorner>) -> Timeline {
         let points = self.samples.iter().chain(&self.pending).map(|sample| sample.point.clone());
         Timeline { plan, interval_seconds: self.interval, points: points.collect() }
     }
 
     /// The distributions of consecutive parts of the run by the trend's name, see [`hdr`]. `view` has the final counts.
+    /// Once: they go with the answer.
     #[must_use]
-    pub fn into_blocks(self, view: &View<'_>) -> BTreeMap<String, Vec<String>> {
+    pub fn blocks(&mut self, view: &View<'_>) -> BTreeMap<String, Vec<String>> {
         let trends: Vec<_> = self.metrics.iter().map(|metric| view.trend(metric.source.family(), &[])).collect();
-        let blocks = self.blocks.finish(self.before.at, &trends);
+        let blocks = std::mem::take(&mut self.blocks).finish(self.before.at, &trends);
         let recorded = self.metrics.iter().zip(blocks).zip(trends).filter(|(_, trend)| trend.count() > 0);
         let text = |part: &Sketch<10>| hdr::encode_histogram(&part.histogram());
         recorded.map(|((metric, parts), _)| (metric.name.to_owned(), parts.iter().map(text).collect())).collect()
@@ -224,7 +214,7 @@ impl Sampler {
 
     fn push(&mut self, sample: Sample) {
         self.samples.push(sample);
-        if self.samples.len() < MOST {
+        if self.samples.len() < self.most {
             return;
         }
         self.interval *= 2.0;

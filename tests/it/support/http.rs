@@ -26,15 +26,27 @@ impl Response {
 
 /// GET with extra headers; an error where nobody answers within 5 s.
 pub(crate) fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> std::io::Result<Response> {
+    exchange(address, &format!("GET {path}"), headers, "")
+}
+
+/// POST of JSON; an error where nobody answers within 5 s.
+pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> std::io::Result<Response> {
+    let length = body.len().to_string();
+    let headers = [("Content-Type", "application/json"), ("Content-Length", length.as_str())];
+    exchange(address, &format!("POST {path}"), &headers, body)
+}
+
+fn exchange(address: SocketAddr, line: &str, headers: &[(&str, &str)], body: &str) -> std::io::Result<Response> {
     let limit = Duration::from_secs(5);
     let mut stream = TcpStream::connect_timeout(&address, limit)?;
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
-    let mut request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut request = format!("{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
     request.push_str("\r\n");
+    request.push_str(body);
     stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;

@@ -1,0 +1,81 @@
+use super::*;
+
+fn shown(profile: &str) -> String {
+    text(&Source::from_bytes("p.yaml", profile.as_bytes().to_vec()).unwrap()).unwrap()
+}
+
+#[test]
+fn credentials_are_taken_out_wherever_they_stand() {
+    // Each has the word once in a place of its own.
+    for profile in [
+        "a: # canary",
+        "env: { X: canary }",
+        "scenarios: { a: { env: { X: canary } } }",
+        "flow: [{ http: { url: 'http://h/', headers: { Authorization: 'Bearer canary' } } }]",
+        "flow: [{ http: { url: 'http://h/', headers: { x-anything: canary } } }]",
+        "flow: [{ http: { url: 'http://h/', headers: { x-anything: [a, canary] } } }]",
+        "flow: [{ http: { url: 'http://h/', headers: { Cookie: 'a=${A}; b=canary' } } }]",
+        "flow: [{ http: { url: 'http://h/', cookies: { sid: canary } } }]",
+        "flow: [{ http: { url: 'http://h/', auth: { basic: { user: canary, password: x } } } }]",
+        "flow: [{ http: { url: 'http://h/', auth: { bearer: canary } } }]",
+        "flow: [{ http: { url: 'http://h/?q=canary' } }]",
+        "flow: [{ http: { url: 'http://h/?canary' } }]",
+        "flow: [{ http: 'http://h/a?b=1&token=canary#x' }]",
+        "flow: [{ http: { url: 'http://u:canary@h/' } }]",
+        "network: { proxy: 'http://canary:p@ss@proxy:3128' }",
+        "flow: [{ http: { json: { user: a, password: canary } } }]",
+        "flow: [{ http: { form: { userPassword: canary } } }]",
+        "flow: [{ websocket: { steps: [{ send: { text: '{\"type\":\"auth\",\"token\":\"canary\"}' } }] } }]",
+        "flow: [{ websocket: { steps: [{ send: { text: '[{\"api_key\":\"canary\"}]' } }] } }]",
+        "flow: [{ set: { access-token: canary } }]",
+        "url: 'ws://h/${API_TOKEN:-canary}'",
+        "flow: [{ http: { headers: { Authorization: 'Bearer ${T:-canary}' } } }]",
+        "flow: [{ http: { headers: &h { Authorization: canary } } }, { http: { headers: *h } }]",
+        "tls: { password: canary }",
+        "flow: [{ http: { body: 'grant_type=password&password=canary' } }]",
+        "flow: [{ websocket: { subprotocols: [v1, bearer.eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCcanary] } }]",
+        "flow: [{ websocket: { steps: [{ send: { text: 'hello canarycanaryCANARY0123456789012345 x' } }] } }]",
+    ] {
+        let shown = shown(profile);
+        assert!(!shown.contains("canary"), "{profile}\n{shown}");
+    }
+}
+
+#[test]
+fn what_tells_nothing_stays_as_typed() {
+    for (profile, kept) in [
+        ("flow: [{ http: { headers: { Authorization: 'Bearer ${TOKEN}' } } }]", "Bearer ${TOKEN}"),
+        ("flow: [{ http: { headers: { Authorization: 'Bearer ${file:token}' } } }]", "Bearer ${file:token}"),
+        ("flow: [{ http: { headers: { Authorization: '{{ token }}' } } }]", "{{ token }}"),
+        ("flow: [{ http: { headers: { Content-Type: application/json } } }]", "application/json"),
+        ("flow: [{ http: { url: 'http://${HOST:-h}/a?b=${B}&c=' } }]", "http://${HOST:-h}/a?b=${B}&c="),
+        ("flow: [{ http: { json: { password: '${PW}' } } }]", "${PW}"),
+        ("flow: [{ websocket: { steps: [{ send: { text: '{ \"seq\": {{ seq }} }' } }] } }]", "{ \"seq\": {{ seq }} }"),
+        ("flow: [{ websocket: { steps: [{ send: { text: '{\"a\": 1}' } }] } }]", "{\"a\": 1}"),
+        ("network: { proxy: 'http://${USER}:${PASS}@proxy:3128' }", "http://${USER}:${PASS}@proxy:3128"),
+        ("flow: [{ http: { capture: { token: { json: /access_token } } } }]", "json: /access_token"),
+        ("thresholds: { ws_session_duration: ['avg<1'] }", "avg<1"),
+        ("stages: [{ duration: 30s, target: 100 }]", "target: 100"),
+        ("thresholds: { ws_connecting: ['p(99)<200'] }", "p(99)<200"),
+        ("flow: [{ sleep: 1s }] # why?", "sleep: 1s"),
+        ("flow: [{ http: { body: 'a=1&b=${B}' } }]", "a=1&b=${B}"),
+        (
+            "flow: [{ send: { text: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' } }]",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        ),
+        ("url: 'ws://quantum-1.a-long-name-of-a-host-with-the-digits-12.example.com/v1'", "digits-12.example.com/v1"),
+        ("name: is it slow? yes=no", "is it slow? yes=no"),
+    ] {
+        let shown = shown(profile);
+        assert!(shown.contains(kept), "{profile}\n{shown}");
+    }
+}
+
+#[test]
+fn what_is_shown_is_yaml_with_the_same_keys() {
+    let profile = include_str!("../../../config/quantum-ws.yaml");
+    let again = Source::from_bytes("p.yaml", shown(profile).into_bytes()).unwrap();
+    let source = Source::from_bytes("p.yaml", profile.as_bytes().to_vec()).unwrap();
+    let keys = |source| typed(source).unwrap().as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&again), keys(&source));
+}
