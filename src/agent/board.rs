@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::outputs::{run_status::RunStatus, timeline::Timeline};
+use crate::outputs::{
+    run_status::{Phase, RunStatus},
+    timeline::Timeline,
+};
 
 /// The control thread's end.
 #[derive(Debug, Clone)]
@@ -39,6 +42,18 @@ impl Board {
     /// Shows a new state.
     pub fn show(&self, status: RunStatus) {
         self.status.send_replace(Some(Arc::new(status)));
+    }
+
+    /// The run will show nothing any more, and has come to no end.
+    pub fn give_up(&self) {
+        self.status.send_if_modified(|shown| {
+            let Some(status) = shown else { return false };
+            let mut last = RunStatus::clone(status);
+            last.phase = Phase::Finished;
+            last.notes.push("the run came to no end and has no results; the log says why".to_owned());
+            *shown = Some(Arc::new(last));
+            true
+        });
     }
 
     /// Shows new curves.
