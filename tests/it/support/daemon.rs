@@ -85,6 +85,11 @@ impl Site {
 }
 
 impl Daemon {
+    /// Where it listens.
+    pub(crate) fn address(&mut self) -> std::net::SocketAddr {
+        self.agent.address()
+    }
+
     /// `/api/v1/…`, which must be there.
     pub(crate) fn get(&mut self, path: &str) -> Value {
         let response = self.agent.get(&format!("/api/v1/{path}"), &[]).expect("an answer");
