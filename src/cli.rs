@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::exit::Exit;
 
 pub mod check;
+pub mod compare;
 pub mod console;
 pub mod ctl;
 pub mod dashboards;
@@ -82,6 +83,8 @@ pub enum Command {
     Merge(merge::Args),
     /// Make an HTML report of a finished run from the record that `rampd run --record` has written
     Report(report::Args),
+    /// Compare runs by their records: what differs, and whether by more than chance
+    Compare(compare::Args),
     /// Ask a running agent whether it is ready, for containers without curl; ends with 0 or 1
     Healthcheck(healthcheck::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
@@ -102,6 +105,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Verdict(args) => verdict::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Report(args) => report::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Healthcheck(args) => healthcheck::run(args),
         Command::Schema => schema::run(),
     }

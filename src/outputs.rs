@@ -2,6 +2,7 @@
 
 pub mod annotation;
 pub mod chart;
+pub mod comparison;
 pub mod failures;
 pub mod format;
 pub mod html;

@@ -37,6 +37,7 @@ pub mod access;
 pub(in crate::agent) mod answer;
 mod attempts;
 mod changes;
+mod documents;
 mod events;
 mod history;
 pub(in crate::agent) mod lane;
@@ -145,6 +146,8 @@ impl Api {
             Operation::StartRun => runs::start(self.desk()?, request).await,
             Operation::ListRuns => self.history(request.uri().query()),
             Operation::GetRun => self.record(name).await,
+            Operation::CompareRuns => self.compare(request.uri().query()).await,
+            Operation::GetReport => self.report(name).await,
             Operation::GetCharts => self.charts(name).await,
             Operation::GetTimeline => self.timeline(name).await,
             Operation::StopRun | Operation::PauseRun | Operation::ResumeRun | Operation::ScaleRun => {

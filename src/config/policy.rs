@@ -7,7 +7,10 @@ mod targets;
 
 use std::time::Duration;
 
-use crate::{config::profile::Profile, units::duration::display};
+use crate::{
+    config::profile::{Executor, Profile},
+    units::duration::display,
+};
 
 pub use rule::{RuleError, TargetRule};
 pub use targets::TargetPolicy;
@@ -31,8 +34,18 @@ pub struct Policy {
 pub enum Author {
     /// The operator: a file that the daemon's configuration names, as it is.
     Operator,
-    /// Whoever sent it over the API, or the variables that change where it goes.
+    /// Whoever sent it over the API, or the variables that change where it goes: see [`Author::of_filled`].
     Request,
+}
+
+impl Author {
+    /// Of an operator's profile that a request has `filled` with variables: the operator's as long as it goes where it
+    /// goes `without` them, none if it cannot be read without them.
+    #[must_use]
+    pub fn of_filled(filled: &Profile, without: Option<&Profile>) -> Self {
+        let as_before = without.is_some_and(|without| filled.goes_where(without));
+        if as_before { Self::Operator } else { Self::Request }
+    }
 }
 
 /// What is not allowed, and by what.
@@ -136,7 +149,7 @@ impl Policy {
     fn caps(&self, profile: &Profile) -> Result<(), Denied> {
         let executors = || profile.scenarios.iter().map(|scenario| &scenario.executor);
         self.permits_vus(executors().map(|executor| u64::from(executor.most_vus())).sum())?;
-        self.permits_rate(executors().map(|executor| executor.highest_rate()).sum())?;
+        self.permits_rate(executors().map(Executor::highest_rate).sum())?;
         let Some(most) = self.max_duration else { return Ok(()) };
         for scenario in &profile.scenarios {
             let Some(duration) = scenario.executor.duration() else {

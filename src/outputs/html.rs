@@ -1,10 +1,12 @@
 //! Pages that stand alone: a run's report, a comparison. One file each, nothing from elsewhere; read without scripts,
 //! printed, in the dark and on a phone. Whatever comes from a run is text and never markup: `maud` escapes it.
 
+mod comparison;
 mod document;
 mod report;
 mod values;
 
+pub use comparison::comparison;
 pub use document::content_security_policy;
 pub use report::report;
 

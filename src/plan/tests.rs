@@ -24,6 +24,21 @@ const SCENARIOS: &str = "scenarios:
   live: { executor: externally-controlled, vus: 2, maxVUs: 9, duration: 4s }
 ";
 
+#[test]
+fn an_executor_knows_without_a_plan_how_many_vus_how_fast_and_how_long() {
+    let text = format!("{SCENARIOS}flow: [{{ sleep: 1s }}]");
+    let profile = crate::config::fixture::profile(&text);
+    let plan = Plan::new(&profile);
+    for (scenario, planned) in profile.scenarios.iter().zip(&plan.scenarios) {
+        let alone = Plan { scenarios: vec![planned.clone()], metrics: Vec::new() };
+        let executor = &scenario.executor;
+        assert_eq!(executor.most_vus(), planned.max_vus_of_all(), "{}", planned.name);
+        assert_eq!(executor.duration(), Some(planned.end - planned.start), "{}", planned.name);
+        let peak = alone.peak_rate_between(Duration::ZERO, planned.end);
+        assert!((executor.highest_rate() - peak).abs() < 1e-6, "{}: {peak}", planned.name);
+    }
+}
+
 fn is_common(event: &Event) -> bool {
     matches!(event.change, Change::Open | Change::End { .. })
 }

@@ -9,6 +9,8 @@
 mod alertmanager;
 mod alerts;
 mod annotate;
+mod api;
+mod api_clients;
 mod architecture;
 mod chart;
 mod cli;

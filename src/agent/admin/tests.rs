@@ -129,7 +129,7 @@ async fn unknown_paths_and_methods_are_refused_as_json() {
     }
     let (head, body) = get(&server, "/", "").await;
     assert!(head.contains("text/html"), "{head}");
-    assert!(String::from_utf8(body).unwrap().contains(env!("CARGO_PKG_VERSION")));
+    assert!(String::from_utf8(body).unwrap().starts_with("<!doctype html>"));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
     agent::{
@@ -24,7 +24,7 @@ use crate::{
     outputs::{
         chart::{self, Chart},
         record::RunRecord,
-        run_status::{Phase, RunStatus, ThresholdStatus},
+        run_status::{Phase, RunStatus},
         timeline::Timeline,
     },
 };
@@ -33,6 +33,9 @@ use crate::{
 const LIMIT: usize = 50;
 /// Runs of a page at most.
 const MOST: usize = 200;
+
+/// Pieces of work at one time for threads beside the server's.
+const ASIDE: usize = 2;
 
 /// A run that a request names.
 enum Named {
@@ -74,7 +77,7 @@ impl Api {
         let run = match self.named(name).await? {
             Named::Shown(run) => run,
             Named::Kept(record) => {
-                let body = aside(move || charts(&record.timeline, &record.thresholds)).await?;
+                let body = aside(move || encoded(chart::of_record(&record))).await?;
                 return Ok(answer::json(body?));
             }
         };
@@ -87,7 +90,7 @@ impl Api {
             return Ok(answer::json(body.clone()));
         }
         let curves = Arc::clone(&timeline);
-        let body = aside(move || charts(&curves, &run.thresholds)).await??;
+        let body = aside(move || encoded(chart::all(&curves, &run.thresholds))).await??;
         *drawn = Some((timeline, body.clone()));
         Ok(answer::json(body))
     }
@@ -145,14 +148,15 @@ fn not_finished(id: &str) -> Problem {
     Problem::new(StatusCode::CONFLICT, "not_finished", message)
 }
 
-/// Work for a thread that others do not wait for.
+/// Work for a thread that others do not wait for. Whoever asks for much waits for himself: the cores are the load's.
 pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    static ROOM: Semaphore = Semaphore::const_new(ASIDE);
+    let _room = ROOM.acquire().await.map_err(|error| Problem::internal(&error))?;
     tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
 }
 
-fn charts(timeline: &Timeline, thresholds: &[ThresholdStatus]) -> Result<Bytes, Problem> {
-    let charts = Charts { charts: chart::all(timeline, thresholds) };
-    serde_json::to_vec(&charts).map(Bytes::from).map_err(|error| Problem::internal(&error))
+fn encoded(charts: Vec<Chart>) -> Result<Bytes, Problem> {
+    serde_json::to_vec(&Charts { charts }).map(Bytes::from).map_err(|error| Problem::internal(&error))
 }
 
 /// Which part of the history is asked for.

@@ -255,12 +255,24 @@ async fn records_are_of_runs_that_have_ended() {
     assert_eq!(served.get("/api/v1/runs/latest").await.1["id"], "k2");
     assert_eq!(served.get("/api/v1/runs/k1/timeline").await.1["intervalSeconds"], 1.0);
     assert_eq!(served.get("/api/v1/runs/current/timeline").await.1["intervalSeconds"], 4.0);
+    let report = "GET /api/v1/runs/latest/report HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let (head, body) = exchange(served.server.addr(), report).await;
+    assert!(head.contains("content-type: text/html; charset=utf-8\r\n") && head.contains("frame-ancestors"), "{head}");
+    assert!(String::from_utf8(body).unwrap().contains("smoke-k2"));
+    let compared = "GET /api/v1/compare?base=k0&with=k1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert!(String::from_utf8(exchange(served.server.addr(), compared).await.1).unwrap().contains("smoke-k1"));
+    for path in ["/api/v1/runs/k1/charts", "/api/v1/runs/r9/charts"] {
+        let charts = served.get(path).await.1;
+        assert!(charts["charts"][0]["svg"].as_str().is_some_and(|svg| svg.starts_with("<svg")), "{path}: {charts}");
+    }
     for (path, status, code) in [
         ("/api/v1/runs/r9", 409, "not_finished"),
         ("/api/v1/runs/current", 409, "not_finished"),
         ("/api/v1/runs/none", 404, "not_found"),
         ("/api/v1/runs?limit=0", 422, "invalid"),
         ("/api/v1/runs?page=2", 422, "invalid"),
+        ("/api/v1/compare?base=k0", 422, "invalid"),
+        ("/api/v1/compare?base=k0&with=none", 404, "not_found"),
         ("/api/v1/profiles/none", 404, "not_found"),
         ("/api/v1/nothing", 404, "not_found"),
         ("/api/v2", 404, "not_found"),

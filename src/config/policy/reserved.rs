@@ -31,7 +31,7 @@ pub(super) fn range(address: IpAddr) -> Option<(IpNet, &'static str)> {
 
 /// Whether a proxy would be asked for one of them.
 pub(super) fn name(host: &str) -> Option<&'static str> {
-    NAMES.contains(&host).then_some(METADATA)
+    NAMES.iter().any(|name| name.eq_ignore_ascii_case(host)).then_some(METADATA)
 }
 
 /// Where packets to `address` end: IPv4 addresses have forms within IPv6 (mapped and compatible, RFC 4291; NAT64,

@@ -125,12 +125,12 @@ impl TargetRule {
         self.ports.contains(&port)
     }
 
-    /// By the name, in lower case and without a dot at its end.
+    /// By the name, in any case and without a dot at its end.
     pub(super) fn covers_name(&self, name: &str) -> bool {
         match &self.host {
             Host::Anything => true,
-            Host::Name(own) => own == name,
-            Host::Below(end) => name.len() > end.len() && name.ends_with(end.as_str()),
+            Host::Name(own) => own.eq_ignore_ascii_case(name),
+            Host::Below(end) => is_below(name, end),
             Host::Network(_) => false,
         }
     }
@@ -153,6 +153,12 @@ impl TargetRule {
     pub(super) fn is_network(&self) -> bool {
         matches!(self.host, Host::Network(_))
     }
+}
+
+/// Whether `name` ends with `end`, in any case, and has something before it.
+pub(super) fn is_below(name: &str, end: &str) -> bool {
+    let (name, end) = (name.as_bytes(), end.as_bytes());
+    name.len() > end.len() && name[name.len() - end.len()..].eq_ignore_ascii_case(end)
 }
 
 impl fmt::Display for TargetRule {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use crate::config::{
-    policy::{Author, Denied, reserved, rule::TargetRule},
+    policy::{
+        Author, Denied, reserved,
+        rule::{TargetRule, is_below},
+    },
     profile::{Profile, Target},
 };
 
@@ -123,12 +126,12 @@ impl TargetPolicy {
         if rules.clone().any(|rule| rule.covers_address(destination)) {
             return Ok(());
         }
-        let host = host.filter(|host| host.parse::<IpAddr>().is_err()).map(normal);
+        let host = host.filter(|host| host.parse::<IpAddr>().is_err()).map(without_root);
         match host {
-            Some(host) if rules.any(|rule| rule.covers_name(&host)) => {
+            Some(host) if rules.any(|rule| rule.covers_name(host)) => {
                 // What a listed name resolves to is for whoever answers for the name; this machine's own services
                 // are not his to give.
-                let local = host == "localhost" || host.ends_with(".localhost");
+                let local = host.eq_ignore_ascii_case("localhost") || is_below(host, ".localhost");
                 if reserved::is_this_machine(destination) && !local {
                     return Err(Denied::ThisMachine(target()));
                 }
@@ -139,15 +142,15 @@ impl TargetPolicy {
     }
 
     fn judge_name(&self, host: &str, port: u16, will_be_looked_up: bool) -> Result<(), Denied> {
-        let name = normal(host);
+        let name = without_root(host);
         let target = || format!("{name}:{port}");
-        let reserved = (!will_be_looked_up).then(|| reserved::name(&name)).flatten();
+        let reserved = (!will_be_looked_up).then(|| reserved::name(name)).flatten();
         match (&self.0, reserved) {
             (Scope::Nothing, _) => Err(Denied::NoTargets(target())),
             (Scope::Unlisted | Scope::Listed(_), Some(what)) => Err(Denied::Reserved { target: target(), what }),
             (Scope::Everything | Scope::Unlisted, _) => Ok(()),
             (Scope::Listed(rules), _) => {
-                let covers = |rule: &TargetRule| rule.covers_name(&name) || (will_be_looked_up && rule.is_network());
+                let covers = |rule: &TargetRule| rule.covers_name(name) || (will_be_looked_up && rule.is_network());
                 let covered = rules.iter().any(|rule| rule.has_port(port) && covers(rule));
                 if covered { Ok(()) } else { Err(Denied::NotListed(target())) }
             }
@@ -189,15 +192,15 @@ impl TargetPolicy {
             // One that is allowed is enough for a connection.
             Some(stands) => {
                 let permits = |stand: &SocketAddr| self.permits_address(stand.ip(), stand.port());
-                stands.iter().map(permits).reduce(|one, other| one.or(other)).unwrap_or(Ok(()))
+                stands.iter().map(permits).reduce(Result::or).unwrap_or(Ok(()))
             }
         }
     }
 }
 
-/// As names are compared: without the root's dot, in lower case.
-fn normal(host: &str) -> String {
-    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+/// A name with the root's dot is the same name.
+fn without_root(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
 }
 
 fn described(host: Option<&str>, address: IpAddr, port: u16) -> String {

@@ -187,6 +187,17 @@ fn without_a_list_only_the_operators_own_profiles_go_anywhere() {
 }
 
 #[test]
+fn variables_of_a_request_make_a_profile_the_requests_only_if_it_goes_elsewhere() {
+    let to = |host: &str| profile(&format!("duration: 1s\nflow: [{{ http: 'http://{host}/' }}]"));
+    assert_eq!(Author::of_filled(&to("a"), Some(&to("a"))), Author::Operator);
+    assert_eq!(Author::of_filled(&to("a"), Some(&to("b"))), Author::Request);
+    assert_eq!(Author::of_filled(&to("a"), None), Author::Request);
+    let policy = Policy { targets: unlisted(), ..Policy::default() };
+    assert_eq!(policy.apply(&mut to("a"), Author::Operator), Ok(()));
+    assert!(matches!(policy.apply(&mut to("a"), Author::Request), Err(Denied::NoTargets(_))));
+}
+
+#[test]
 fn what_a_profile_names_is_checked_before_it_starts() {
     let policy = Policy { targets: listed(&["a.example.com:80", "10.0.0.0/8"]), ..Policy::default() };
     let checked = |text: &str| {

@@ -1,16 +1,14 @@
-use hdrhistogram::Histogram;
-
 use super::*;
 use crate::{
-    metrics::hdr,
+    metrics::{hdr, ladder, trend::Trend},
     outputs::{chart::fixture, run_status::ValidityStatus},
 };
 
 fn with_samples() -> RunRecord {
     let mut record = fixture::record();
-    let mut samples = Histogram::<u64>::new_with_bounds(1, 3_600_000_000_000, 3).unwrap();
-    (1..=995u64).for_each(|sample| samples.record(sample * 100_000).unwrap());
-    record.metrics[1].histogram = Some(hdr::encode_histogram(&samples));
+    let mut samples = Trend::new(ladder::with_limits([]).into());
+    (1..=995u64).for_each(|sample| samples.record(sample * 100_000));
+    record.metrics[1].histogram = Some(hdr::encode(&samples));
     record
 }
 

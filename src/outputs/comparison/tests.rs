@@ -1,0 +1,123 @@
+use super::*;
+use crate::{
+    metrics::{hdr, ladder, trend::Trend},
+    outputs::{chart::fixture, record::FailureRecord, style::Style},
+};
+
+/// A run whose connections take `factor` times as long, in 20 parts with a little noise of their own.
+pub(crate) fn run(testid: &str, factor: f64, noise: u64) -> RunRecord {
+    let mut record = RunRecord { testid: testid.to_owned(), ..fixture::record() };
+    let mut whole = Trend::new(ladder::with_limits([]).into());
+    let metric = &mut record.metrics[1];
+    for part in 0..20u64 {
+        let mut trend = Trend::new(ladder::with_limits([]).into());
+        for sample in 1..=50u64 {
+            let wobble = 1.0 + 0.02 * (((part * 31 + noise * 17) % 11) as f64 / 10.0 - 0.5);
+            trend.record((factor * wobble * sample as f64 * 200_000.0) as u64);
+        }
+        whole.merge(&trend);
+        metric.blocks.push(hdr::encode(&trend));
+    }
+    metric.histogram = Some(hdr::encode(&whole));
+    for (name, value) in [
+        ("avg", whole.mean()),
+        ("med", whole.percentile(50.0) as f64),
+        ("p(95)", whole.percentile(95.0) as f64),
+        ("p(99)", whole.percentile(99.0) as f64),
+    ] {
+        metric.values.insert(name.to_owned(), value / 1e6);
+    }
+    record
+}
+
+fn judgements(comparison: &Comparison) -> Vec<(String, Judgement)> {
+    comparison.rows.iter().map(|row| (format!("{} {}", row.metric, row.statistic), row.judgement)).collect()
+}
+
+#[test]
+fn a_slower_run_is_worse_and_the_other_way_round_better() {
+    let (fast, slow) = (run("fast", 1.0, 1), run("slow", 1.3, 2));
+    let worse = compare(std::slice::from_ref(&fast), std::slice::from_ref(&slow));
+    let of = |comparison: &Comparison, judgement| {
+        comparison.judged(judgement).map(|row| row.metric.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&worse, Judgement::Worse), ["ws_connecting"; 4]);
+    assert_eq!(of(&worse, Judgement::Better), Vec::<String>::new());
+    let better = compare(&[slow], &[fast]);
+    assert_eq!(of(&better, Judgement::Better), ["ws_connecting"; 4]);
+}
+
+#[test]
+fn equal_runs_do_not_differ() {
+    let comparison = compare(&[run("one", 1.0, 1)], &[run("other", 1.0, 2)]);
+    assert!(
+        comparison.rows.iter().all(|row| matches!(row.judgement, Judgement::NotSignificant | Judgement::NotTested)),
+        "{:?}",
+        judgements(&comparison)
+    );
+    assert_eq!(comparison.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn failures_and_shares_are_tested_by_their_counts() {
+    let base = run("base", 1.0, 1);
+    let mut with = run("with", 1.0, 1);
+    with.failures[0].count = 40;
+    with.failures.push(FailureRecord { what: "http_req".to_owned(), reason: "status".to_owned(), count: 1 });
+    with.metrics[0].values =
+        [("value", 0.96), ("passes", 960.0), ("fails", 40.0)].map(|(name, value)| (name.to_owned(), value)).into();
+    let comparison = compare(&[base], &[with]);
+    let judgement = |name: &str| comparison.rows.iter().find(|row| row.metric == name).map(|row| row.judgement);
+    assert_eq!(judgement("ws_connect: timeout"), Some(Judgement::Worse));
+    assert_eq!(judgement("http_req: status"), Some(Judgement::NotSignificant));
+    assert_eq!(judgement("checks"), Some(Judgement::Worse));
+    assert_eq!(judgement("data_sent"), Some(Judgement::NotTested), "the plan decides it");
+    assert_eq!(judgement("vus"), None, "levels are not compared");
+}
+
+#[test]
+fn several_runs_a_side_are_judged_by_the_noise_between_them() {
+    let side = |factors: [f64; 3]| factors.map(|factor| run(&format!("run-{factor}"), factor, 1));
+    let shifted = compare(&side([1.0, 1.01, 0.99]), &side([1.5, 1.51, 1.49]));
+    assert_eq!(shifted.judged(Judgement::Worse).count(), 4);
+    assert!(shifted.method.starts_with("Welch"));
+    // The same medians, and a noise between runs that explains them.
+    let noisy = compare(&side([0.6, 1.0, 1.4]), &side([1.1, 1.5, 1.9]));
+    assert_eq!(noisy.judged(Judgement::Worse).count(), 0);
+}
+
+#[test]
+fn what_makes_runs_incomparable_is_named() {
+    let base = run("base", 1.0, 1);
+    let mut with = run("with", 1.0, 1);
+    with.digest = "another digest".to_owned();
+    with.version = "0.2.0".to_owned();
+    with.machine.cores = 64;
+    with.agents = 3;
+    with.elapsed_seconds = 90.0;
+    with.ended = "interrupted".to_owned();
+    with.validity.level = "invalid".to_owned();
+    with.validity.reasons = vec!["send_lag".to_owned()];
+    let comparison = compare(&[base.clone(), base], &[with]);
+    for part in [
+        "with is invalid",
+        "did not run to its end: interrupted",
+        "profiles differ",
+        "versions of rampd differ",
+        "machines differ",
+        "agents differ",
+        "lengths of the runs differ",
+        "twice as base",
+    ] {
+        assert!(comparison.warnings.iter().any(|warning| warning.contains(part)), "{part}: {:?}", comparison.warnings);
+    }
+}
+
+#[test]
+fn a_comparison_as_a_table() {
+    let mut slow = run("slow", 1.3, 2);
+    slow.validity.level = "suspect".to_owned();
+    slow.failures[0].count = 0;
+    let comparison = compare(&[run("fast", 1.0, 1)], &[slow]);
+    insta::assert_snapshot!(table::render(&comparison, Style::new(false)));
+}
