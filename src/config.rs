@@ -70,9 +70,7 @@ pub fn load(source: &Source, environment: &Environment, overrides: &Overrides) -
     let profile = raw.and_then(|raw| validate::profile(raw, overrides, &context));
     let report = context.into_report();
     match profile {
-        Some(profile) if report.problems.is_empty() => {
-            Ok(Profile { shown: redact::text(source)?.into(), ..profile })
-        }
+        Some(profile) if report.problems.is_empty() => Ok(Profile { shown: redact::text(source)?.into(), ..profile }),
         _ => Err(report),
     }
 }

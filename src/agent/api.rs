@@ -146,6 +146,7 @@ impl Api {
             Operation::StartRun => runs::start(self.desk()?, request).await,
             Operation::ListRuns => self.history(request.uri().query()),
             Operation::GetRun => self.record(name).await,
+            Operation::CompareRuns => self.compare(request.uri().query()).await,
             Operation::GetReport => self.report(name).await,
             Operation::GetCharts => self.charts(name).await,
             Operation::GetTimeline => self.timeline(name).await,

@@ -1,11 +1,30 @@
 //! The page at `/`: HTML, styles and scripts that are in the program, so that it works without any other host. What
 //! it shows and changes goes through the API alone.
 
+use std::sync::LazyLock;
+
+use data_encoding::BASE64;
+use ring::digest::{SHA256, digest};
+
 use crate::outputs::html;
 
-/// What a browser may do with the page: its own files, its own API, nothing inline, no frame around it.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Inline there is nothing but what reports have: with a token, the page fetches a report and opens it from memory, and
+/// such a document obeys the policy of the page that has made it.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = |text: &str| BASE64.encode(digest(&SHA256, text.as_bytes()).as_ref());
+    format!(
+        "default-src 'none'; script-src 'self' 'sha256-{}'; style-src 'self' 'sha256-{}'; img-src 'self'; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        hash(html::CROSSHAIR),
+        hash(html::STYLE)
+    )
+});
+
+/// What a browser may do with the page: use its own files and its own API, and stand in no frame.
+#[must_use]
+pub fn content_security_policy() -> &'static str {
+    &POLICY
+}
 
 /// A file of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -114,7 +114,9 @@ fn merged(args: &Args) -> Result<Exit, Error> {
 fn recorded(report: &RunReport, digest: String) -> RunRecord {
     let about = About { id: report.testid.clone(), digest, ..About::default() };
     let mut record = record::build(report, about, Course::default());
-    record.notes.push("merged from results, which have no curves, no times of day, no profile and no machine".to_owned());
+    record
+        .notes
+        .push("merged from results, which have no curves, no times of day, no profile and no machine".to_owned());
     record
 }
 

@@ -25,10 +25,8 @@ pub fn corners(plan: &Plan) -> Vec<Corner> {
     times.sort_unstable();
     times.dedup();
     let sum = |at: Duration, side: Side| {
-        lines.iter().map(|line| value(&line.corners, at, side)).fold(Corner { at, vus: 0.0, rate: 0.0 }, |sum, one| Corner {
-            at,
-            vus: sum.vus + one.0,
-            rate: sum.rate + one.1,
+        lines.iter().map(|line| value(&line.corners, at, side)).fold(Corner { at, vus: 0.0, rate: 0.0 }, |sum, one| {
+            Corner { at, vus: sum.vus + one.0, rate: sum.rate + one.1 }
         })
     };
     let mut corners = Vec::new();

@@ -9,6 +9,8 @@
 mod alertmanager;
 mod alerts;
 mod annotate;
+mod api;
+mod api_clients;
 mod architecture;
 mod chart;
 mod cli;
@@ -45,8 +47,8 @@ mod policy;
 mod proxy;
 mod random_faults;
 mod readme;
-mod record;
 mod reconnect;
+mod record;
 mod rules;
 mod serve;
 mod serve_killed;

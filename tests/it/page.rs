@@ -22,7 +22,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// Never fewer than 2 VUs, at most 6, until it is stopped.
 const STEERED: &str = "
 scenarios:
-  live: { executor: externally-controlled, vus: 2, maxVUs: 6, duration: 10m, gracefulStop: 1s }
+  live: { executor: externally-controlled, vus: 2, maxVUs: 6, duration: 10m }
 flow:
   - websocket:
       url: TARGET
@@ -174,8 +174,9 @@ fn a_report_opens_from_the_disk_alone() {
     let mut target = echo();
     let scratch = Scratch::new();
     let profile = scratch.write("crossed.yaml", &format!("{}{CROSSED}", SHORT.replace("TARGET", &url(&mut target))));
-    let report = scratch.path("report.html");
-    run(&profile).args(["--report"]).arg(&report).finish().assert_code(99);
+    let (record, report) = (scratch.path("record.json"), scratch.path("report.html"));
+    run(&profile).args(["--record"]).arg(&record).finish().assert_code(99);
+    rampd(["report"]).arg(&record).args(["-o"]).arg(&report).finish().assert_code(0);
     scenario_ends(drive("report", None, &["--file", report.to_str().expect("UTF-8")]));
 }
 

@@ -77,7 +77,11 @@ flow:
     let mut begin = 0.0;
     let in_curves = |value: fn(&Point) -> f64| {
         let mut begin = 0.0;
-        let sums = record.timeline.points.iter().map(|point| value(point) * (point.at - std::mem::replace(&mut begin, point.at)));
+        let sums = record
+            .timeline
+            .points
+            .iter()
+            .map(|point| value(point) * (point.at - std::mem::replace(&mut begin, point.at)));
         sums.sum::<f64>()
     };
     assert!((in_curves(|point| point.sent) - sent).abs() < 1e-6 * sent);
@@ -149,7 +153,8 @@ thresholds: { iterations: ['count>0'] }
     let mut agent = run_lingering(&profile).args(["--control-socket", text(&socket), "--record", text(&path)]).start();
     agent.scrape_until("the load", |page| page.sum_or_zero("iterations_total", &[]) > 0.0);
     let order = |order: &[&str]| {
-        let command = order.iter().fold(rampd(["ctl", "--socket", text(&socket)]), |command, word| command.args([word]));
+        let command =
+            order.iter().fold(rampd(["ctl", "--socket", text(&socket)]), |command, word| command.args([word]));
         command.finish().assert_code(0);
     };
     let running = status(&mut agent);
@@ -217,7 +222,10 @@ fn the_record_of_a_merge_has_the_figures_and_no_curves() {
     run(&profile).args(["--result", text(&result), "--record", text(&own)]).finish().assert_code(0);
     rampd(["merge", text(&result), "--record", text(&merged)]).finish().assert_code(0);
     let (own, merged) = (read(&own), read(&merged));
-    assert_eq!((&merged.digest, &merged.testid, merged.elapsed_seconds), (&own.digest, &own.testid, own.elapsed_seconds));
+    assert_eq!(
+        (&merged.digest, &merged.testid, merged.elapsed_seconds),
+        (&own.digest, &own.testid, own.elapsed_seconds)
+    );
     let without_blocks = |metrics: &[MetricRecord]| {
         metrics.iter().map(|metric| MetricRecord { blocks: Vec::new(), ..metric.clone() }).collect::<Vec<_>>()
     };

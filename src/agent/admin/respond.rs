@@ -190,7 +190,7 @@ fn file(asset: Asset) -> Response<Body> {
     let mut response = ok(asset.content_type, asset.body);
     for (name, value) in [
         (CACHE_CONTROL, "no-cache"),
-        (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
+        (CONTENT_SECURITY_POLICY, page::content_security_policy()),
         (REFERRER_POLICY, "no-referrer"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ] {

@@ -11,14 +11,28 @@ use crate::{
         answer::{self, Body},
         history::aside,
         problem::Problem,
+        query,
     },
-    outputs::html,
+    outputs::{comparison, html},
 };
 
 impl Api {
     pub(super) async fn report(&self, name: &str) -> Result<Response<Body>, Problem> {
         let record = self.finished(name).await?;
         document(aside(move || html::report(&record)).await?)
+    }
+
+    /// The run `with` beside the run `base`.
+    pub(super) async fn compare(&self, parameters: Option<&str>) -> Result<Response<Body>, Problem> {
+        let mut parameters = query::parameters(parameters, &["base", "with"])?;
+        let mut name = |parameter| {
+            let missing = || Problem::invalid(format!("`{parameter}` is missing; name a run"));
+            parameters.remove(parameter).ok_or_else(missing)
+        };
+        let (base, with) = (name("base")?, name("with")?);
+        let sides = ([*self.finished(&base).await?], [*self.finished(&with).await?]);
+        let draw = move || html::comparison(&comparison::compare(&sides.0, &sides.1), &sides.0, &sides.1);
+        document(aside(draw).await?)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::{Response, StatusCode};
 use serde::Serialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
     agent::{
@@ -33,6 +33,9 @@ use crate::{
 const LIMIT: usize = 50;
 /// Runs of a page at most.
 const MOST: usize = 200;
+
+/// Pieces of work at one time for threads beside the server's.
+const ASIDE: usize = 2;
 
 /// A run that a request names.
 enum Named {
@@ -145,8 +148,10 @@ fn not_finished(id: &str) -> Problem {
     Problem::new(StatusCode::CONFLICT, "not_finished", message)
 }
 
-/// Work for a thread that others do not wait for.
+/// Work for a thread that others do not wait for. Whoever asks for much waits for himself: the cores are the load's.
 pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    static ROOM: Semaphore = Semaphore::const_new(ASIDE);
+    let _room = ROOM.acquire().await.map_err(|error| Problem::internal(&error))?;
     tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
 }
 

@@ -259,6 +259,8 @@ async fn records_are_of_runs_that_have_ended() {
     let (head, body) = exchange(served.server.addr(), report).await;
     assert!(head.contains("content-type: text/html; charset=utf-8\r\n") && head.contains("frame-ancestors"), "{head}");
     assert!(String::from_utf8(body).unwrap().contains("smoke-k2"));
+    let compared = "GET /api/v1/compare?base=k0&with=k1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert!(String::from_utf8(exchange(served.server.addr(), compared).await.1).unwrap().contains("smoke-k1"));
     for path in ["/api/v1/runs/k1/charts", "/api/v1/runs/r9/charts"] {
         let charts = served.get(path).await.1;
         assert!(charts["charts"][0]["svg"].as_str().is_some_and(|svg| svg.starts_with("<svg")), "{path}: {charts}");
@@ -269,6 +271,8 @@ async fn records_are_of_runs_that_have_ended() {
         ("/api/v1/runs/none", 404, "not_found"),
         ("/api/v1/runs?limit=0", 422, "invalid"),
         ("/api/v1/runs?page=2", 422, "invalid"),
+        ("/api/v1/compare?base=k0", 422, "invalid"),
+        ("/api/v1/compare?base=k0&with=none", 404, "not_found"),
         ("/api/v1/profiles/none", 404, "not_found"),
         ("/api/v1/nothing", 404, "not_found"),
         ("/api/v2", 404, "not_found"),

@@ -29,6 +29,8 @@ let shown = null;
 let shownAt = 0;
 /** @type {State} */
 let streaming = "connecting";
+/** What the API says about it, if it is refused. */
+let refusal = "";
 
 /** @param {Status} status */
 function show(status) {
@@ -44,10 +46,12 @@ function show(status) {
     }
     byId("run", HTMLElement).hidden = run === null;
     byId("details", HTMLElement).hidden = run === null;
-    const coming = isDaemon ? next(daemon) : "";
-    const over = run === null || run.phase === "finished";
-    idle.hidden = !over || (run !== null && !isDaemon);
-    setText(idle, nothing(run !== null, isDaemon, coming));
+    idle.hidden = run !== null;
+    const nothing = isDaemon ? `Nothing is running. ${coming(daemon)}` : "The run has not begun yet.";
+    setText(idle, nothing);
+    const after = byId("coming", HTMLElement);
+    after.hidden = !isDaemon || run?.phase !== "finished";
+    setText(after, nothing);
     if (run === null) {
         document.title = "rampd";
         return;
@@ -60,16 +64,10 @@ function show(status) {
     report.href = `/api/v1/runs/${encodeURIComponent(run.id)}/report`;
 }
 
-/**
- * What stands where no run goes on.
- * @param {boolean} hasLast
- * @param {boolean} isDaemon
- * @param {string} coming
- */
-function nothing(hasLast, isDaemon, coming) {
-    if (!isDaemon) return "The run has not begun yet.";
-    const then = coming === "" ? "Nothing is scheduled: start a profile below." : `Next: ${coming}.`;
-    return `Nothing is running. ${then}${hasLast ? " Below is the last run." : ""}`;
+/** @param {import("./api.d.ts").DaemonStatus} daemon */
+function coming(daemon) {
+    const first = next(daemon);
+    return first === "" ? "Nothing is scheduled: start a profile below." : `Next: ${first}.`;
 }
 
 /** Says how old the figures are, when they are. */
@@ -77,19 +75,23 @@ function showAge() {
     const age = performance.now() - shownAt;
     const goesOn = shown?.run != null && shown.run.phase !== "finished";
     const late = streaming === "open" && goesOn && age > STALE;
-    const words = { connecting: "connecting…", open: late ? "no news" : "live", lost: "connection lost", unauthorized: "token needed" };
+    const words = { connecting: "connecting…", open: late ? "no news" : "live", lost: "connection lost", refused: "refused", unauthorized: "token needed" };
     setText(connection, words[streaming]);
     setAttribute(connection, "data-state", late ? "lost" : streaming);
-    const old = shown !== null && (late || streaming === "lost" || streaming === "unauthorized");
-    stale.hidden = !old && streaming !== "lost";
+    const old = shown !== null && (late || ["lost", "refused", "unauthorized"].includes(streaming));
+    stale.hidden = !old && streaming !== "lost" && streaming !== "refused";
     setAttribute(document.body, "data-stale", String(old));
-    const why = streaming === "unauthorized" ? "The agent asks for its token" : streaming === "lost" ? "The connection is lost and is tried again" : "The agent is silent";
-    setText(stale, shown === null ? "rampd cannot be reached; trying again." : `${why}. What you see is ${duration(Math.round(age / 1000))} old.`);
+    const why = {
+        connecting: "", open: "The agent is silent", lost: "The connection is lost and is tried again",
+        refused: `The agent refuses the stream: ${refusal}`, unauthorized: "The agent asks for its token",
+    };
+    setText(stale, shown === null ? `${why[streaming]}.` : `${why[streaming]}. What you see is ${duration(Math.round(age / 1000))} old.`);
 }
 
-const again = follow(show, (state) => {
+const again = follow(show, (state, why) => {
     if (state === "open" && streaming === "lost") history.reload();
     streaming = state;
+    refusal = why;
     // `open` comes with the state itself.
     if (state !== "open") showAge();
     else queueMicrotask(showAge);

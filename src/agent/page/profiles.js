@@ -73,7 +73,7 @@ function update(item, { schedule, nextAt, problem, last }) {
  * @param {QueuedRun} run
  */
 function createQueued({ id, profile }) {
-    const remove = element("button", { type: "button", "aria-label": `Take ${profile} out of the queue` }, "Take out");
+    const remove = element("button", { type: "button", "aria-label": `Take out ${profile}` }, "Take out");
     remove.addEventListener("click", () => act(remove, queueMessage, () => post(`/runs/${encodeURIComponent(id)}/stop`, {})));
     return element("li", {}, element("span", { class: "queued-what" }), " ", remove);
 }

@@ -8,12 +8,12 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 5_000;
 
 /** @typedef {import("./api.d.ts").Status} Status */
-/** @typedef {"connecting" | "open" | "lost" | "unauthorized"} State */
+/** @typedef {"connecting" | "open" | "lost" | "refused" | "unauthorized"} State */
 
 /**
  * Follows the state until the page is closed.
  * @param {(status: Status) => void} onStatus
- * @param {(state: State) => void} onState
+ * @param {(state: State, why: string) => void} onState
  * @returns {() => void} tries again at once: a token has been given
  */
 export function follow(onStatus, onState) {
@@ -30,19 +30,21 @@ export function follow(onStatus, onState) {
     });
 
     const forever = async () => {
-        onState("connecting");
+        onState("connecting", "");
         for (;;) {
             let unauthorized = false;
             try {
                 await read((status) => {
                     pause = FIRST_PAUSE;
-                    onState("open");
+                    onState("open", "");
                     onStatus(status);
                 });
-                onState("lost");
+                onState("lost", "");
             } catch (error) {
                 unauthorized = error instanceof ApiError && error.status === 401;
-                onState(unauthorized ? "unauthorized" : "lost");
+                // 503: too many pages are open. No status at all: nobody is there.
+                const refused = error instanceof ApiError && error.status > 0;
+                onState(unauthorized ? "unauthorized" : refused ? "refused" : "lost", refused ? error.message : "");
             }
             await wait(unauthorized ? 2 ** 31 - 1 : pause);
             pause = Math.min(pause * 2, LONGEST_PAUSE);

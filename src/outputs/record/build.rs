@@ -112,12 +112,14 @@ fn metrics(report: &RunReport, blocks: &mut BTreeMap<String, Vec<String>>) -> Ve
     // Stable: the parts of a metric stay behind it.
     measured.sort_by_key(|one| place(one.metric));
     let load = measured.into_iter().map(|one| metric(report, one, blocks));
-    load.chain(target::metrics(report).into_iter().filter_map(|(name, values)| of_target(report, name, &values))).collect()
+    load.chain(target::metrics(report).into_iter().filter_map(|(name, values)| of_target(report, name, &values)))
+        .collect()
 }
 
 /// A metric of an observed target; none if the target has not said it.
 fn of_target(report: &RunReport, name: String, values: &Map<String, Json>) -> Option<MetricRecord> {
-    let values: BTreeMap<_, _> = values.iter().filter_map(|(stat, value)| Some((stat.clone(), value.as_f64()?))).collect();
+    let values: BTreeMap<_, _> =
+        values.iter().filter_map(|(stat, value)| Some((stat.clone(), value.as_f64()?))).collect();
     if values.is_empty() {
         return None;
     }
@@ -179,7 +181,7 @@ fn failures(report: &RunReport) -> Vec<FailureRecord> {
     let counts = failures::counts(&report.view()).into_iter();
     let mut failures: Vec<_> =
         counts.map(|((what, reason), count)| FailureRecord { what: what.to_owned(), reason, count }).collect();
-    failures.sort_by(|one, other| other.count.cmp(&one.count));
+    failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
     failures
 }
 

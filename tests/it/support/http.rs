@@ -37,17 +37,25 @@ pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> std::io::Resu
 }
 
 fn exchange(address: SocketAddr, line: &str, headers: &[(&str, &str)], body: &str) -> std::io::Result<Response> {
-    let limit = Duration::from_secs(5);
-    let mut stream = TcpStream::connect_timeout(&address, limit)?;
-    stream.set_read_timeout(Some(limit))?;
-    stream.set_write_timeout(Some(limit))?;
     let mut request = format!("{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
     request.push_str("\r\n");
     request.push_str(body);
-    stream.write_all(request.as_bytes())?;
+    within(Duration::from_secs(5), address, request.as_bytes())
+}
+
+/// A request to the letter; an error where nobody answers within 20 s, which is longer than a server waits for a slow one.
+pub(crate) fn raw(address: SocketAddr, request: &[u8]) -> std::io::Result<Response> {
+    within(Duration::from_secs(20), address, request)
+}
+
+fn within(limit: Duration, address: SocketAddr, request: &[u8]) -> std::io::Result<Response> {
+    let mut stream = TcpStream::connect_timeout(&address, limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))?;
+    stream.write_all(request)?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);

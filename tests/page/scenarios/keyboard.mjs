@@ -28,7 +28,7 @@ export async function scenario({ browser, url }) {
     const { context, faults } = await watched(browser, url);
     const page = await context.newPage();
     await page.goto(url);
-    await page.getByText("Nothing is running.").waitFor();
+    await page.locator("#idle", { hasText: "Nothing is running." }).waitFor();
     await tabTo(page, "Start steered");
     await page.keyboard.press("Enter");
     await page.getByRole("dialog", { name: "Start steered" }).waitFor();

@@ -29,7 +29,7 @@ export async function scenario({ browser, url }) {
     await dialog.getByLabel(/wait for its end/).check();
     await dialog.getByRole("button", { name: "Start", exact: true }).click();
     await page.locator("#queue li", { hasText: "steered" }).waitFor();
-    await page.getByRole("button", { name: "Take steered out of the queue" }).click();
+    await page.getByRole("button", { name: "Take out steered" }).click();
     await page.locator("#queue-part").waitFor({ state: "hidden" });
 
     // More than the profile has: the browser says so first; a browser that does not leaves it to the API.

@@ -7,7 +7,7 @@ export async function scenario({ browser, url }) {
     const { context, faults } = await watched(browser, url);
     const page = await context.newPage();
     await page.goto(url);
-    await page.getByText("Nothing is running.").waitFor();
+    await page.locator("#idle", { hasText: "Nothing is running." }).waitFor();
     await page.getByText("No run has ended yet.").waitFor();
     assert.deepEqual(await barriers(page), [], "barriers of the empty page");
 
@@ -18,6 +18,9 @@ export async function scenario({ browser, url }) {
     assert.equal(await page.title(), "Running · steered · rampd");
     await page.locator("#charts figure svg[role=img]").first().waitFor();
     assert.deepEqual(await barriers(page), [], "barriers during a run");
+    await page.locator("#charts svg").first().hover();
+    const read = page.locator(".rampd-cursor", { hasText: /running\s*2/ });
+    await read.waitFor();
 
     await page.getByLabel("VUs of live").getByLabel("VUs").fill("5");
     await page.getByLabel("VUs of live").getByRole("button", { name: "Set" }).click();
