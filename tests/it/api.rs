@@ -6,9 +6,10 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::PermissionsExt as _,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use rampd::clock::Instant;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -133,7 +134,8 @@ fn a3_what_is_malformed_too_large_or_slow_is_refused() {
     assert_eq!(refused(&http::raw(address, body.as_bytes()).expect("an answer")), is(408, "slow"));
     let head = http::raw(address, b"GET /api/v1/status HTTP/1.1\r\nHost: local");
     assert!(head.is_err() || head.is_ok_and(|response| response.status == 408), "it is cut");
-    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+    let took = Instant::now().since(begun);
+    assert!(took < Duration::from_secs(40), "{took:?}");
     let long = format!("X: {}\r\n", "x".repeat(20_000));
     assert_eq!(get(address, "/api/v1/status", &long).status, 431);
     assert_eq!(get(address, "/livez", "").status, 200);
