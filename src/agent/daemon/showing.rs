@@ -53,6 +53,15 @@ impl Daemon {
         });
     }
 
+    /// Shows the present state, on `/metrics` too. Returns the page's generation.
+    pub fn publish(&mut self) -> u64 {
+        self.show();
+        let page = self.page();
+        let generation = page.generation;
+        self.publisher.publish(page);
+        generation
+    }
+
     /// A page for a scrape between two runs.
     #[must_use]
     pub fn page(&self) -> Page {
@@ -120,7 +129,6 @@ impl Daemon {
 
     fn profile_facts(&self, profile: &ProfileEntry) -> ProfileFacts {
         let next = self.scheduler.next_of(&profile.name);
-        let after = next.and_then(|next| Some((next, profile.schedule.as_ref()?.next_after(next)?)));
         let begun = |wanted: &dyn Fn(&RunEntry) -> bool| {
             let newest = self.history.newest_of_that(&profile.name, wanted)?;
             newest.entry.started_at.parse::<Timestamp>().ok().map(seconds)
@@ -128,7 +136,7 @@ impl Daemon {
         let ended = self.history.newest_of_that(&profile.name, &|entry| entry.exit_code.is_some());
         ProfileFacts {
             next: next.map(seconds),
-            period: after.map(|(next, after)| after.duration_since(next).as_secs_f64()),
+            without_pass: profile.schedule.as_ref().map(|_| self.history.times_without_pass(&profile.name)),
             last: begun(&|entry| entry.outcome != MISSED),
             last_passed: begun(&|entry| entry.outcome == "passed"),
             last_exit_code: ended.and_then(|stored| stored.entry.exit_code),
