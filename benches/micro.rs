@@ -3,9 +3,9 @@
 
 #![expect(clippy::expect_used, reason = "a bench program: it ends where it fails")]
 
-use std::{fmt::Write as _, hint::black_box, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, hint::black_box, sync::Arc, time::Duration};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rampd::{
     clock::Instant,
     config::{
@@ -21,6 +21,11 @@ use rampd::{
         exposition::{self, format::Format, run::RunFacts},
         recorder::Recorder,
         snapshot::Snapshot,
+        view::View,
+    },
+    outputs::timeline::{
+        MOST,
+        sampler::{Moment, Sampler},
     },
     plan::{Plan, ramp::Ramp, segment::Segment},
     units::tags::Tags,
@@ -160,9 +165,78 @@ fn scrape(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A run that the control thread has looked at so many times, a second apart.
+struct Watched {
+    instruments: Instruments,
+    recorder: Recorder,
+    sampler: Sampler,
+    seconds: f64,
+}
+
+impl Watched {
+    fn new(count: usize, ticks: usize) -> Self {
+        let instruments = instruments(count);
+        let sampler = Sampler::new(&instruments.table, &[]);
+        let recorder = recorded(&instruments);
+        let mut watched = Self { instruments, recorder, sampler, seconds: 0.0 };
+        for _ in 0..ticks {
+            let snapshot = watched.second();
+            watched.take(&snapshot);
+        }
+        watched
+    }
+
+    /// A hundred durations more in each trend, over three octaves.
+    fn second(&self) -> Snapshot {
+        let now = Instant::now();
+        for slot in self.instruments.scenarios.iter().flat_map(|scenario| &scenario.sites) {
+            for trend in [slot.connecting, slot.rtt] {
+                (1..=100).for_each(|number| self.recorder.record(trend, 500_000 + number * 40_000, now));
+            }
+            self.recorder.add(slot.sent, 100);
+        }
+        self.recorder.snapshot()
+    }
+
+    fn take(&mut self, snapshot: &Snapshot) {
+        self.seconds += 1.0;
+        let moment = Moment { at: self.seconds, ..Moment::default() };
+        let (table, extremes) = (&self.instruments.table, &BTreeMap::new());
+        self.sampler.take(moment, &View { table, snapshot, extremes, elapsed: self.seconds, observed: &[] });
+    }
+}
+
+fn timeline(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("timeline");
+    group.sample_size(20);
+    for count in [1, 100] {
+        let watched = std::cell::RefCell::new(Watched::new(count, 1));
+        group.bench_function(BenchmarkId::new("a second, by scenarios", count), |bencher| {
+            let next = || watched.borrow().second();
+            bencher.iter_batched(next, |snapshot| watched.borrow_mut().take(&snapshot), BatchSize::PerIteration);
+        });
+    }
+    let full = || {
+        let watched = Watched::new(1, MOST - 1);
+        let snapshot = watched.second();
+        (watched, snapshot)
+    };
+    let (watched, _) = full();
+    group.bench_function("curves of 719 points", |bencher| bencher.iter(|| watched.sampler.timeline(Vec::new())));
+    group.sample_size(10);
+    group.bench_function("the second that makes 720 points 360", |bencher| {
+        let last = |(mut watched, snapshot): (Watched, Snapshot)| {
+            watched.take(&snapshot);
+            watched
+        };
+        bencher.iter_batched(full, last, BatchSize::PerIteration);
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
-    targets = recorder, template, plan, scrape
+    targets = recorder, template, plan, scrape, timeline
 }
 criterion_main!(benches);

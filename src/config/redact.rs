@@ -7,10 +7,11 @@
 //! - values under keys that name a credential: `password`, `token`, `secret`, `apiKey`, `auth`, …; in messages and bodies
 //!   that are JSON too;
 //! - values of `env`, and defaults of variables whose names are such;
-//! - users and passwords in URLs, and values in their queries.
+//! - users and passwords in URLs, and values in their queries;
+//! - words that look like a token: 32 characters or more of base64 or of hexadecimal digits.
 //!
 //! What consists of variables and placeholders only (`Bearer ${TOKEN}`) stays: it tells nothing. A credential that stands
-//! in the middle of a message's text, and not in JSON, is not recognised.
+//! in the middle of a message's text, does not look like a token and is not in JSON, is not recognised.
 
 use serde_json::Value;
 
@@ -63,6 +64,9 @@ pub fn text(source: &Source) -> Result<String, Report> {
     redact(&mut value, Place::Plain);
     Ok(document::text(&value))
 }
+
+/// Characters of a word that may be a token: 128 bits in hexadecimal digits.
+const SHORTEST_TOKEN: usize = 32;
 
 /// Where a value stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -122,7 +126,8 @@ fn redacted(text: &str, place: Place) -> String {
         // Untouched, it stays as it was typed.
         return if json == before { without_defaults(text, false) } else { json.to_string() };
     }
-    without_defaults(&without_query_values(&without_user(text)), false)
+    let text = without_form_values(&without_query_values(&without_user(text)));
+    without_defaults(&without_tokens(&text), false)
 }
 
 /// Whether nothing of the text is literal but a scheme's name: `Bearer ${TOKEN}`, `{{ token }}`.
@@ -209,6 +214,44 @@ fn without_query_values(text: &str) -> String {
         None => REDACTED.to_owned(),
     });
     format!("{address}?{}", pairs.collect::<Vec<_>>().join("&"))
+}
+
+/// Takes credentials out of a form's body: `user=me&password=…`.
+fn without_form_values(text: &str) -> String {
+    if text.contains(char::is_whitespace) || text.contains('?') || !text.contains('=') {
+        return text.to_owned();
+    }
+    let pairs = text.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, value)) if names_credential(name) && !value.is_empty() && !is_only_references(value) => {
+            format!("{name}={REDACTED}")
+        }
+        _ => pair.to_owned(),
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// Takes out what looks like a token.
+fn without_tokens(text: &str) -> String {
+    let is_inside = |char: char| char.is_ascii_alphanumeric() || "_-+=".contains(char);
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(begin) = rest.find(is_inside) {
+        let (before, from) = rest.split_at(begin);
+        let (word, after) = from.split_at(from.find(|char| !is_inside(char)).unwrap_or(from.len()));
+        out.push_str(before);
+        out.push_str(if is_token(word) { REDACTED } else { word });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A long word of letters, digits and signs; names of hosts and tests have no capital letters between small ones and digits.
+fn is_token(word: &str) -> bool {
+    let has = |kind: fn(&char) -> bool| word.chars().any(|char| kind(&char));
+    let is_mixed = has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase) && has(char::is_ascii_digit);
+    let is_hex = has(char::is_ascii_digit) && word.chars().all(|char| char.is_ascii_hexdigit());
+    word.len() >= SHORTEST_TOKEN && (is_mixed || is_hex)
 }
 
 #[cfg(test)]

@@ -127,6 +127,7 @@ impl Control {
     ) -> End {
         let Fleet::Leader(leader) = fleet else { return (ended, notes) };
         self.live.state = RunState::Stopping;
+        self.show();
         // The first cause stays: most often they have been told.
         if let Some(cause) = cause(ended) {
             leader.stop(cause);

@@ -47,10 +47,13 @@ pub(super) struct Showing {
 
 impl Showing {
     pub(super) fn new(profile: &Profile, plan: &Arc<Plan>, options: &Options, table: &SeriesTable) -> Self {
+        let (sampler, curve) = (Sampler::new(table, &profile.thresholds), PlanCurve::new(plan));
+        // In the place of the last run's.
+        options.board.draw(sampler.timeline(curve.corners(None, Duration::ZERO)).into());
         Self {
             board: options.board.clone(),
-            sampler: Sampler::new(table, &profile.thresholds),
-            curve: PlanCurve::new(plan),
+            sampler,
+            curve,
             paused: None,
             planned: plan.clone(),
             id: options.id.clone(),
@@ -67,6 +70,14 @@ impl Showing {
     pub(super) fn close(&mut self, report: &RunReport) {
         self.verdict = Some(record::build::verdict(report));
         self.notes.clone_from(&report.notes);
+    }
+}
+
+impl Drop for Showing {
+    fn drop(&mut self) {
+        if self.verdict.is_none() {
+            self.board.give_up();
+        }
     }
 }
 

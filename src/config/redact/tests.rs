@@ -32,6 +32,9 @@ fn credentials_are_taken_out_wherever_they_stand() {
         "flow: [{ http: { headers: { Authorization: 'Bearer ${T:-canary}' } } }]",
         "flow: [{ http: { headers: &h { Authorization: canary } } }, { http: { headers: *h } }]",
         "tls: { password: canary }",
+        "flow: [{ http: { body: 'grant_type=password&password=canary' } }]",
+        "flow: [{ websocket: { subprotocols: [v1, bearer.eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCcanary] } }]",
+        "flow: [{ websocket: { steps: [{ send: { text: 'hello canarycanaryCANARY0123456789012345 x' } }] } }]",
     ] {
         let shown = shown(profile);
         assert!(!shown.contains("canary"), "{profile}\n{shown}");
@@ -55,6 +58,12 @@ fn what_tells_nothing_stays_as_typed() {
         ("stages: [{ duration: 30s, target: 100 }]", "target: 100"),
         ("thresholds: { ws_connecting: ['p(99)<200'] }", "p(99)<200"),
         ("flow: [{ sleep: 1s }] # why?", "sleep: 1s"),
+        ("flow: [{ http: { body: 'a=1&b=${B}' } }]", "a=1&b=${B}"),
+        (
+            "flow: [{ send: { text: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' } }]",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        ),
+        ("url: 'ws://quantum-1.a-long-name-of-a-host-with-the-digits-12.example.com/v1'", "digits-12.example.com/v1"),
         ("name: is it slow? yes=no", "is it slow? yes=no"),
     ] {
         let shown = shown(profile);

@@ -181,7 +181,7 @@ fn failures(report: &RunReport) -> Vec<FailureRecord> {
     let counts = failures::counts(&report.view()).into_iter();
     let mut failures: Vec<_> =
         counts.map(|((what, reason), count)| FailureRecord { what: what.to_owned(), reason, count }).collect();
-    failures.sort_by(|one, other| other.count.cmp(&one.count));
+    failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
     failures
 }
 
