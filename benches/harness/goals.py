@@ -58,6 +58,7 @@ GOALS = {
     "fleet barrier": always_below(3, "100 agents: below 3 s"),
     "fleet merge": at_most(2, "1,000 agents: below 2 s"),
     "fleet memory": always_below(512, "1,000 agents: below 512 MB"),
+    "stream": always_below(100, "below 100 ms"),
     "merge time": at_most(2, "below 2 s"),
     "merge memory": always_below(512, "below 512 MB"),
     "soak slope": Goal("0 within the interval, or all of it below 8 KiB/min", lambda values: all(values)),

@@ -38,7 +38,10 @@ use crate::{
         streak::{self, Lesson},
     },
     metrics::exposition::{families::Sheet, serve::ServeFacts},
-    outputs::record::RunRecord,
+    outputs::{
+        record::RunRecord,
+        run_status::{Phase, RunStatus},
+    },
 };
 
 /// How a run came to its end.
@@ -207,7 +210,10 @@ impl Daemon {
         if let Some(mut stored) = self.history.get(&id) {
             match &outcome {
                 Ok(concluded) => ending::judge(&mut stored.entry, &concluded.report, concluded.exit),
-                Err(error) => ending::fail(&mut stored.entry, error),
+                Err(error) => {
+                    ending::fail(&mut stored.entry, error);
+                    self.show_failed(&stored.entry);
+                }
             }
             self.close(stored, outcome.as_ref().ok().map(|concluded| &concluded.record), now);
         }
@@ -217,6 +223,18 @@ impl Daemon {
         let generation = page.generation;
         self.publisher.publish(page);
         generation
+    }
+
+    /// A run that did not come to its end cannot say so itself.
+    fn show_failed(&self, entry: &RunEntry) {
+        let shown = self.board.reader().status.borrow().clone();
+        if let Some(status) = shown.filter(|status| status.id == entry.id) {
+            let mut status = RunStatus::clone(&status);
+            status.phase = Phase::Finished;
+            status.exit_code = entry.exit_code;
+            status.notes.extend(entry.note.clone());
+            self.board.show(status);
+        }
     }
 
     fn close(&mut self, stored: Stored, record: Option<&RunRecord>, now: Timestamp) {
@@ -272,9 +290,15 @@ impl Daemon {
     fn take_up(&mut self, mut stored: Stored) {
         let RunEntry { profile, trigger, .. } = &stored.entry;
         let if_missed = self.settings.profile(profile).map(|(profile, _)| profile.if_missed);
-        if *trigger == Trigger::Schedule && if_missed != Some(IfMissed::Run) {
+        let late = match trigger {
+            Trigger::Schedule if if_missed == Some(IfMissed::Run) => None,
+            Trigger::Schedule => Some("the daemon ended while it waited for its turn (ifMissed: skip)"),
+            Trigger::Startup => Some("the daemon ended while it waited for its turn, and starts it anew"),
+            Trigger::Request => None,
+        };
+        if let Some(late) = late {
             MISSED.clone_into(&mut stored.entry.outcome);
-            stored.entry.note = Some("the daemon ended while it waited for its turn (ifMissed: skip)".to_owned());
+            stored.entry.note = Some(late.to_owned());
             self.history.put(stored);
             return;
         }
@@ -313,7 +337,10 @@ impl Daemon {
     /// The next run, if it can begin: its entry is on disk before its load.
     pub fn begin(&mut self, now: Timestamp) -> Option<Begun> {
         while let Some((ticket, waiting)) = self.lineup.next() {
-            let mut stored = self.history.get(&ticket.id)?;
+            let Some(mut stored) = self.history.get(&ticket.id) else {
+                self.lineup.ended();
+                continue;
+            };
             RUNNING.clone_into(&mut stored.entry.outcome);
             stored.entry.started_at = shown(now);
             stored.request = None;

@@ -163,12 +163,16 @@ fn a4_one_run_at_a_time_and_none_is_stopped_twice() {
 
 #[test]
 fn a5_nothing_goes_beyond_the_operators_caps_and_targets() {
-    let (_site, mut agent) = daemon("policy: { maxVUs: 6, maxDuration: 1m, allowedTargets: [127.0.0.1] }");
+    let (_site, mut agent) = daemon("policy: { maxVUs: 6, maxDuration: 15m, allowedTargets: [127.0.0.1] }");
     let address = running(&mut agent);
     for (path, body, told) in [
         ("runs/current/scale", json!({ "vus": 7 }), "6"),
-        ("runs", json!({ "profile": "short", "whenBusy": "queue", "overrides": { "vus": 7, "iterations": 7 } }), "6"),
-        ("runs", json!({ "profile": "long", "whenBusy": "queue", "overrides": { "duration": "2m" } }), "1m"),
+        ("runs", json!({ "profile": "long", "whenBusy": "queue", "overrides": { "vus": 7, "duration": "1m" } }), "6"),
+        (
+            "runs",
+            json!({ "profile": "long", "whenBusy": "queue", "overrides": { "vus": 1, "duration": "20m" } }),
+            "15m",
+        ),
     ] {
         let (status, body) = order(address, path, &body);
         assert_eq!(status, 403, "{path} {body}");

@@ -13,7 +13,8 @@ use crate::support::{
     agent::{AgentCommand, rampd},
     daemon::{Daemon, Site},
     process::Process,
-    target::tool,
+    repository,
+    target::python,
 };
 
 fn site() -> Site {
@@ -91,6 +92,7 @@ fn ctl_starts_watches_steers_and_reports() {
     ctl(&mut daemon, &["report", &id, "-o", path]).finish().assert_code(0);
     assert!(std::fs::read_to_string(&report).expect("a report").starts_with("<!DOCTYPE html>"));
 
+    ctl(&mut daemon, &["start", "nothing"]).finish().assert_code(104);
     let ended = ctl(&mut daemon, &["start", "long"]).finish();
     ended.assert_code(0);
     let id = ended.stdout.split(' ').next().expect("its id").to_owned();
@@ -108,7 +110,6 @@ fn ctl_starts_watches_steers_and_reports() {
     let ended = ctl(&mut daemon, &["start", "short"]).finish();
     ended.assert_code(1);
     assert!(ended.stderr.contains("a run goes on"), "{}", ended.describe());
-    ctl(&mut daemon, &["start", "nothing"]).finish().assert_code(104);
     let watch = ctl(&mut daemon, &["watch"]).start();
     let (status, _) = daemon.post("runs/current/stop", &json!({}));
     assert_eq!(status, 200);
@@ -148,8 +149,10 @@ fn schemathesis_finds_nothing_that_the_document_does_not_say() {
         runs.iter().any(|run| run["id"] == id.as_str() && run["outcome"] == "passed")
     });
     let url = format!("http://{}/openapi.json", daemon.address());
-    let mut command = Command::new(tool("schemathesis"));
+    let mut command = Command::new(python().with_file_name("schemathesis"));
     command
+        .arg("--config-file")
+        .arg(repository().join("tests/servers/schemathesis.toml"))
         .args(["run", &url, "--max-examples", "15", "--seed", "7", "--workers", "1", "--no-color"])
         // A stream does not end.
         .args(["--exclude-path", "/api/v1/events", "--request-timeout", "20", "--generation-database", "none"])

@@ -81,6 +81,9 @@ pub(super) fn find(method: &Method, path: &str) -> Result<Found, Problem> {
         .iter()
         .filter_map(|(verb, template, operation)| Some((*verb, *operation, parameter(template, path)?)))
         .collect();
+    // `/profiles/validate` is no profile.
+    let words = here.iter().any(|(.., parameter)| parameter.is_none());
+    let here: Vec<_> = here.into_iter().filter(|(.., parameter)| !words || parameter.is_none()).collect();
     let wanted = if *method == Method::GET || *method == Method::HEAD {
         Some(Get)
     } else {
@@ -136,7 +139,7 @@ mod tests {
             (Method::GET, "/runs/2026-11-24T12%3A00%3A00Z", Some((O::GetRun, named("2026-11-24T12:00:00Z")))),
             (Method::GET, "/profiles/a%2Fb%20c", Some((O::GetProfile, named("a/b c")))),
             (Method::POST, "/profiles/validate", Some((O::ValidateProfile, None))),
-            (Method::GET, "/profiles/validate", Some((O::GetProfile, named("validate")))),
+            (Method::GET, "/profiles/validate", None),
             (Method::POST, "/runs/current/stop", Some((O::StopRun, named("current")))),
             (Method::GET, "/status/", None),
             (Method::GET, "/runs/", None),

@@ -2,6 +2,30 @@ use std::{fs, path::Path};
 
 use super::*;
 
+const EVERYTHING: &str = "
+listen: 0.0.0.0:7000
+tokenFile: token
+allowedHosts: [Rampd.example.com]
+history: { dir: h, maxRuns: 5, maxAge: 24h }
+queue: { max: 2 }
+policy: { allowedTargets: [\"*.example.com:443\", 10.0.0.0/8], maxVUs: 10, maxRate: 2.5, maxDuration: 1h }
+profiles:
+  a:
+    file: a.yaml
+    schedule: '*/5 * * * *'
+    timezone: Europe/Berlin
+    onStart: true
+    env: { HOST: \"${HOST:-x}\", PORT: 1 }
+    stages: [{ duration: 1m, target: 5 }]
+    tags: { team: a }
+    scale: 2
+    speed: 0.5
+    ifBusy: skip
+    ifMissed: run
+    ifFailed: { suspendAfter: 3 }
+  b: { file: b.yaml, vus: 3, duration: 10s, ifFailed: continue }
+";
+
 fn loaded(text: &str) -> Result<DaemonConfig, String> {
     let source = Source::from_bytes("rampd.yaml", text.as_bytes().to_vec()).unwrap();
     load(&source, &Environment::default()).map_err(|report| report.to_string())
@@ -45,30 +69,7 @@ fn what_is_not_said_has_a_default() {
 
 #[test]
 fn everything_is_read() {
-    let text = "
-listen: 0.0.0.0:7000
-tokenFile: token
-allowedHosts: [Rampd.example.com]
-history: { dir: h, maxRuns: 5, maxAge: 24h }
-queue: { max: 2 }
-policy: { allowedTargets: [\"*.example.com:443\", 10.0.0.0/8], maxVUs: 10, maxRate: 2.5, maxDuration: 1h }
-profiles:
-  a:
-    file: a.yaml
-    schedule: '*/5 * * * *'
-    timezone: Europe/Berlin
-    onStart: true
-    env: { HOST: \"${HOST:-x}\", PORT: 1 }
-    stages: [{ duration: 1m, target: 5 }]
-    tags: { team: a }
-    scale: 2
-    speed: 0.5
-    ifBusy: skip
-    ifMissed: run
-    ifFailed: { suspendAfter: 3 }
-  b: { file: b.yaml, vus: 3, duration: 10s, ifFailed: continue }
-";
-    let config = loaded(text).unwrap();
+    let config = loaded(EVERYTHING).unwrap();
     assert_eq!(config.allowed_hosts, ["rampd.example.com"]);
     assert_eq!(config.token_file, Some("token".into()));
     assert_eq!((config.queue, config.history.max_runs), (2, 5));
@@ -95,4 +96,22 @@ fn paths_start_at_the_configuration() {
     let config = load(&Source::read(&path).unwrap(), &Environment::default()).unwrap();
     assert_eq!(config.profiles[0].file, folder.path().join("sub/a.yaml"));
     assert_eq!(config.history.dir, folder.path().join("rampd-history"));
+}
+
+#[test]
+fn docs_serve_md_has_every_key() {
+    let source = Source::from_bytes("rampd.yaml", EVERYTHING.as_bytes().to_vec()).unwrap();
+    let tree = document::parse(source.text()).unwrap();
+    let context = Context::new(&source);
+    assert!(decode::daemon(&tree, &context).is_some());
+    let page = fs::read_to_string("docs/serve.md").unwrap();
+    let maps = context.maps.borrow();
+    assert!(maps.len() >= 8, "{}", maps.len());
+    for (path, keys, _) in maps.iter() {
+        for key in keys {
+            let forms =
+                [format!("`{key}`"), format!("`{key}."), format!(".{key}`"), format!("{{ {key}"), format!(", {key} ")];
+            assert!(forms.iter().any(|form| page.contains(form)), "{path}: docs/serve.md has no `{key}`");
+        }
+    }
 }

@@ -4,8 +4,10 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, time::Duration};
 
 use super::{
+    families::{Kind, Sheet},
     k6,
     run::{RunFacts, StageStart, ThresholdFact},
+    serve::{self, ProfileFacts, ServeFacts},
     tests::render,
     validity::ValidityFacts,
 };
@@ -210,13 +212,44 @@ fn run_and_late() -> (String, String) {
     (run, late)
 }
 
+/// What a daemon adds.
+fn serve_families() -> String {
+    let known = ProfileFacts {
+        next: Some(1.0),
+        last: Some(1.0),
+        last_passed: Some(1.0),
+        last_exit_code: Some(0),
+        period: Some(1.0),
+        suspended: false,
+    };
+    let facts = ServeFacts {
+        runs: [(("x".to_owned(), "passed"), 1)].into(),
+        profiles: [("x".to_owned(), known)].into(),
+        ..ServeFacts::default()
+    };
+    let mut sheet = Sheet::default();
+    serve::families(&mut sheet, &facts);
+    let mut table = "| family | type | labels | meaning |\n|---|---|---|---|".to_owned();
+    for family in sheet.families() {
+        let kind = if family.kind == Kind::Counter { "counter" } else { "gauge" };
+        let labels = family.series.keys().next().map(|labels| code(labels.keys())).unwrap_or_default();
+        write!(table, "\n| `{}` | {kind} | {labels} | {} |", family.name, family.help).unwrap();
+    }
+    table
+}
+
 /// One test, as a rewrite by several would be a race.
 #[test]
 fn docs_metrics_md_has_every_family_and_metric() {
     let (run, late) = run_and_late();
-    for (name, table) in
-        [("catalogue", families()), ("run", run), ("late", late), ("metrics", metrics()), ("k6", k6_families())]
-    {
+    for (name, table) in [
+        ("catalogue", families()),
+        ("run", run),
+        ("late", late),
+        ("metrics", metrics()),
+        ("k6", k6_families()),
+        ("serve", serve_families()),
+    ] {
         assert_documented(name, &table);
     }
 }

@@ -270,7 +270,9 @@ fn what_is_served_has_exactly_the_documented_properties() {
     fits("RunRecord", true, &record());
     fits("Timeline", true, &timeline());
     fits("Accepted", true, &Accepted { id: "r".to_owned(), queued: true, repeated: true });
-    fits("StartRequest", true, &start());
+    // Of each alternative: a request names a profile or brings one.
+    fits("StartRequest", true, &StartRequest { profile_text: None, ..start() });
+    fits("StartRequest", true, &StartRequest { profile: None, ..start() });
 }
 
 #[test]
@@ -294,18 +296,18 @@ fn what_is_left_out_or_null_is_documented_as_such() {
 fn requests_that_the_document_permits_are_read_and_others_are_not() {
     let reads = |value: &Value| serde_json::from_value::<StartRequest>(value.clone()).is_ok();
     for (value, good) in [
-        (json!({}), true),
+        (json!({"profileText": "p"}), true),
         (json!({"profile": "p", "whenBusy": "queue", "overrides": {}}), true),
-        (json!({"profile": null, "overrides": {"vus": null, "env": {}}}), true),
+        (json!({"profile": null, "profileText": "p", "overrides": {"vus": null, "env": {}}}), true),
         (json!({"profile": 1}), false),
-        (json!({"whenBusy": "later"}), false),
-        (json!({"whenBusy": null}), false),
-        (json!({"overrides": null}), false),
-        (json!({"overrides": {"vus": -1}}), false),
-        (json!({"overrides": {"vus": 4_294_967_296_u64}}), false),
-        (json!({"overrides": {"stages": "1s:1"}}), false),
-        (json!({"overrides": {"other": 1}}), false),
-        (json!({"other": 1}), false),
+        (json!({"profile": "p", "whenBusy": "later"}), false),
+        (json!({"profile": "p", "whenBusy": null}), false),
+        (json!({"profile": "p", "overrides": null}), false),
+        (json!({"profile": "p", "overrides": {"vus": -1}}), false),
+        (json!({"profile": "p", "overrides": {"vus": 4_294_967_296_u64}}), false),
+        (json!({"profile": "p", "overrides": {"stages": "1s:1"}}), false),
+        (json!({"profile": "p", "overrides": {"other": 1}}), false),
+        (json!({"profile": "p", "other": 1}), false),
     ] {
         assert_eq!((reads(&value), validator("StartRequest", false).is_valid(&value)), (good, good), "{value}");
     }
