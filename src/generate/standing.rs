@@ -27,7 +27,7 @@ struct Alert {
     description: &'static str,
 }
 
-const ALERTS: [Alert; 10] = [
+const ALERTS: [Alert; 11] = [
     Alert {
         // Where several agents judge, each has judged its own part; a fleet's leader is the only one of it that judges.
         name: "RampdThresholdCrossed",
@@ -169,6 +169,14 @@ or
 sum by (testid, reason) (last_over_time(http_req_failures_total{reason=~\"no_local_port|fd_limit|no_memory\"}[W])) > 0",
         summary: "Connections did not open for want of ports, files or memory of the agent's own machine.",
         description: "Run {{ $labels.testid }}: {{ $value }} failures with the reason {{ $labels.reason }}.",
+    },
+    Alert {
+        name: "RampdScheduleNotPassing",
+        severity: "warning",
+        wait: "",
+        expr: "max by (instance, profile) (rampd_serve_times_without_pass) >= 2",
+        summary: "A scheduled profile has not passed for two of its times.",
+        description: "Profile {{ $labels.profile }} of the daemon {{ $labels.instance }}: {{ $value }} times of its schedule have come since a run of it passed; its history says what became of them.",
     },
 ];
 

@@ -26,7 +26,7 @@ fn a_schedule_runs_its_profile_again_and_again() {
     });
     let (next, last) = ("rampd_serve_next_run_timestamp_seconds", "rampd_serve_last_run_timestamp_seconds");
     assert!(page.sum(next, &[("profile", "short")]) > page.sum(last, &[("profile", "short")]));
-    assert_eq!(page.sum("rampd_serve_schedule_period_seconds", &[]), 1.0);
+    assert_eq!(page.sum("rampd_serve_times_without_pass", &[]), 0.0);
     assert_eq!(page.sum("rampd_serve_last_exit_code", &[]), 0.0);
     daemon.stop().assert_code(0);
 }
@@ -117,11 +117,7 @@ fn a_run_in_flight_keeps_its_profile() {
     daemon.wait_for_load(&id);
     site.write("long.yaml", SHORT);
     site.configure("  long: { file: long.yaml }\n  other: { file: short.yaml }");
-    daemon.signal(Signal::SIGHUP);
-    daemon.scrape_until("the new configuration", |page| {
-        page.sum_or_zero("rampd_serve_runs_total", &[("profile", "other")]) == 0.0
-            && page.matching("rampd_serve_runs_total", &[("profile", "other")]).count() > 0
-    });
+    daemon.reload();
     assert_eq!(outcome(&daemon.runs(), &id), Some("running"));
     assert_eq!(daemon.post("runs/current/stop", &json!({})).0, 200);
     daemon.runs_until("its end", |runs| outcome(runs, &id) == Some("stopped"));
@@ -156,11 +152,12 @@ fn failures_in_a_row_suspend_a_schedule_until_a_run_passes() {
         page.sum_or_zero("rampd_serve_schedule_suspended", &[("profile", "strict")]) == 1.0
     });
     assert_eq!(page.sum("rampd_serve_last_exit_code", &[]), 99.0);
+    assert_eq!(page.sum("rampd_serve_times_without_pass", &[]), 2.0);
     assert_eq!(outcomes(&daemon.runs()), ["crossed", "crossed"]);
     let problem = daemon.get("status")["daemon"]["profiles"][0]["problem"].clone();
     assert!(problem.as_str().is_some_and(|problem| problem.contains("2 runs in a row did not pass")), "{problem}");
     site.write("strict.yaml", SHORT);
-    daemon.signal(Signal::SIGHUP);
+    daemon.reload();
     let id = daemon.start_run(&json!({ "profile": "strict" }));
     daemon.runs_until("a schedule that goes on", |runs| {
         outcome(runs, &id) == Some("passed") && outcomes(runs).first() == Some(&"passed") && runs.len() >= 4

@@ -256,6 +256,17 @@ impl History {
         self.reader.index().of_profile(profile).map(|stored| stored.entry.outcome.clone()).collect()
     }
 
+    /// Times of a profile's schedule that have come since a run of it passed, as far as the history goes back.
+    #[must_use]
+    pub fn times_without_pass(&self, profile: &str) -> u64 {
+        let index = self.reader.index();
+        let ended =
+            index.of_profile(profile).filter(|stored| !matches!(stored.entry.outcome.as_str(), RUNNING | QUEUED));
+        let since = ended.take_while(|stored| stored.entry.outcome != "passed");
+        let scheduled = since.filter(|stored| stored.entry.trigger == Trigger::Schedule);
+        scheduled.map(|stored| u64::from(stored.missed.max(1))).sum()
+    }
+
     /// The latest time of a profile's schedule that has been dealt with: a run was taken up, or it was missed.
     #[must_use]
     pub fn last_scheduled(&self, profile: &str) -> Option<Timestamp> {

@@ -120,7 +120,6 @@ impl Daemon {
 
     fn profile_facts(&self, profile: &ProfileEntry) -> ProfileFacts {
         let next = self.scheduler.next_of(&profile.name);
-        let after = next.and_then(|next| Some((next, profile.schedule.as_ref()?.next_after(next)?)));
         let begun = |wanted: &dyn Fn(&RunEntry) -> bool| {
             let newest = self.history.newest_of_that(&profile.name, wanted)?;
             newest.entry.started_at.parse::<Timestamp>().ok().map(seconds)
@@ -128,7 +127,7 @@ impl Daemon {
         let ended = self.history.newest_of_that(&profile.name, &|entry| entry.exit_code.is_some());
         ProfileFacts {
             next: next.map(seconds),
-            period: after.map(|(next, after)| after.duration_since(next).as_secs_f64()),
+            without_pass: profile.schedule.as_ref().map(|_| self.history.times_without_pass(&profile.name)),
             last: begun(&|entry| entry.outcome != MISSED),
             last_passed: begun(&|entry| entry.outcome == "passed"),
             last_exit_code: ended.and_then(|stored| stored.entry.exit_code),

@@ -219,7 +219,7 @@ fn serve_families() -> String {
         last: Some(1.0),
         last_passed: Some(1.0),
         last_exit_code: Some(0),
-        period: Some(1.0),
+        without_pass: Some(1),
         suspended: false,
     };
     let facts = ServeFacts {

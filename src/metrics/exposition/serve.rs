@@ -21,8 +21,8 @@ pub struct ProfileFacts {
     pub last_passed: Option<f64>,
     /// Of its last run that ended.
     pub last_exit_code: Option<u8>,
-    /// Seconds between its next two times.
-    pub period: Option<f64>,
+    /// Times of its schedule that have come since a run of it passed.
+    pub without_pass: Option<u64>,
     /// Whether its schedule stands still after failures.
     pub suspended: bool,
 }
@@ -79,9 +79,9 @@ pub fn families(sheet: &mut Sheet, facts: &ServeFacts) {
         |facts| facts.next,
     );
     of_profiles(
-        "rampd_serve_schedule_period_seconds",
-        "From the next time of each scheduled profile to the one after it.",
-        |facts| facts.period,
+        "rampd_serve_times_without_pass",
+        "Times of each schedule that have come since a run of its profile passed, missed ones too.",
+        |facts| facts.without_pass.map(|times| times as f64),
     );
     of_profiles(
         "rampd_serve_schedule_suspended",

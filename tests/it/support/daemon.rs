@@ -1,9 +1,9 @@
 //! `rampd serve` with a folder of its own, against the embedded echo target.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
     agent::{Agent, AgentCommand, rampd},
@@ -67,7 +67,7 @@ impl Site {
     pub(crate) fn configure(&self, profiles: &str) {
         self.write(
             "rampd.yaml",
-            &format!("listen: 127.0.0.1:0\nhistory: {{ dir: history, maxRuns: 50 }}\nprofiles:\n{profiles}\n"),
+            &format!("listen: 127.0.0.1:0\nhistory: {{ dir: history, maxRuns: 500 }}\nprofiles:\n{profiles}\n"),
         );
     }
 
@@ -116,13 +116,29 @@ impl Daemon {
         self.get("runs?limit=200")["runs"].as_array().expect("a list").clone()
     }
 
+    /// Names of all runs that it knows with how they stand: first those that wait, so that none slips through as it begins.
+    pub(crate) fn known(&mut self) -> BTreeMap<String, Value> {
+        let queue = self.get("status")["daemon"]["queue"].as_array().expect("a list").clone();
+        let waiting = queue.iter().map(|run| json!({ "id": run["id"], "outcome": "queued" }));
+        let all: Vec<_> = waiting.chain(self.runs()).collect();
+        all.into_iter().map(|run| (run["id"].as_str().expect("a name").to_owned(), run)).collect()
+    }
+
+    /// Reads the configuration anew; returns when it is in force.
+    pub(crate) fn reload(&mut self) {
+        let loaded = "rampd_serve_config_loaded_timestamp_seconds";
+        let before = self.agent.scrape().sum(loaded, &[]);
+        self.signal(Signal::SIGHUP);
+        self.scrape_until("the new configuration", |page| page.sum(loaded, &[]) > before);
+    }
+
     /// Waits until the history is as wanted.
     pub(crate) fn runs_until(&mut self, what: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let found = poll(Duration::from_secs(30), || {
             let runs = self.runs();
             wanted(&runs).then_some(runs)
         });
-        found.unwrap_or_else(|| panic!("never saw: {what}\n{:#?}\n{:#?}", self.runs(), self.agent))
+        found.unwrap_or_else(|| panic!("never saw: {what}\n{:#?}", self.runs()))
     }
 
     /// Waits until the run goes on.

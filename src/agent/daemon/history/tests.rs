@@ -141,6 +141,21 @@ fn pages_follow_each_other_without_gap_or_repetition() {
 }
 
 #[test]
+fn times_without_a_pass_are_those_of_the_schedule() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut history = History::open(&HistoryConfig { max_runs: 100, ..config(folder.path()) }).unwrap();
+    let mut runs =
+        [("1", "crossed", 0), ("2", "passed", 0), ("3", "invalid", 0), ("4", MISSED, 5), ("5", "crossed", 0)]
+            .map(|(id, outcome, missed)| Stored { missed, ..entry(id, outcome) });
+    for stored in &mut runs[..4] {
+        stored.entry.trigger = Trigger::Schedule;
+    }
+    runs.into_iter().for_each(|stored| history.put(stored));
+    history.put(entry("6", RUNNING));
+    assert_eq!((history.times_without_pass("smoke"), history.times_without_pass("other")), (6, 0));
+}
+
+#[test]
 fn a_second_daemon_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let history = History::open(&config(folder.path())).unwrap();
