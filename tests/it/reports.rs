@@ -6,6 +6,7 @@ use rampd::outputs::record::{self, FailureRecord, RunRecord};
 
 use crate::support::{
     agent::{rampd, run},
+    process::Ended,
     scratch::Scratch,
 };
 
@@ -20,6 +21,10 @@ flow:
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
+}
+
+fn compare<const N: usize>(arguments: [&str; N]) -> Ended {
+    rampd(["compare"]).args(arguments).finish()
 }
 
 /// Records a run with its report beside it.
@@ -53,8 +58,7 @@ fn the_report_of_a_run_is_the_one_made_of_its_record_later() {
 fn a_file_that_is_no_record_is_refused_by_name() {
     let scratch = Scratch::new();
     let other = scratch.write("other.json", "{}");
-    for arguments in [vec!["report", text(&other)], vec!["compare", text(&other), text(&other)]] {
-        let refused = rampd(arguments).finish();
+    for refused in [rampd(["report", text(&other)]).finish(), compare([text(&other), text(&other)])] {
         refused.assert_code(104);
         assert!(refused.stderr.contains("other.json: this is no record of a run"), "{}", refused.stderr);
     }
@@ -69,27 +73,26 @@ fn a_comparison_fails_a_pipeline_only_if_asked_and_only_for_what_is_worse() {
     let (base, with) = (scratch.path("base.json"), scratch.path("with.json"));
     write(&worse, &with);
     let (json, html) = (scratch.path("comparison.json"), scratch.path("comparison.html"));
-    let compare = |arguments: &[&str]| rampd([&["compare"], arguments].concat()).finish();
 
-    let plain = compare(&[text(&base), text(&with), "--json", text(&json), "--html", text(&html)]);
+    let plain = compare([text(&base), text(&with), "--json", text(&json), "--html", text(&html)]);
     plain.assert_code(0);
     assert!(plain.stdout.contains("ws_connect: timeout") && plain.stdout.contains("worse"), "{}", plain.stdout);
-    let comparison: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(json).expect("written")).expect("JSON");
+    let comparison: serde_json::Value = serde_json::from_slice(&std::fs::read(json).expect("written")).expect("JSON");
     let row = comparison["rows"].as_array().and_then(|rows| rows.last()).expect("rows");
     assert_eq!((row["metric"].as_str(), row["judgement"].as_str()), (Some("ws_connect: timeout"), Some("worse")));
     assert!(std::fs::read_to_string(html).expect("written").contains("<strong>Worse</strong>"));
 
-    compare(&[text(&base), text(&with), "--fail-on", "worse"]).assert_code(99);
-    compare(&[text(&with), text(&base), "--fail-on", "worse"]).assert_code(0);
-    compare(&[text(&base), text(&base), "--fail-on", "worse"]).assert_code(0);
+    compare([text(&base), text(&with), "--fail-on", "worse"]).assert_code(99);
+    compare([text(&with), text(&base), "--fail-on", "worse"]).assert_code(0);
+    compare([text(&base), text(&base), "--fail-on", "worse"]).assert_code(0);
     let several = ["--base", text(&base), "--base", text(&base), "--with", text(&base), "--with", text(&with)];
-    assert!(compare(&several).stdout.contains("Welch"));
+    assert!(compare(several).stdout.contains("Welch"));
 }
 
 #[test]
 fn two_runs_or_two_sides_are_compared_and_nothing_else() {
-    for arguments in [&["compare"][..], &["compare", "a.json"], &["compare", "--base", "a.json"], &["compare", "a", "b", "--base", "c", "--with", "d"]] {
-        rampd(arguments.iter().copied()).finish().assert_code(2);
-    }
+    compare([]).assert_code(104);
+    compare(["a.json"]).assert_code(104);
+    compare(["--base", "a.json"]).assert_code(104);
+    compare(["a.json", "b.json", "--base", "c.json", "--with", "d.json"]).assert_code(104);
 }
