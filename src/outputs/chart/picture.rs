@@ -185,7 +185,7 @@ fn description(plot: &Plot) -> String {
     let unit = plot.unit.suffix();
     let mut say = |sentence: std::fmt::Arguments<'_>| {
         text.push(' ');
-        let _ = text.write_fmt(sentence);
+        text.push_str(&sentence.to_string());
     };
     for line in &plot.lines {
         match line.last_and_largest() {
