@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::exit::Exit;
 
 pub mod check;
+pub mod completions;
 pub mod console;
 pub mod ctl;
 pub mod dashboards;
@@ -14,6 +15,7 @@ pub mod fleet;
 pub mod generate;
 pub mod healthcheck;
 pub mod helm_values;
+pub mod man;
 pub mod merge;
 pub mod profile;
 pub mod run;
@@ -80,6 +82,10 @@ pub enum Command {
     Healthcheck(healthcheck::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
     Schema,
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Args),
+    /// Print the manual page, or write one for each command
+    Man(man::Args),
 }
 
 /// Does what was typed.
@@ -96,5 +102,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Merge(args) => merge::run(args),
         Command::Healthcheck(args) => healthcheck::run(args),
         Command::Schema => schema::run(),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     }
 }
