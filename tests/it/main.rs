@@ -46,6 +46,7 @@ mod readme;
 mod reconnect;
 mod rules;
 mod several_agents;
+mod shells;
 mod sockets;
 mod support;
 mod tls;
