@@ -40,6 +40,7 @@ mod metrics_page;
 mod native_histograms;
 mod network;
 mod observe;
+mod packaging;
 mod proxy;
 mod random_faults;
 mod readme;
