@@ -49,6 +49,7 @@ mod rules;
 mod several_agents;
 mod shells;
 mod sockets;
+mod supply_chain;
 mod support;
 mod tls;
 mod tls_identity;
