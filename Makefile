@@ -4,7 +4,7 @@
 TEST_THREADS ?= 6
 # Rounds of each comparison of `make bench`; one part alone: scripts/bench tls, see scripts/bench --help.
 PAIRS ?= 3
-.PHONY: deb deb-test deb-deps release release-deps help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture dashboard-pictures pipeline fleet image-binary image image-test image-deps chart clean
+.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture dashboard-pictures pipeline fleet image-binary image image-test image-deps chart clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,6 +33,7 @@ image: image-deps ## the container image, built by buildah around that binary; r
 image-test: image-deps ## the image around an unoptimised binary, its containers run by runc (needs root)
 	@scripts/image-test
 
+.PHONY: deb deb-test deb-deps release release-deps
 deb: deb-deps ## the Debian package around the image's static binary, in target/debian (minutes)
 	@scripts/deb
 
