@@ -182,7 +182,10 @@ fn the_oldest_rust_is_the_same_everywhere_and_enough_for_every_dependency() {
             assert!(version(wanted) <= version(&ours), "{} wants Rust {wanted}, rust-version is {ours}", name(package));
         }
     }
-    assert!(read("Dockerfile").contains(&format!("\nARG RUST_VERSION={ours}\n")), "the image is built with Rust {ours}");
+    assert!(
+        read("Dockerfile").contains(&format!("\nARG RUST_VERSION={ours}\n")),
+        "the image is built with Rust {ours}"
+    );
     assert!(read("docs/install.md").contains(&format!("Rust {ours} or newer")), "docs/install.md says {ours}");
     let ci = yaml(&read(".github/workflows/ci.yml"));
     assert_eq!(ci["jobs"]["oldest-rust"]["env"]["RUSTUP_TOOLCHAIN"], format!("{ours}.0"), "what CI checks with it");
