@@ -203,7 +203,7 @@ fn unlocked(text: &str) -> Vec<String> {
             let at = words.iter().position(|word| word.trim_start_matches('@') == "cargo" || word.ends_with("cargo}"));
             at.and_then(|at| words.get(at + 1)).is_some_and(|subcommand| resolving.contains(subcommand))
         })
-        .filter(|command| !command.contains("--locked"))
+        .filter(|command| !command.contains("--locked") && !command.contains("--version"))
         .map(str::to_owned)
         .collect()
 }
