@@ -4,7 +4,7 @@
 TEST_THREADS ?= 6
 # Rounds of each comparison of `make bench`; one part alone: scripts/bench tls, see scripts/bench --help.
 PAIRS ?= 3
-.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture dashboard-pictures pipeline fleet image-binary image image-test image-deps chart clean
+.PHONY: help deps test lint fmt doc deny demo bench bench-soak bench-micro k6 k6-schedules picture dashboard-pictures page-pictures pipeline fleet image-binary image image-test image-deps chart clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -75,6 +75,9 @@ picture: ## docs/images: the terminal of a real run
 
 dashboard-pictures: ## docs/images: the dashboards of real runs, drawn with Grafana's own components (needs chromium, 420 MB of npm)
 	@scripts/dashboard-pictures
+
+page-pictures: ## docs/images: the page and a report, of real runs (needs pngquant)
+	@scripts/page-pictures
 
 pipeline: deps ## a run against a target that is 250 ms late; prints the alert as Alertmanager received it
 	@scripts/pipeline

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod annotate;
+pub mod api;
 pub mod board;
 pub mod control;
 pub mod control_socket;
@@ -15,6 +16,7 @@ pub mod live;
 pub mod observe;
 pub mod options;
 pub mod outcome;
+pub mod page;
 pub mod run;
 pub mod scrapers;
 pub mod server;

@@ -18,8 +18,10 @@ pub mod helm_values;
 pub mod man;
 pub mod merge;
 pub mod profile;
+pub mod report;
 pub mod run;
 pub mod schema;
+pub mod serve;
 pub mod verdict;
 
 /// A load agent for WebSocket and HTTP services that Prometheus can read.
@@ -64,6 +66,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a profile: ramp, measure, judge, exit
     Run(run::Args),
+    /// Stay, and run profiles by schedule or on request, one at a time
+    Serve(serve::Args),
     /// Check a profile without running it: its plan, or everything that is wrong
     Check(check::Args),
     /// See a whole run in 15 s: k6's ramp to 2,000 clients, ten times faster, against an embedded target
@@ -78,6 +82,8 @@ pub enum Command {
     Verdict(verdict::Args),
     /// Make one exact verdict of the results of several agents, which `rampd run --result` has written
     Merge(merge::Args),
+    /// Make an HTML report of a finished run from the record that `rampd run --record` has written
+    Report(report::Args),
     /// Ask a running agent whether it is ready, for containers without curl; ends with 0 or 1
     Healthcheck(healthcheck::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
@@ -93,6 +99,7 @@ pub enum Command {
 pub fn main(cli: &Cli) -> Exit {
     match &cli.command {
         Command::Run(args) => run::run(args, cli),
+        Command::Serve(args) => serve::run(args, cli),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args, cli),
         Command::Echo(args) => echo::run(args, cli),
@@ -100,6 +107,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Generate(args) => generate::run(args),
         Command::Verdict(args) => verdict::run(args),
         Command::Merge(args) => merge::run(args),
+        Command::Report(args) => report::run(args),
         Command::Healthcheck(args) => healthcheck::run(args),
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(args),

@@ -21,6 +21,7 @@ pub mod mailbox;
 pub mod matching;
 pub mod pacer;
 pub mod pings;
+pub mod plan_clock;
 pub mod purse;
 pub mod reconnects;
 pub mod replies;

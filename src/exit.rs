@@ -41,8 +41,42 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// Every way to end.
+    pub const ALL: [Self; 9] = [
+        Self::Passed,
+        Self::Failed,
+        Self::RunInvalid,
+        Self::ThresholdCrossed,
+        Self::StoppedByApi,
+        Self::BadConfiguration,
+        Self::Interrupted,
+        Self::CannotListen,
+        Self::PreflightRefused,
+    ];
+
+    /// What a code means; none if it is of another program.
+    #[must_use]
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| exit.code() == code)
+    }
+}
+
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         exit.code().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_means_one_end() {
+        for exit in Exit::ALL {
+            assert_eq!(Exit::of_code(exit.code()), Some(exit));
+        }
+        assert_eq!(Exit::of_code(2), None);
     }
 }

@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod echo;
 pub mod engine;
 pub mod exit;

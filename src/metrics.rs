@@ -7,6 +7,7 @@
 //! [`exposition`] renders it for Prometheus.
 
 pub mod exposition;
+pub mod hdr;
 pub mod ladder;
 pub mod observed;
 pub mod process;
@@ -14,6 +15,7 @@ pub mod rank;
 pub mod recorder;
 pub mod samples;
 pub mod series;
+pub mod sketch;
 pub mod snapshot;
 pub mod trend;
 pub mod view;

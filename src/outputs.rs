@@ -1,7 +1,10 @@
 //! What people and machines read: progress while a run goes on, the summary at its end, and files.
 
 pub mod annotation;
+pub mod chart;
+pub mod failures;
 pub mod format;
+pub mod html;
 pub mod ndjson;
 pub mod progress;
 pub mod record;

@@ -10,6 +10,7 @@ use crate::{
 };
 
 pub mod chart;
+pub mod curve;
 pub mod describe;
 pub mod pace;
 pub mod program;
@@ -78,6 +79,16 @@ impl Plan {
     pub fn of_segment(profile: &Profile, segment: Segment) -> Self {
         let plan = |scenario| ScenarioPlan { data: profile.data.clone(), ..ScenarioPlan::new(scenario, segment) };
         Self { scenarios: profile.scenarios.iter().map(plan).collect(), metrics: profile.metrics.clone() }
+    }
+
+    /// The same with another course of the scenario at place `index`.
+    #[must_use]
+    pub fn with(&self, index: usize, course: ScenarioPlan) -> Self {
+        let mut changed = self.clone();
+        if let Some(scenario) = changed.scenarios.get_mut(index) {
+            *scenario = course;
+        }
+        changed
     }
 
     /// Time from the start to the last scenario's regular end.

@@ -50,6 +50,7 @@ GOALS = {
     "http to oha": Goal("above oha", lambda values: statistics.median(values) > 1),
     "scrape time": at_most(50, "p99 below 50 ms"),
     "scrape harm": Goal("every second: no change beyond the noise", lambda values: all(value <= 0 for value in values)),
+    "page harm": Goal("no change beyond the noise", lambda values: all(value <= 0 for value in values)),
     "pacing lateness": at_most(100, "median below 100 µs"),
     "values share": at_least(0.6, "0.6 of constant messages"),
     "values ready": at_most(2, "below 2 s"),

@@ -1,14 +1,15 @@
-//! The admin HTTP server: `/metrics`, health and a landing page, on a thread of its own, so that
+//! The admin HTTP server: `/metrics`, health, the API and its page, on a thread of its own, so that
 //! it answers while every worker is busy.
 //!
 //! Each connection serves one request and has little time, so that idle or slow clients cannot
-//! keep others out, and so that a scrape is known to have been read (`confirm`).
+//! keep others out, and so that a scrape is known to have been read (`confirm`). A stream of events
+//! lasts as long as its reader reads; there is a bound on their number.
 
 use std::{net::SocketAddr, rc::Rc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, sync::watch};
 
 use crate::agent::{
     admin::{
@@ -16,6 +17,7 @@ use crate::agent::{
         pages::{Publisher, Requests},
         respond::{Endpoints, Served},
     },
+    api::{Api, Surface, lane::Lane},
     scrapers::ScraperWatch,
     server::{self, Server},
 };
@@ -46,25 +48,23 @@ pub struct AdminServer {
 }
 
 impl AdminServer {
-    /// Listens on `addr` and serves from a new thread. Until the first page is published, `/metrics`
+    /// Listens on `addr` and serves `surface` and `/metrics` from a new thread. Until the first page is published, `/metrics`
     /// and `/readyz` answer 503. They go on answering 200 after the run, as a target that is not
     /// ready may be dropped by service discovery before its final state has been read.
     ///
     /// # Errors
     /// If it cannot listen there or cannot start a thread.
-    pub fn bind(addr: SocketAddr) -> Result<(Self, Publisher, Requests), Error> {
+    pub fn bind(addr: SocketAddr, surface: Surface) -> Result<(Self, Publisher, Requests), Error> {
         let (publisher, requests, pages) = pages::channel();
         let scrapers = ScraperWatch::default();
         let served = scrapers.clone();
         let server = Server::start(addr, "rampd-admin", CONNECTIONS, move || {
-            let endpoints = Rc::new(Endpoints::new(pages, served));
+            // Dropped with the service, and with it every stream of events ends.
+            let (open, closing) = watch::channel(());
+            let endpoints = Rc::new(Endpoints::new(pages, served, Api::new(surface, closing)));
             move |stream, peer| {
-                let connection = connection(stream, peer, Rc::clone(&endpoints));
-                async move {
-                    if timeout(CONNECTION_TIMEOUT, connection).await.is_err() {
-                        tracing::debug!(%peer, "connection of the admin server was cut");
-                    }
-                }
+                let _open = &open;
+                connection(stream, peer, Rc::clone(&endpoints))
             }
         })?;
         Ok((Self { server, scrapers }, publisher, requests))
@@ -85,15 +85,22 @@ impl AdminServer {
 
 async fn connection(stream: TcpStream, peer: SocketAddr, endpoints: Rc<Endpoints>) {
     let served = Served::default();
+    let lane = Lane::default();
     let (stream, closed_by_peer) = Confirmed::new(stream);
-    let service = service_fn(|request| endpoints.respond(peer.ip(), request, &served));
-    let outcome = http1::Builder::new()
+    let service = service_fn(|request| endpoints.respond(peer.ip(), request, &served, &lane));
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_TIMEOUT)
         .max_buf_size(REQUEST_BYTES)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+        .serve_connection(TokioIo::new(stream), service);
+    let outcome = tokio::select! {
+        outcome = serving => outcome,
+        () = lane.over(CONNECTION_TIMEOUT) => {
+            tracing::debug!(%peer, "connection of the admin server was cut");
+            return;
+        }
+    };
     if let Err(error) = outcome {
         tracing::debug!(%peer, %error, "connection of the admin server failed");
     }

@@ -1,8 +1,11 @@
 //! The control thread of a run: starts the workers, watches them, and judges what they counted.
 
-use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval_at};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval_at},
+};
 
 use crate::{
     agent::{
@@ -16,7 +19,7 @@ use crate::{
         observe::Observer,
         options::Options,
         signals::Signals,
-        steering::Orders,
+        steering::{Orders, steered::Steered},
         stopping::Stopping,
         telling,
     },
@@ -33,6 +36,7 @@ use crate::{
     metrics::exposition::{
         self,
         run::{RunFacts, RunState},
+        serve::ServeFacts,
     },
     outputs::{ndjson::NdjsonOutput, progress::Progress, report::Ended},
     plan::Plan,
@@ -45,6 +49,7 @@ mod conclude;
 mod finish;
 mod gather;
 mod marks;
+mod orders;
 mod settle;
 
 /// From the preparation to the first VU: time for every worker's thread to be there.
@@ -59,8 +64,8 @@ pub struct Control {
     live: Live,
     health: Health,
     workers_lost: u64,
-    /// VUs as they have been ordered, by the scenario's place in the plan.
-    ordered: BTreeMap<usize, u32>,
+    /// The plan as orders have changed it.
+    steered: Steered,
     wall: WallClock,
     json: Vec<NdjsonOutput>,
     /// Whether the leader, and nothing of this agent's own, has ended the load.
@@ -72,6 +77,8 @@ pub struct Control {
     publisher: Publisher,
     generation: u64,
     observer: Option<Observer>,
+    /// Of the daemon that runs it, if one does.
+    serve: Option<watch::Receiver<Arc<ServeFacts>>>,
     /// At the leader: why it does not wait for the others' results any longer.
     left_waiting: Option<String>,
 }
@@ -101,6 +108,7 @@ impl Control {
         live.observed = observer.as_ref().map(Observer::values).unwrap_or_default();
         let facts = facts::waiting(profile, &live.thresholds, options.fleet.as_ref());
         let health = Health::new(&plan, start, profile.timing.latency_clock, instruments.generator, &live.snapshot);
+        let steered = Steered::new(plan.clone(), start);
         Self {
             plan,
             instruments,
@@ -108,15 +116,17 @@ impl Control {
             live,
             health,
             workers_lost: 0,
-            ordered: BTreeMap::new(),
+            steered,
             wall,
             json: Vec::new(),
             ended_by_leader: false,
             clock_error: None,
             commons: None,
+            // Pages of one listener are numbered through, over all its runs.
+            generation: publisher.generation(),
             publisher,
-            generation: 0,
             observer,
+            serve: options.serve.clone(),
             left_waiting: None,
         }
     }
@@ -213,10 +223,7 @@ impl Control {
                     self.health.beat(Instant::now());
                 }
                 Some(order) = orders.next() => {
-                    if let Some((scenario, vus)) = order.carry_out(&self.plan, &crew) {
-                        tracing::info!(scenario = self.plan.scenarios.get(scenario).map(|one| &one.name), vus, "VUs set.");
-                        self.ordered.insert(scenario, vus);
-                    }
+                    notes.extend(self.carry_out(order, &crew, fleet, &mut stopping));
                 }
                 event = fleet.event() => {
                     let (why, ended) = event.told();
@@ -245,9 +252,9 @@ impl Control {
                     self.health.tick(&self.live.snapshot, self.counts(now), now);
                     self.write_ticks(now);
                     self.publish(false);
-                    progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
+                    progress.tick(telling::tick(&self.live, &self.steered, &mut rates, now));
                 }
-                () = tokio::time::sleep_until(stopping.deadline()) => {
+                () = stopping.expired() => {
                     if stopping.give_up(&crew) {
                         tracing::error!("Workers do not end; their last counts are used.");
                         self.workers_lost += 1;
@@ -274,7 +281,7 @@ impl Control {
         let now = Instant::now();
         self.live.end(snapshot, now);
         self.health.end(&self.live.snapshot, self.counts(now), now);
-        progress.tick(telling::tick(&self.live, &self.plan, &mut rates, now));
+        progress.tick(telling::tick(&self.live, &self.steered, &mut rates, now));
         Ok((stopping.ended, notes))
     }
 
@@ -296,12 +303,11 @@ impl Control {
         }
     }
 
-    /// Publishes the present state; returns its generation.
-    pub fn publish(&mut self, is_final: bool) -> u64 {
+    /// Publishes the present state.
+    pub fn publish(&mut self, is_final: bool) -> Page {
         let page = self.page(is_final);
-        let generation = page.generation;
-        self.publisher.publish(page);
-        generation
+        self.publisher.publish(page.clone());
+        page
     }
 
     fn page(&mut self, is_final: bool) -> Page {
@@ -309,14 +315,10 @@ impl Control {
             self.facts.fleet.start_delay = Some(start.late);
             self.facts.fleet.clock_error = start.clock_error;
         }
-        let facts = facts::present(
-            &self.facts,
-            &self.live,
-            &self.health,
-            (&self.plan, &self.ordered),
-            &self.wall,
-            Instant::now(),
-        );
+        if let Some(serve) = &self.serve {
+            self.facts.serve = Some(serve.borrow().clone());
+        }
+        let facts = facts::present(&self.facts, &self.live, &self.health, &self.steered, &self.wall, Instant::now());
         let sheet = exposition::sheet(&self.instruments.table, &self.live.snapshot, &facts);
         self.generation += 1;
         Page { sheet, generation: self.generation, is_final }

@@ -18,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::agent::steering::Steering;
+use crate::agent::steering::{Action, Steering};
 
 /// Longest request; a scenario's name is the only part without a bound of its own.
 const REQUEST_BYTES: u64 = 4096;
@@ -28,16 +28,44 @@ const CLIENTS: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What can be asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Request {
-    /// So many VUs for a scenario, `externally-controlled`.
+    /// So many VUs for a scenario.
     Scale {
-        /// Its name.
-        scenario: String,
-        /// At most its `maxVUs`.
+        /// Its name; may be left out if there is one that can be meant.
+        #[serde(default)]
+        scenario: Option<String>,
+        /// At most its `maxVUs`, or the most that its plan has.
         vus: u32,
     },
+    /// So many iterations a second for a scenario with an arrival rate.
+    Rate {
+        /// Its name; may be left out if there is one that can be meant.
+        #[serde(default)]
+        scenario: Option<String>,
+        /// How many.
+        #[serde(rename = "perSecond")]
+        per_second: f64,
+    },
+    /// Nothing new begins.
+    Pause {},
+    /// It goes on.
+    Resume {},
+    /// The load ends in order.
+    Stop {},
+}
+
+impl From<Request> for Action {
+    fn from(request: Request) -> Self {
+        match request {
+            Request::Scale { scenario, vus } => Self::SetVus { scenario, vus },
+            Request::Rate { scenario, per_second } => Self::SetRate { scenario, per_second },
+            Request::Pause {} => Self::Pause,
+            Request::Resume {} => Self::Resume,
+            Request::Stop {} => Self::Stop,
+        }
+    }
 }
 
 /// What came of it.
@@ -117,7 +145,7 @@ async fn answer(mut stream: UnixStream, steering: Steering) {
         Ok(Err(error)) => Response::Refused(error.to_string()),
         Ok(Ok(_)) => match serde_json::from_str(&line) {
             Err(error) => Response::Refused(format!("no request: {error}")),
-            Ok(Request::Scale { scenario, vus }) => match steering.set_vus(&scenario, vus).await {
+            Ok(request) => match steering.order(Request::into(request)).await {
                 Ok(()) => Response::Done,
                 Err(error) => Response::Refused(error.to_string()),
             },
@@ -150,7 +178,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_request_is_refused_with_a_reason() {
-        assert!(ask(b"{\"stop\":{}}\n").await.contains("unknown variant `stop`, expected `scale`"));
+        assert!(
+            ask(b"{\"jump\":{}}\n").await.contains("unknown variant `jump`, expected one of `scale`, `rate`, `pause`")
+        );
+        assert!(ask(b"{\"stop\":{\"now\":1}}\n").await.contains("unknown field `now`"));
         assert!(ask(b"{\"scale\":{\"scenario\":\"a\",\"vus\":-1}}\n").await.contains("refused"));
         assert!(
             ask(&[b'x'; REQUEST_BYTES as usize]).await.contains("no request"),

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    engine::worker::{Command, WorkerHandle},
+    engine::worker::{Command, Turn, Wheel, WorkerHandle},
     metrics::{series::SeriesTable, snapshot::Snapshot},
 };
 
@@ -98,16 +98,23 @@ impl Crew {
         }
     }
 
-    /// Tells every worker how many VUs a scenario has over all of them. Each has done so when its answer
-    /// comes; none from a worker that could not be told.
+    /// Tells every worker to change course at `at`. Each has done so when its answer comes; none from a worker that could
+    /// not be told.
     #[must_use]
-    pub fn set_vus(&self, scenario: usize, vus: u32) -> Vec<Option<oneshot::Receiver<()>>> {
+    pub fn steer(&self, wheel: &Wheel, at: crate::clock::Instant) -> Vec<Option<oneshot::Receiver<()>>> {
         let going_on = self.members.iter().filter(|member| !member.done);
         let told = going_on.map(|member| {
             let (done, answer) = oneshot::channel();
-            member.handle.commands.try_send(Command::SetVus { scenario, vus, done }).is_ok().then_some(answer)
+            let turn = Turn { at, wheel: wheel.clone(), done };
+            member.handle.commands.try_send(Command::Steer(turn)).is_ok().then_some(answer)
         });
         told.collect()
+    }
+
+    /// Whether a worker has nothing left to do: its share of an order would be missing.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.members.iter().any(|member| member.done)
     }
 
     /// The final counts, after [`Self::finished`].

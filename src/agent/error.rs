@@ -68,6 +68,9 @@ pub enum Error {
     /// A signal before the load.
     #[error("{0} before the start; nothing was sent")]
     InterruptedBeforeStart(&'static str),
+    /// An order before the load.
+    #[error("stopped by an order before the start; nothing was sent")]
+    StoppedBeforeStart,
     /// A second signal.
     #[error("ended at once by a second signal; nothing was written")]
     SecondSignal,
@@ -90,6 +93,7 @@ impl Error {
             | Error::Outcome { .. }
             | Error::TooLate(_) => Exit::BadConfiguration,
             Error::Fleet(error) => error.exit(),
+            Error::StoppedBeforeStart => Exit::StoppedByApi,
             Error::SecondSignal | Error::InterruptedBeforeStart(_) => Exit::Interrupted,
             Error::Json(_) | Error::OutcomeLost { .. } | Error::System(_) => Exit::Failed,
         }

@@ -1,9 +1,9 @@
 //! What `/metrics` says about a run besides what its workers count.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use crate::{
-    agent::{fleet::options::FleetOptions, health::Health, live::Live},
+    agent::{fleet::options::FleetOptions, health::Health, live::Live, steering::steered::Steered},
     clock::{Instant, WallClock},
     config::{profile::Profile, threshold::Threshold},
     engine::limits::ports,
@@ -14,7 +14,6 @@ use crate::{
         },
         process::ProcessStats,
     },
-    plan::{Plan, ScenarioPlan},
     slo::evaluate::Evaluation,
     units::tags::Tags,
 };
@@ -56,20 +55,21 @@ pub fn present(
     base: &RunFacts,
     live: &Live,
     health: &Health,
-    (plan, ordered): (&Plan, &BTreeMap<usize, u32>),
+    steered: &Steered,
     wall: &WallClock,
     now: Instant,
 ) -> RunFacts {
     let since = |end: Instant| end.since(live.start);
     let elapsed = since(live.ended.unwrap_or(now));
+    let is_on = matches!(live.state, RunState::Running | RunState::Paused);
     let thresholds = live.thresholds.iter().enumerate();
     RunFacts {
         state: live.state,
         started: (live.scheduled && now >= live.start).then(|| wall.unix_nanos(live.start)),
         ended: live.ended.map(|ended| wall.unix_nanos(ended)),
         elapsed,
-        stages: if live.scheduled { stages(plan, wall, live.start) } else { Vec::new() },
-        planned_vus: planned(plan, ordered, if live.state == RunState::Running { Some(elapsed) } else { None }),
+        stages: if live.scheduled { stages(steered, wall, now) } else { Vec::new() },
+        planned_vus: planned(steered, is_on.then(|| steered.elapsed(now))),
         thresholds: thresholds.map(|(index, threshold)| fact(threshold, live.evaluations.get(index))).collect(),
         validity: health.facts(),
         observed: live.observed.clone(),
@@ -78,30 +78,25 @@ pub fn present(
     }
 }
 
-/// When each stage of each scenario begins, in their order.
+/// When each stage of each scenario begins, in their order; those of an order that has replaced the rest do not.
 #[must_use]
-pub fn stages(plan: &Plan, wall: &WallClock, start: Instant) -> Vec<StageStart> {
-    let scenarios = plan.scenarios.iter();
+pub fn stages(steered: &Steered, wall: &WallClock, now: Instant) -> Vec<StageStart> {
+    let scenarios = steered.plan().scenarios.iter();
     scenarios
         .flat_map(|scenario| {
             scenario.stages.iter().enumerate().map(|(index, at)| StageStart {
                 scenario: scenario.name.clone(),
                 stage: index.to_string(),
-                at: wall.unix_nanos(start + *at),
+                at: wall.unix_nanos(steered.when(*at, now)),
             })
         })
         .collect()
 }
 
-/// By the plan, or by the order that has replaced it; what is ordered before a scenario begins waits for it.
-fn planned(plan: &Plan, ordered: &BTreeMap<usize, u32>, at: Option<Duration>) -> Vec<(String, u64)> {
-    let scenarios = plan.scenarios.iter().enumerate();
-    let vus = |index: usize, scenario: &ScenarioPlan| match (at, ordered.get(&index)) {
-        (Some(at), Some(ordered)) if (scenario.start..scenario.end).contains(&at) => u64::from(*ordered),
-        (Some(at), _) => scenario.vus_at(at).into(),
-        (None, _) => 0,
-    };
-    scenarios.map(|(index, scenario)| (scenario.name.clone(), vus(index, scenario))).collect()
+/// By the plan, or by the order that has replaced it.
+fn planned(steered: &Steered, at: Option<Duration>) -> Vec<(String, u64)> {
+    let scenarios = steered.plan().scenarios.iter();
+    scenarios.map(|scenario| (scenario.name.clone(), at.map_or(0, |at| scenario.vus_at(at).into()))).collect()
 }
 
 fn fact(threshold: &Threshold, evaluation: Option<&Evaluation>) -> ThresholdFact {

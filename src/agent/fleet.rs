@@ -95,6 +95,7 @@ impl Error {
             // Another token, profile, testid, version or number than the leader's.
             Self::Refused { .. } => Exit::BadConfiguration,
             Self::Stopped(Cause::Interrupted) => Exit::Interrupted,
+            Self::Stopped(Cause::Stopped) => Exit::StoppedByApi,
             // Not 104, which ends a whole Job: the others do well without it.
             Self::Stopped(_) | Self::GivenUp(_) | Self::Unreachable { .. } | Self::Late { .. } => Exit::Failed,
         }

@@ -11,7 +11,7 @@ use crate::{
     },
     clock::{Instant, Reading},
     config::profile::LatencyClock,
-    engine::instruments::GeneratorSlots,
+    engine::{instruments::GeneratorSlots, plan_clock::PlanClock},
     metrics::{exposition::validity::ValidityFacts, snapshot::Snapshot},
     plan::Plan,
     slo::validity::{
@@ -61,6 +61,15 @@ impl Health {
     /// The validity of a whole fleet, of which this agent's own is a part.
     pub fn judged_as_one(&mut self, validity: RunValidity) {
         self.history.validity = validity;
+    }
+
+    /// An order has changed the plan or its clock: stages end when it comes to their ends.
+    pub fn follow(&mut self, plan: &Plan, clock: PlanClock, now: Instant) {
+        let elapsed = clock.elapsed(now);
+        // Those that have come are for the next tick.
+        self.history.boundaries.retain(|at| *at <= elapsed);
+        self.history.boundaries.extend(boundaries(plan).into_iter().filter(|at| *at > elapsed));
+        self.history.clock = clock;
     }
 
     /// When [`Self::beat`] is due.
@@ -153,6 +162,8 @@ fn boundaries(plan: &Plan) -> VecDeque<Duration> {
 #[derive(Debug)]
 struct History {
     start: Instant,
+    clock: PlanClock,
+    /// In the plan's time.
     boundaries: VecDeque<Duration>,
     first: Totals,
     /// At the last boundary.
@@ -168,6 +179,7 @@ impl History {
     fn new(start: Instant, boundaries: VecDeque<Duration>, first: Totals) -> Self {
         Self {
             start,
+            clock: PlanClock::new(start),
             boundaries,
             opened: first.clone(),
             latest: first.kernel,
@@ -186,7 +198,7 @@ impl History {
 
     /// A stage ends with the first tick after its boundary, at most a second late.
     fn tick(&mut self, now: &Totals, clock: LatencyClock) {
-        let elapsed = now.at.since(self.start);
+        let elapsed = self.clock.elapsed(now.at);
         let passed = self.boundaries.iter().take_while(|boundary| **boundary <= elapsed).count();
         if passed > 0 {
             self.boundaries.drain(..passed);

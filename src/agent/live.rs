@@ -87,7 +87,7 @@ impl Live {
         self.snapshot = snapshot;
         self.note_extremes(now);
         let elapsed = now.since(self.start);
-        if self.state != RunState::Running || elapsed < self.next_evaluation {
+        if !matches!(self.state, RunState::Running | RunState::Paused) || elapsed < self.next_evaluation {
             return None;
         }
         self.next_evaluation = elapsed + EVALUATION_INTERVAL - Duration::from_millis(elapsed.as_millis() as u64 % 1000);

@@ -1,12 +1,15 @@
 //! What a run needs besides its profile.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
 
 use crate::{
     agent::{
         annotate::Grafana,
         fleet::options::{FleetOptions, Role},
     },
+    metrics::exposition::serve::ServeFacts,
     outputs::{report::Part, style::Style},
     plan::segment::Segment,
 };
@@ -50,6 +53,8 @@ pub struct Options {
     pub fleet: Option<FleetOptions>,
     /// Nanoseconds since 1970 before which the load does not begin.
     pub start_at: Option<i128>,
+    /// What `/metrics` says of the daemon that runs it, if one does.
+    pub serve: Option<watch::Receiver<Arc<ServeFacts>>>,
 }
 
 impl Options {

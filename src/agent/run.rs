@@ -1,4 +1,5 @@
-//! The life of one run, as a story: prepare, listen, start, watch, end, judge, report, linger.
+//! The life of one run, as a story: prepare, listen, start, watch, end, judge, report, linger. The listener is not the
+//! run's own: that of `rampd serve` goes on after it.
 
 use std::{io::Write as _, sync::Arc, time::Duration};
 
@@ -6,8 +7,22 @@ use tokio::task::JoinSet;
 
 use crate::{
     agent::{
-        admin::AdminServer, annotate::Annotator, control::Control, control_socket::ControlSocket, error::Error,
-        fleet::Fleet, observe::Observer, options::Options, outcome, signals::Signals, steering,
+        admin::{
+            AdminServer,
+            pages::{Page, Publisher, Requests},
+        },
+        annotate::Annotator,
+        api::Surface,
+        board::Board,
+        control::Control,
+        control_socket::ControlSocket,
+        error::Error,
+        fleet::Fleet,
+        observe::Observer,
+        options::Options,
+        outcome,
+        signals::Signals,
+        steering::{self, Orders},
     },
     clock::{Instant, Reading},
     config::profile::Profile,
@@ -18,14 +33,66 @@ use crate::{
     plan::Plan,
 };
 
+/// Where a run shows itself and is told things.
+#[derive(Debug)]
+pub struct Site<'s> {
+    /// Of pages of `/metrics`.
+    pub publisher: Publisher,
+    /// Scrapes.
+    pub requests: &'s mut Requests,
+    /// What it is told by people.
+    pub orders: &'s mut Orders,
+    /// What it is told by the system.
+    pub signals: &'s mut Signals,
+}
+
+/// A run that has been judged.
+#[derive(Debug)]
+pub struct Concluded {
+    /// Its figures.
+    pub report: RunReport,
+    /// What they mean.
+    pub exit: Exit,
+    /// Its last page of `/metrics`.
+    pub last: Page,
+}
+
 /// Runs `profile` to its end.
 ///
 /// # Errors
 /// Why it did not start, or that it could not be ended in order. Everything measured until an
 /// interrupt is reported and is no error.
 pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> Result<Exit, Error> {
-    let plan = Arc::new(Plan::of_segment(&profile, options.segment()));
-    preflight(&plan, &profile, &options)?;
+    let plan = admit(&profile, &options)?;
+    let mut signals = Signals::new()?;
+    let board = Board::default();
+    let (server, publisher, mut requests) = AdminServer::bind(options.listen, Surface::read_only(board.reader()))?;
+    tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), testid = options.testid, "Listening.");
+    let (steering, mut orders) = steering::channel();
+    // Dropped with the run, and its file with it.
+    let mut steered = JoinSet::new();
+    if let Some(path) = &options.control_socket {
+        steered.spawn(ControlSocket::bind(path)?.serve(steering));
+    }
+    let site = Site { publisher, requests: &mut requests, orders: &mut orders, signals: &mut signals };
+    let Concluded { exit, last, .. } = conduct(&profile, plan, &options, site, &mut progress).await?;
+    let lingered = server.scrapers().linger(last.generation, options.linger, async {
+        signals.next().await;
+    });
+    let lingered = lingered.await;
+    if lingered.known > 0 {
+        tracing::info!("Final state served: {lingered}.");
+    }
+    Ok(exit)
+}
+
+/// The plan of a run that this machine can carry and whose outputs can be written.
+///
+/// # Errors
+/// It cannot, or they cannot.
+pub fn admit(profile: &Profile, options: &Options) -> Result<Arc<Plan>, Error> {
+    let plan = Arc::new(Plan::of_segment(profile, options.segment()));
+    preflight(&plan, profile, options)?;
     // Writable now or never: after hours of load is too late to find out.
     if let Some(path) = &options.summary_export {
         std::fs::File::create(path).map_err(|source| Error::Export { path: path.clone(), source })?;
@@ -33,41 +100,46 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
     for path in &options.json {
         std::fs::File::create(path).map_err(|source| ndjson::Error::Open { path: path.clone(), source })?;
     }
-    outcome::claim(&options)?;
-    let mut signals = Signals::new()?;
-    let (server, publisher, mut requests) = AdminServer::bind(options.listen)?;
-    tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), testid = options.testid, "Listening.");
+    outcome::claim(options)?;
+    Ok(plan)
+}
 
+/// Drives and judges the load of an admitted profile; its last page is published when this returns.
+///
+/// # Errors
+/// As [`run`].
+pub async fn conduct(
+    profile: &Profile,
+    plan: Arc<Plan>,
+    options: &Options,
+    site: Site<'_>,
+    progress: &mut Progress,
+) -> Result<Concluded, Error> {
+    let Site { publisher, requests, orders, signals } = site;
     // Once for the whole fleet: its targets are the same.
-    let mut observer = if options.judges() { Observer::start(&profile)? } else { None };
+    let mut observer = if options.judges() { Observer::start(profile)? } else { None };
     if let Some(observer) = &mut observer {
         observer.baseline().await;
     }
-    let start_at = options.start_at.and_then(|at| start_at(at, &options).transpose()).transpose()?;
-    let mut control = Control::prepare(&profile, plan, &options, publisher, observer);
+    let start_at = options.start_at.and_then(|at| start_at(at, options).transpose()).transpose()?;
+    let mut control = Control::prepare(profile, plan, options, publisher, observer);
     control.publish(false);
-    let (steering, mut orders) = steering::channel();
-    // Dropped with the run, and its file with it.
-    let mut steered = JoinSet::new();
-    if let Some(path) = &options.control_socket {
-        steered.spawn(ControlSocket::bind(path)?.serve(steering));
-    }
-    let mut fleet = control.join(&profile, &options, start_at)?;
-    control.gather(&mut fleet, start_at, &mut requests, &mut signals).await?;
-    told(control.schedule(&profile, &options), &fleet).await?;
+    let mut fleet = control.join(profile, options, start_at)?;
+    control.gather(&mut fleet, start_at, requests, orders, signals).await?;
+    told(control.schedule(profile, options), &fleet).await?;
     fleet.begin();
-    let started = told(control.start(&profile, &options), &fleet).await?;
+    let started = told(control.start(profile, options), &fleet).await?;
     let marked = RunName { profile: &profile.name, testid: &options.testid };
     // A fleet's run is marked once.
     let grafana = options.annotate.clone().filter(|_| options.judges());
     let annotator = grafana.map(|grafana| Annotator::start(grafana, control.marks(marked)));
-    let end = control.watch(started, &mut requests, &mut orders, &mut fleet, &mut signals, &mut progress).await?;
+    let end = control.watch(started, requests, orders, &mut fleet, signals, progress).await?;
     progress.finish();
     // Targets are to be read after the load of all.
-    let end = control.outlast(end, &mut fleet, &mut requests, &mut signals).await;
-    let (ended, notes) = control.settle(end, &fleet, &mut requests, &mut signals).await;
-    let own = control.finish(&profile, &options, ended, notes);
-    let (mut report, exit) = control.conclude(&mut fleet, own, (&profile, &options), &mut requests, &mut signals).await;
+    let end = control.outlast(end, &mut fleet, requests, signals).await;
+    let (ended, notes) = control.settle(end, &fleet, requests, orders, signals).await;
+    let own = control.finish(profile, options, ended, notes);
+    let (mut report, exit) = control.conclude(&mut fleet, own, (profile, options), requests, signals).await;
     control.close(&report);
     Control::say(&report);
     if let Some(annotator) = annotator {
@@ -77,18 +149,9 @@ pub async fn run(profile: Profile, options: Options, mut progress: Progress) -> 
         let note = annotator.finish(&report, stop).await;
         report.notes.extend(note);
     }
-    tell(&report, &options)?;
-    outcome::write_verdict(&report, &options)?;
-
-    let last = control.publish(true);
-    let lingered = server.scrapers().linger(last, options.linger, async {
-        signals.next().await;
-    });
-    let lingered = lingered.await;
-    if lingered.known > 0 {
-        tracing::info!("Final state served: {lingered}.");
-    }
-    Ok(exit)
+    tell(&report, options)?;
+    outcome::write_verdict(&report, options)?;
+    Ok(Concluded { report, exit, last: control.publish(true) })
 }
 
 /// The others of a fleet hear of a failure of its leader, and do not load until they miss it.

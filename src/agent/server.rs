@@ -129,6 +129,8 @@ where
         }
     }
     drop(listener);
+    // What it shares with its connections ends those that would last.
+    drop(service);
     let drained = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
         tracing::debug!("connections were cut at the end of a server");

@@ -1,8 +1,8 @@
-//! Setting the VUs of `externally-controlled` scenarios while a run goes on: the control surface that a daemon's
-//! API or an embedding program holds. An order goes to the control thread, from there to every worker's
-//! channel, and is answered when all of them have started or stopped their share.
+//! Changing a run while it goes on: the control surface that a daemon's API, a control socket or an embedding program
+//! holds. An order goes to the control thread, from there to every worker's channel with the instant at which all of them
+//! follow it, and is answered when they have.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -10,53 +10,106 @@ use tokio::{
 };
 
 use crate::{
-    agent::crew::Crew,
-    plan::{Plan, segment::Segment, work::Work},
+    agent::steering::steered::Steered,
+    clock::Instant,
+    engine::worker::Wheel,
+    plan::{ScenarioPlan, segment::Segment, work::Work},
 };
+
+pub mod steered;
 
 /// Orders that may wait; each is answered within [`PATIENCE`].
 const WAITING: usize = 16;
 /// For all workers; an idle one answers within a millisecond.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why VUs are not set.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why an order is not carried out.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Error {
     /// No scenario of that name.
-    #[error("there is no scenario `{scenario}`; VUs can be set for: {known}")]
+    #[error("there is no scenario `{scenario}`; {what} can be set for: {known}")]
     Unknown {
         /// As asked for.
         scenario: String,
+        /// What was to be set.
+        what: Quantity,
+        /// Those that can be set.
+        known: String,
+    },
+    /// No name, and not exactly one scenario that it could be.
+    #[error("name a scenario; {what} can be set for: {known}")]
+    Unnamed {
+        /// What was to be set.
+        what: Quantity,
         /// Those that can be set.
         known: String,
     },
     /// Another executor.
-    #[error("the VUs of scenario `{scenario}` follow its executor; VUs can be set for: {known}")]
+    #[error(
+        "the {what} of scenario `{scenario}` cannot be set, because of its executor; {what} can be set for: {known}"
+    )]
     NotControlled {
         /// As asked for.
         scenario: String,
+        /// What was to be set.
+        what: Quantity,
         /// Those that can be set.
         known: String,
     },
-    /// More than `maxVUs`.
-    #[error("scenario `{scenario}` has at most {most} VUs, {vus} are too many; raise its `maxVUs` and start again")]
+    /// More than `maxVUs`, or than the plan's curve ever has.
+    #[error("scenario `{scenario}` has at most {most} VUs, {vus} are too many; raise {key} and start again")]
     TooMany {
         /// As asked for.
         scenario: String,
         /// As asked for.
         vus: u32,
-        /// The profile's `maxVUs`.
+        /// The profile's.
         most: u32,
+        /// Where the profile has it.
+        key: &'static str,
     },
-    /// Several agents share the VUs.
-    #[error("this run is of a fleet, whose agents share the VUs; they cannot be set while it goes on")]
+    /// Negative, no number, or more than any schedule has.
+    #[error("{per_second} iterations a second are no rate; it is a number from 0 to 1000000000 per timeUnit")]
+    NoRate {
+        /// As asked for.
+        per_second: f64,
+    },
+    /// Its time is over.
+    #[error("scenario `{scenario}` is over; nothing begins in it any more")]
+    Over {
+        /// Its name.
+        scenario: String,
+    },
+    /// Several agents share the load.
+    #[error("this run is of a fleet, whose agents share the load; it can be stopped at its leader, and not be changed")]
     Fleet,
     /// The run has not begun, or has ended.
     #[error("no run is going on")]
     NoRun,
+    /// Nothing begins any more.
+    #[error("the run is ending; it can no longer be changed")]
+    Ending,
     /// A worker did not answer.
-    #[error("a worker has not answered within {PATIENCE:?}; it is overloaded, and sets its VUs later or not at all")]
+    #[error("a worker has not answered within {PATIENCE:?}; it is overloaded, and follows later or not at all")]
     Unanswered,
+}
+
+/// What can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// Of scenarios whose VUs loop.
+    Vus,
+    /// Of arrivals.
+    Rate,
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Vus => "VUs",
+            Self::Rate => "rate",
+        })
+    }
 }
 
 /// Holds the other end of [`Orders`].
@@ -144,90 +197,130 @@ impl Orders {
 }
 
 impl Order {
-    /// Passes the order on to the workers. Returns the scenario's place in the plan with its new number of VUs.
-    pub fn carry_out(self, plan: &Plan, crew: &Crew) -> Option<(usize, u32)> {
-        match self.check(plan) {
-            Ok((scenario, vus)) => {
-                let done = crew.set_vus(scenario, vus);
-                // The control thread goes on; a worker may be busy for a moment.
-                tokio::spawn(async move {
-                    let all = async {
-                        for worker in done {
-                            worker?.await.ok()?;
-                        }
-                        Some(())
-                    };
-                    let done = timeout(PATIENCE, all).await.ok().flatten().ok_or(Error::Unanswered);
-                    // Who asked may have gone.
-                    let _unheard = self.reply.send(done);
-                });
-                Some((scenario, vus))
-            }
-            Err(error) => {
-                let _unheard = self.reply.send(Err(error));
-                None
-            }
-        }
+    /// What is to be done.
+    #[must_use]
+    pub fn action(&self) -> &Action {
+        &self.action
     }
 
-    fn check(&self, plan: &Plan) -> Result<(usize, u32), Error> {
-        let Action::SetVus { scenario, vus } = &self.action else { return Err(Error::NoRun) };
-        if plan.scenarios.iter().any(|planned| planned.segment != Segment::WHOLE) {
-            return Err(Error::Fleet);
-        }
-        let controlled = plan.scenarios.iter().filter(|planned| matches!(planned.work, Work::Live { .. }));
-        let known = || {
-            let names: Vec<_> = controlled.map(|planned| planned.name.as_str()).collect();
-            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-        };
-        let scenario = scenario.clone().unwrap_or_default();
-        let found = plan.scenarios.iter().enumerate().find(|(_, planned)| planned.name == scenario);
-        match found {
-            None => Err(Error::Unknown { scenario, known: known() }),
-            Some((index, planned)) => match planned.work {
-                Work::Live { .. } if *vus > planned.max_vus() => {
-                    Err(Error::TooMany { scenario, vus: *vus, most: planned.max_vus() })
-                }
-                Work::Live { .. } => Ok((index, *vus)),
-                _ => Err(Error::NotControlled { scenario, known: known() }),
-            },
-        }
+    /// Whether somebody still waits for it: one that was given up is not carried out later.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        !self.reply.is_closed()
     }
+
+    /// Answers at once.
+    pub fn answer(self, outcome: Result<(), Error>) {
+        // Who asked may have gone.
+        let _unheard = self.reply.send(outcome);
+    }
+
+    /// Answers an order that comes before the load; returns whether it ends the run. One that `follows` ends with its leader.
+    #[must_use]
+    pub fn answer_before_start(self, follows: bool) -> bool {
+        let stops = self.action == Action::Stop;
+        self.answer(match (stops, follows) {
+            (true, false) => Ok(()),
+            (true, true) => Err(Error::Fleet),
+            (false, _) => Err(Error::NoRun),
+        });
+        stops && !follows
+    }
+
+    /// Answers an order that comes after the load; returns whether it ends the wait for what follows.
+    #[must_use]
+    pub fn answer_after_load(self) -> bool {
+        let stops = self.action == Action::Stop;
+        self.answer(if stops { Ok(()) } else { Err(Error::Ending) });
+        stops
+    }
+
+    /// Answers when all workers have done it.
+    pub fn answer_after(self, done: Vec<Option<oneshot::Receiver<()>>>) {
+        // The control thread goes on; a worker may be busy for a moment.
+        tokio::spawn(async move {
+            let all = async {
+                for worker in done {
+                    // One that ends instead has nothing left to change.
+                    let _done_or_ended = worker?.await;
+                }
+                Some(())
+            };
+            let done = timeout(PATIENCE, all).await.ok().flatten().ok_or(Error::Unanswered);
+            self.answer(done);
+        });
+    }
+}
+
+/// What the workers of a run are told for an action at `at`; none if it is so already, or if it is no change of course.
+///
+/// # Errors
+/// See [`enum@Error`].
+pub fn wheel(action: &Action, steered: &Steered, at: Instant) -> Result<Option<Wheel>, Error> {
+    if *action == Action::Stop {
+        return Ok(None);
+    }
+    let plan = steered.plan();
+    if plan.scenarios.iter().any(|planned| planned.segment != Segment::WHOLE) {
+        return Err(Error::Fleet);
+    }
+    let elapsed = steered.elapsed(at);
+    Ok(match action {
+        Action::Stop => None,
+        Action::Pause => (!steered.is_paused()).then_some(Wheel::Pause),
+        Action::Resume => steered.is_paused().then_some(Wheel::Resume),
+        Action::SetVus { scenario, vus } => {
+            let (index, planned) = find(scenario.as_deref(), steered, Quantity::Vus, elapsed)?;
+            let most = steered.most_vus(index).unwrap_or_default();
+            if *vus > most {
+                let live = matches!(planned.work, Work::Live { .. });
+                let key = if live { "its `maxVUs`" } else { "the most VUs of its `vus` or `stages`" };
+                return Err(Error::TooMany { scenario: planned.name.clone(), vus: *vus, most, key });
+            }
+            let plan = Arc::new(plan.with(index, planned.with_vus(elapsed, *vus)));
+            Some(Wheel::Vus { scenario: index, vus: *vus, plan })
+        }
+        Action::SetRate { scenario, per_second } => {
+            let (index, planned) = find(scenario.as_deref(), steered, Quantity::Rate, elapsed)?;
+            let changed = planned.with_rate(elapsed, *per_second).ok_or(Error::NoRate { per_second: *per_second })?;
+            Some(Wheel::Rate { scenario: index, plan: Arc::new(plan.with(index, changed)) })
+        }
+    })
+}
+
+/// A scenario by its name, or the only one that can be meant.
+fn find<'s>(
+    name: Option<&str>,
+    steered: &'s Steered,
+    what: Quantity,
+    elapsed: Duration,
+) -> Result<(usize, &'s ScenarioPlan), Error> {
+    let fits = |index: usize| match what {
+        Quantity::Vus => steered.most_vus(index).is_some(),
+        Quantity::Rate => steered.has_rate(index),
+    };
+    let all = || steered.plan().scenarios.iter().enumerate();
+    let fitting: Vec<_> = all().filter(|(index, _)| fits(*index)).collect();
+    let known = || {
+        let names: Vec<_> = fitting.iter().map(|(_, planned)| planned.name.as_str()).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    };
+    let (index, planned) = match (name, fitting.as_slice()) {
+        (None, [only]) => *only,
+        (None, _) => return Err(Error::Unnamed { what, known: known() }),
+        (Some(name), _) => {
+            let found = all().find(|(_, planned)| planned.name == name);
+            found.ok_or_else(|| Error::Unknown { scenario: name.to_owned(), what, known: known() })?
+        }
+    };
+    if !fits(index) {
+        return Err(Error::NotControlled { scenario: planned.name.clone(), what, known: known() });
+    }
+    if elapsed >= planned.end {
+        return Err(Error::Over { scenario: planned.name.clone() });
+    }
+    Ok((index, planned))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{self, environment::Environment, overrides::Overrides, source::Source};
-
-    fn checked(scenario: &str, vus: u32) -> Result<(usize, u32), Error> {
-        let text = "
-scenarios:
-  flat: { executor: constant-vus, duration: 1s }
-  live: { executor: externally-controlled, maxVUs: 5, duration: 1s }
-flow: [{ sleep: 1s }]";
-        let source = Source::from_bytes("p.yaml", text.as_bytes().to_vec()).unwrap();
-        let plan = Plan::new(&config::load(&source, &Environment::default(), &Overrides::default()).unwrap());
-        let action = Action::SetVus { scenario: Some(scenario.to_owned()), vus };
-        Order { action, reply: oneshot::channel().0 }.check(&plan)
-    }
-
-    #[test]
-    fn only_controlled_scenarios_are_set_and_only_up_to_their_most() {
-        assert_eq!((checked("live", 0), checked("live", 5)), (Ok((1, 0)), Ok((1, 5))));
-        for (scenario, vus, message) in [
-            ("live", 6, "scenario `live` has at most 5 VUs, 6 are too many; raise its `maxVUs` and start again"),
-            ("flat", 1, "the VUs of scenario `flat` follow its executor; VUs can be set for: live"),
-            ("none", 1, "there is no scenario `none`; VUs can be set for: live"),
-        ] {
-            assert_eq!(checked(scenario, vus).unwrap_err().to_string(), message);
-        }
-    }
-
-    #[tokio::test]
-    async fn an_order_after_the_run_is_refused_at_once() {
-        let (steering, orders) = channel();
-        drop(orders);
-        assert_eq!(steering.set_vus("live", 1).await, Err(Error::NoRun));
-    }
-}
+mod tests;

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use crate::{agent::crew::Crew, clock::Instant, exit::Exit, outputs::report::Ended, plan::Plan};
+use crate::{
+    agent::crew::Crew, clock::Instant, engine::plan_clock::PlanClock, exit::Exit, outputs::report::Ended, plan::Plan,
+};
 
 /// After an interrupt, iterations that do not hold may go on so long before they are cut.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(1);
@@ -15,7 +17,9 @@ const STOP_SLACK: Duration = Duration::from_secs(10);
 pub struct Stopping {
     /// How the load has been ended so far.
     pub ended: Ended,
-    deadline: Instant,
+    /// None while the run is paused.
+    deadline: Option<Instant>,
+    longest: Duration,
     forced: bool,
     grace: Duration,
 }
@@ -25,10 +29,12 @@ impl Stopping {
     #[must_use]
     pub fn new(plan: &Plan, start: Instant) -> Self {
         let graceful = plan.scenarios.iter().map(|scenario| scenario.hard_end.saturating_sub(scenario.end)).max();
+        // Iterations are cut at the latest by the plan; what remains are goodbyes.
+        let longest = plan.max_duration() + STOP_SLACK + STOP_SLACK;
         Self {
             ended: Ended::Completed,
-            // Iterations are cut at the latest by the plan; what remains are goodbyes.
-            deadline: start + plan.max_duration() + STOP_SLACK + STOP_SLACK,
+            deadline: Some(start + longest),
+            longest,
             forced: false,
             grace: graceful.unwrap_or_default().min(INTERRUPT_GRACE),
         }
@@ -39,15 +45,24 @@ impl Stopping {
         if self.ended != Ended::Failed {
             self.ended = ended;
         }
-        self.deadline = Instant::now() + self.grace + STOP_SLACK;
+        self.deadline = Some(Instant::now() + self.grace + STOP_SLACK);
         self.forced = true;
         crew.stop(self.grace);
     }
 
-    /// When waiting for the workers is over.
-    #[must_use]
-    pub fn deadline(&self) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.deadline.to_std())
+    /// A pause moves the end of the plan; how long it lasts is up to whoever has paused the run.
+    pub fn follow(&mut self, clock: &PlanClock) {
+        if !self.forced {
+            self.deadline = if clock.is_paused() { None } else { clock.when(self.longest) };
+        }
+    }
+
+    /// Waits until waiting for the workers is over.
+    pub async fn expired(&self) {
+        match self.deadline {
+            Some(deadline) => tokio::time::sleep_until(tokio::time::Instant::from_std(deadline.to_std())).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The deadline has passed: stops the workers the first time (false), gives them up the second (true).

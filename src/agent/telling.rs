@@ -1,7 +1,11 @@
 //! A tick of the control thread in the words of the progress line.
 
 use crate::{
-    agent::live::Live, catalogue::Family, clock::Instant, metrics::exposition::run::RunState, outputs::progress::Tick,
+    agent::{live::Live, steering::steered::Steered},
+    catalogue::Family,
+    clock::Instant,
+    metrics::exposition::run::RunState,
+    outputs::progress::Tick,
     plan::Plan,
 };
 
@@ -16,27 +20,30 @@ pub struct Rates {
 
 /// The state at `now`.
 #[must_use]
-pub fn tick(live: &Live, plan: &Plan, rates: &mut Rates, now: Instant) -> Tick {
+pub fn tick(live: &Live, steered: &Steered, rates: &mut Rates, now: Instant) -> Tick {
     let view = live.view(now);
     let count = |family| view.sum(family, |_| true);
     let gauge = |family| view.gauge(family, &[]).max(0) as u64;
-    let elapsed = live.ended.unwrap_or(now).since(live.start);
+    let plan = steered.plan();
+    let until = live.ended.unwrap_or(now);
+    let (elapsed, planned) = (until.since(live.start), steered.elapsed(until));
     let (sent, received) = (count(Family::WsMsgsSent), count(Family::WsMsgsReceived));
     let seconds = now.since(rates.at.unwrap_or(live.start)).as_secs_f64().max(1e-3);
     let per_second = |present: u64, past: u64| present.saturating_sub(past) as f64 / seconds;
     let (sent_per_second, received_per_second) = (per_second(sent, rates.sent), per_second(received, rates.received));
     let iterations = count(Family::Iterations) + count(Family::IterationsInterrupted);
-    let arrivals = plan.has_arrivals().then(|| (per_second(iterations, rates.iterations), plan.rate_at(elapsed)));
+    let arrivals = plan.has_arrivals().then(|| (per_second(iterations, rates.iterations), plan.rate_at(planned)));
     *rates = Rates { at: Some(now), sent, received, iterations };
     let active_vus = gauge(Family::Vus);
     Tick {
         elapsed,
-        total: plan.duration(),
-        state: state(live, plan, elapsed).to_owned(),
+        // Pauses make the run longer.
+        total: plan.duration() + elapsed.saturating_sub(planned),
+        state: state(live, plan, planned).to_owned(),
         // How many are in an iteration is the target's affair where VUs wait for slots, or end when they have done their share.
-        planned_vus: if plan.loops() { plan.vus_at(elapsed).into() } else { active_vus },
+        planned_vus: if plan.loops() { plan.vus_at(planned).into() } else { active_vus },
         active_vus,
-        max_vus: plan.peak_vus().into(),
+        max_vus: steered.original().peak_vus().into(),
         open: gauge(Family::WsOpen),
         connecting: gauge(Family::WsConnectingNow),
         sent_per_second,
@@ -57,6 +64,7 @@ fn state(live: &Live, plan: &Plan, elapsed: std::time::Duration) -> &'static str
         _ if live.ended.is_some() => "done",
         RunState::Running if elapsed >= plan.duration() => "draining",
         RunState::Running => "running",
+        RunState::Paused => "paused",
         RunState::Stopping => "stopping",
         RunState::Waiting => "waiting",
         RunState::Finished | RunState::Aborted => "done",

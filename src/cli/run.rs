@@ -22,7 +22,10 @@ use crate::{
         profile::{self, Changes},
     },
     clock::WallClock,
-    config::profile::Profile,
+    config::{
+        policy::{Author, Policy, TargetPolicy, TargetRule},
+        profile::Profile,
+    },
     echo::Echo,
     exit::Exit,
     outputs::{
@@ -96,6 +99,10 @@ pub struct How {
     /// PEM certificates to trust beside the built-in roots, for --annotate https://…
     #[arg(long, value_name = "FILE", env = "RAMPD_ANNOTATE_CA_FILE")]
     pub annotate_ca_file: Option<PathBuf>,
+    /// Let connections go to these targets only: names, addresses or networks, each with or without ports, for example
+    /// `*.example.com:443`; separated by commas, or repeated
+    #[arg(long, value_name = "TARGET", value_delimiter = ',', env = "RAMPD_ALLOW_TARGETS", conflicts_with = "echo")]
+    pub allow_target: Vec<TargetRule>,
     /// Threads that drive the load; by default one for each core that the process may use
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroU32>,
@@ -137,6 +144,12 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         Ok(annotate) => annotate,
         Err(error) => return refuse(Exit::BadConfiguration, &error),
     };
+    if !how.allow_target.is_empty() {
+        let policy = Policy { targets: TargetPolicy::of_daemon(Some(how.allow_target.clone())), ..Policy::default() };
+        if let Err(denied) = policy.apply(&mut profile, Author::Operator) {
+            return refuse(Exit::BadConfiguration, &denied);
+        }
+    }
     let digest = profile.digest().to_string();
     let fleet = match how.fleet.options(how.testid.as_deref()) {
         Ok(Some(_)) if how.echo => return refuse(Exit::BadConfiguration, &fleet::Error::Echo),
@@ -192,6 +205,7 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         fleet,
         start_at: how.fleet.start_at,
         annotate,
+        serve: None,
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -1,9 +1,6 @@
 //! Where the steps of loading put their problems.
 
-use std::{
-    cell::{Cell, RefCell},
-    path::PathBuf,
-};
+use std::cell::{Cell, RefCell};
 
 use crate::catalogue::Metric;
 #[cfg(test)]
@@ -69,11 +66,6 @@ impl<'s> Context<'s> {
 
     pub(crate) fn source(&self) -> &'s Source {
         self.source
-    }
-
-    /// A path typed in the profile; relative ones start at the profile's directory.
-    pub(crate) fn resolve(&self, typed: &str) -> PathBuf {
-        self.source.directory().join(typed)
     }
 
     pub(crate) fn problem(&self, place: &Place, message: impl Into<String>, hint: Option<String>) {

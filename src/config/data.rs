@@ -5,11 +5,14 @@ mod json;
 pub mod rows;
 pub mod table;
 
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::{io, sync::Arc};
 
-use crate::config::data::{
-    rows::{Order, WhenExhausted},
-    table::{Builder, Table},
+use crate::config::{
+    access::Readable,
+    data::{
+        rows::{Order, WhenExhausted},
+        table::{Builder, Table},
+    },
 };
 
 /// Largest file, in bytes.
@@ -93,13 +96,13 @@ pub enum Error {
 ///
 /// # Errors
 /// See [`enum@Error`].
-pub fn read(path: &Path, format: Format) -> Result<Table, Error> {
-    let metadata = std::fs::metadata(path)?;
+pub(crate) fn read(file: &Readable, format: Format) -> Result<Table, Error> {
+    let metadata = file.metadata()?;
     // Opening a pipe would wait for its writer.
     if !metadata.is_file() {
         return Err(Error::NoFile);
     }
-    let table = parse(io::Read::take(File::open(path)?, LARGEST + 1), metadata.len(), format)?;
+    let table = parse(io::Read::take(file.open()?, LARGEST + 1), metadata.len(), format)?;
     if table.rows() == 0 { Err(Error::Empty) } else { Ok(table) }
 }
 

@@ -190,7 +190,7 @@ fn trend_stats(node: &Node<'_>) -> Option<Vec<TrendStat>> {
 }
 
 /// One of a few words; the default if it is not given or wrong.
-fn choice<T: Copy + Default>(fields: &mut Fields<'_>, key: &'static str, words: &[(&'static str, T)]) -> T {
+pub(crate) fn choice<T: Copy + Default>(fields: &mut Fields<'_>, key: &'static str, words: &[(&'static str, T)]) -> T {
     fields.take(key).and_then(|node| one_of(&node, &format!("a {key}"), words)).unwrap_or_default()
 }
 

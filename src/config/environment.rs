@@ -3,9 +3,10 @@
 //! They are filled in after the text has been parsed, so that no value can add keys or steps.
 //! `$${` stands for `${`. Keys are taken as they are.
 
-use std::{collections::BTreeMap, fmt, fs::File, io::Read as _};
+use std::{borrow::Cow, collections::BTreeMap, fmt, io::Read as _};
 
 use crate::config::{
+    access::Access,
     at::{Path, Place},
     context::Context,
     problem::{did_you_mean, shown},
@@ -17,7 +18,25 @@ use crate::config::{
 /// What `${NAME}` stands for. Values may be secrets: none is in a message or a `Debug` text.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
-    values: BTreeMap<String, String>,
+    values: BTreeMap<String, Value>,
+}
+
+/// A variable's value.
+#[derive(Clone, PartialEq, Eq)]
+struct Value {
+    text: String,
+    origin: Origin,
+}
+
+/// Who has set a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Whoever started this process, for it and not for the profile: not for the eyes of a profile that was sent.
+    Process,
+    /// The user, for the profile.
+    Given,
+    /// A request over the API.
+    Requested,
 }
 
 impl Environment {
@@ -26,17 +45,33 @@ impl Environment {
     pub fn of_process() -> Self {
         let pairs =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self { values: pairs.collect() }
+        Self { values: pairs.map(|(name, text)| (name, Value { text, origin: Origin::Process })).collect() }
     }
 
     /// Sets a value, as `-e NAME=VALUE` does; it replaces one of the process.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.values.insert(name.into(), value.into());
+        self.values.insert(name.into(), Value { text: value.into(), origin: Origin::Given });
+    }
+
+    /// Sets a value that a request over the API has brought. It names no files, not even by way of other variables.
+    pub fn request(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.values.insert(name.into(), Value { text: value.into(), origin: Origin::Requested });
+    }
+
+    /// What a profile with this access sees of it.
+    pub(crate) fn seen_with(&self, access: &Access) -> Cow<'_, Self> {
+        match access {
+            Access::Files(_) => Cow::Borrowed(self),
+            Access::Sent => {
+                let given = self.values.iter().filter(|(_, value)| value.origin != Origin::Process);
+                Cow::Owned(Self { values: given.map(|(name, value)| (name.clone(), value.clone())).collect() })
+            }
+        }
     }
 
     /// A value.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
+        self.values.get(name).map(|value| value.text.as_str())
     }
 
     /// Reads `NAME=VALUE`, the argument of `-e`.
@@ -54,7 +89,9 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self { values: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+        let mut environment = Self::default();
+        pairs.into_iter().for_each(|(name, value)| environment.set(name, value));
+        environment
     }
 }
 
@@ -63,8 +100,6 @@ impl fmt::Debug for Environment {
         formatter.debug_set().entries(self.values.keys()).finish()
     }
 }
-
-type Values = BTreeMap<String, String>;
 
 /// Most bytes that variables may add to a profile: a 1 MiB file could name a 1 MiB secret 100 000 times.
 const BUDGET: usize = 8 << 20;
@@ -100,19 +135,21 @@ pub(crate) fn substitute(tree: &mut Tree, environment: &Environment, context: &C
 }
 
 struct Filler<'c> {
-    values: Values,
+    values: BTreeMap<String, Value>,
     context: &'c Context<'c>,
     added: usize,
     stopped: bool,
 }
 
 /// The names and values of an `env`.
-fn scalars(env: &Tree) -> Values {
-    let Tree::Map(entries) = env else { return Values::new() };
+fn scalars(env: &Tree) -> BTreeMap<String, Value> {
+    let Tree::Map(entries) = env else { return BTreeMap::new() };
+    let own = |text| Some(Value { text, origin: Origin::Given });
     let scalar = |value: &Tree| match value {
-        Tree::Text(text) => Some(text.value.clone()),
-        Tree::Number(number) => Some(number.to_string()),
-        Tree::Bool(flag) => Some(flag.to_string()),
+        Tree::Text(text) if text.requested => Some(Value { text: text.value.clone(), origin: Origin::Requested }),
+        Tree::Text(text) => own(text.value.clone()),
+        Tree::Number(number) => own(number.to_string()),
+        Tree::Bool(flag) => own(flag.to_string()),
         Tree::Null | Tree::List(_) | Tree::Map(_) | Tree::Unresolved => None,
     };
     entries.iter().filter_map(|(name, value)| Some((name.clone(), scalar(value)?))).collect()
@@ -174,9 +211,9 @@ impl Filler<'_> {
             return false;
         }
         let (message, hint) = match self.expand(&text.value) {
-            Ok(value) if self.added + value.len() <= BUDGET => {
-                self.added += value.len();
-                text.typed = Some(std::mem::replace(&mut text.value, value));
+            Ok(filled) if self.added + filled.value.len() <= BUDGET => {
+                self.added += filled.value.len();
+                *text = filled;
                 return true;
             }
             Ok(_) => {
@@ -189,8 +226,9 @@ impl Filler<'_> {
         false
     }
 
-    fn expand(&self, text: &str) -> Result<String, Fault> {
+    fn expand(&self, text: &str) -> Result<Text, Fault> {
         let mut out = String::new();
+        let mut requested = false;
         let mut rest = text;
         // One text could name a large file a hundred thousand times; the caller refuses what is too long.
         while out.len() <= BUDGET
@@ -210,16 +248,19 @@ impl Filler<'_> {
             if reference.contains("${") {
                 return Err(("variables cannot be nested".to_owned(), literal()));
             }
-            out.push_str(&self.value_of(reference)?);
+            let value = self.value_of(reference)?;
+            requested |= value.origin == Origin::Requested;
+            out.push_str(&value.text);
             rest = &inside[close + 1..];
         }
         out.push_str(rest);
-        Ok(out)
+        Ok(Text { value: out, typed: Some(text.to_owned()), requested })
     }
 
-    fn value_of(&self, reference: &str) -> Result<String, Fault> {
+    fn value_of(&self, reference: &str) -> Result<Cow<'_, Value>, Fault> {
+        let own = |text| Cow::Owned(Value { text, origin: Origin::Given });
         if let Some(path) = reference.strip_prefix("file:") {
-            return self.read(path);
+            return self.read(path).map(own);
         }
         let (name, default) = match reference.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
@@ -234,9 +275,9 @@ impl Filler<'_> {
         }
         // As in a shell, `:-` replaces an empty value too.
         match (self.values.get(name), default) {
-            (Some(value), Some(default)) if value.is_empty() => Ok(default.to_owned()),
-            (Some(value), _) => Ok(value.clone()),
-            (None, Some(default)) => Ok(default.to_owned()),
+            (Some(value), Some(default)) if value.text.is_empty() => Ok(own(default.to_owned())),
+            (Some(value), _) => Ok(Cow::Borrowed(value)),
+            (None, Some(default)) => Ok(own(default.to_owned())),
             (None, None) => {
                 let near = did_you_mean(name, self.values.keys().map(String::as_str));
                 let set = format!("set it with `-e {name}=…`, or give a default: `${{{name}:-…}}`");
@@ -247,10 +288,10 @@ impl Filler<'_> {
     }
 
     fn read(&self, typed: &str) -> Result<String, Fault> {
-        let path = self.context.resolve(typed);
+        let file = self.context.file(typed).map_err(|closed| (closed.to_string(), Some(closed.hint())))?;
         let failed = |why: &str| (format!("cannot read the file `{}` of `${{file:…}}`: {why}", shown(typed)), None);
         let mut bytes = Vec::new();
-        let file = File::open(&path).map_err(|error| failed(&error.to_string()))?;
+        let file = file.open().map_err(|error| failed(&error.to_string()))?;
         file.take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(|error| failed(&error.to_string()))?;
         if bytes.len() > LARGEST {
             return Err(failed("it is larger than 1 MiB"));
@@ -330,7 +371,10 @@ mod tests {
         let tree = filled("a: ${YAML}").unwrap();
         assert_eq!(
             tree,
-            Tree::Map(vec![("a".into(), Tree::Text(Text { value: "x\nb: 1".into(), typed: Some("${YAML}".into()) }))])
+            Tree::Map(vec![(
+                "a".into(),
+                Tree::Text(Text { value: "x\nb: 1".into(), typed: Some("${YAML}".into()), requested: false })
+            )])
         );
     }
 

@@ -120,8 +120,8 @@ impl<'t> Node<'t> {
     pub(crate) fn scalar(&self) -> Option<Text> {
         match self.tree {
             Tree::Text(text) => Some(text.clone()),
-            Tree::Number(number) => Some(Text { value: number.to_string(), typed: None }),
-            Tree::Bool(flag) => Some(Text { value: flag.to_string(), typed: None }),
+            Tree::Number(number) => Some(Text::literal(number.to_string())),
+            Tree::Bool(flag) => Some(Text::literal(flag.to_string())),
             _ => self.expected("a text, a number or a boolean", "remove the list or map around it"),
         }
     }
@@ -129,7 +129,7 @@ impl<'t> Node<'t> {
     pub(crate) fn flag(&self) -> Option<bool> {
         match self.tree {
             Tree::Bool(flag) => Some(*flag),
-            Tree::Text(text @ Text { value, typed: Some(_) }) => match value.as_str() {
+            Tree::Text(text @ Text { value, typed: Some(_), .. }) => match value.as_str() {
                 "true" => Some(true),
                 "false" => Some(false),
                 _ => self.bad_text(text, "`true` or `false`", "", None),
@@ -142,7 +142,7 @@ impl<'t> Node<'t> {
     pub(crate) fn number(&self, what: &str, hint: &str) -> Option<f64> {
         match self.tree {
             Tree::Number(number) if !number.as_f64().is_nan() => Some(number.as_f64()),
-            Tree::Text(text @ Text { value, typed: Some(_) }) => match value.trim().parse::<f64>() {
+            Tree::Text(text @ Text { value, typed: Some(_), .. }) => match value.trim().parse::<f64>() {
                 Ok(number) if !number.is_nan() => Some(number),
                 _ => self.bad_text(text, what, "", hint.to_owned()),
             },
@@ -154,7 +154,7 @@ impl<'t> Node<'t> {
     pub(crate) fn whole(&self, range: &RangeInclusive<u64>) -> Option<u64> {
         let number = match self.tree {
             Tree::Number(number) => *number,
-            Tree::Text(text @ Text { value, typed: Some(_) }) => match value.trim().parse::<u64>() {
+            Tree::Text(text @ Text { value, typed: Some(_), .. }) => match value.trim().parse::<u64>() {
                 Ok(number) => Number::Unsigned(number),
                 Err(_) => return self.bad_text(text, "a whole number", "", None),
             },

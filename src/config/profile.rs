@@ -34,6 +34,7 @@ pub mod observe;
 pub mod proxy;
 pub mod socket;
 pub mod socket_step;
+pub mod targets;
 pub mod tls;
 
 pub use executor::{Executor, RateStage, Stage, VuPool};

@@ -1,6 +1,6 @@
 //! `--echo`: the same profile against another address.
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use crate::config::profile::{Profile, SocketStep, Step, Target, WebSocket, proxy::Except};
 
@@ -17,56 +17,6 @@ impl Profile {
             scenario.flow = Arc::from(flow);
         }
         profile
-    }
-
-    /// Targets of the `http` steps, without their queries, each once.
-    #[must_use]
-    pub fn http_targets(&self) -> BTreeSet<&str> {
-        let mut targets = BTreeSet::new();
-        self.scenarios.iter().for_each(|scenario| collect(&scenario.flow, false, &mut targets));
-        targets
-    }
-
-    /// Targets of all steps, without their queries, each once.
-    pub(crate) fn targets(&self) -> BTreeSet<&str> {
-        let mut targets = BTreeSet::new();
-        self.scenarios.iter().for_each(|scenario| collect(&scenario.flow, true, &mut targets));
-        targets
-    }
-}
-
-fn collect<'p>(flow: &'p [Step], sockets: bool, targets: &mut BTreeSet<&'p str>) {
-    for step in flow {
-        match step {
-            Step::Http(request) => {
-                targets.insert(&request.url.display);
-            }
-            Step::Repeat { steps, .. } => collect(steps, sockets, targets),
-            Step::WebSocket(socket) => collect_socket(socket, sockets, targets),
-            Step::Sleep(_) | Step::Do(_) => {}
-        }
-    }
-}
-
-fn collect_socket<'p>(socket: &'p WebSocket, sockets: bool, targets: &mut BTreeSet<&'p str>) {
-    if sockets {
-        targets.insert(&socket.url.display);
-    }
-    collect_inside(&socket.steps, sockets, targets);
-}
-
-fn collect_inside<'p>(steps: &'p [SocketStep], sockets: bool, targets: &mut BTreeSet<&'p str>) {
-    for step in steps {
-        match step {
-            SocketStep::Http(request) => {
-                targets.insert(&request.url.display);
-            }
-            SocketStep::WebSocket(socket) => collect_socket(socket, sockets, targets),
-            SocketStep::Repeat { steps, .. } | SocketStep::Every { steps, .. } | SocketStep::On { steps, .. } => {
-                collect_inside(steps, sockets, targets);
-            }
-            _ => {}
-        }
     }
 }
 

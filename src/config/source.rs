@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::problem::{Position, Problem, Report};
+use crate::config::{
+    access::Access,
+    problem::{Position, Problem, Report},
+};
 
 /// Largest profile. The seed's has 600 bytes.
 pub const LARGEST: usize = 1 << 20;
@@ -16,7 +19,7 @@ pub const LARGEST: usize = 1 << 20;
 pub struct Source {
     name: String,
     text: String,
-    directory: PathBuf,
+    access: Access,
 }
 
 impl Source {
@@ -46,7 +49,7 @@ impl Source {
         }
         let file = File::open(path).map_err(|error| failed(&error))?;
         let mut source = Self::drain(file, &name)?;
-        source.directory = path.parent().map(Path::to_owned).unwrap_or_default();
+        source.access = Access::Files(path.parent().map(Path::to_owned).unwrap_or_default());
         Ok(source)
     }
 
@@ -55,6 +58,15 @@ impl Source {
         let read = reader.take(LARGEST as u64 + 1).read_to_end(&mut bytes);
         read.map_err(|error| Report::of_file(name, format!("cannot read this file: {error}"), None))?;
         Self::from_bytes(name, bytes)
+    }
+
+    /// A text that somebody has sent, who has no business with this machine: it reads no files and sees none of the
+    /// process's variables. It is called `<sent>`, and a test without a name `rampd`.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`].
+    pub fn sent(bytes: Vec<u8>) -> Result<Self, Report> {
+        Ok(Self { access: Access::Sent, ..Self::from_bytes("<sent>", bytes)? })
     }
 
     /// A text that the caller has read. Relative paths in it start at the current directory.
@@ -87,7 +99,7 @@ impl Source {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
-        Ok(Self { name: name.to_owned(), text, directory: PathBuf::new() })
+        Ok(Self { name: name.to_owned(), text, access: Access::Files(PathBuf::new()) })
     }
 
     /// For messages.
@@ -105,7 +117,12 @@ impl Source {
     /// Where relative paths in the profile start; empty is the current directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        &self.directory
+        self.access.directory()
+    }
+
+    /// What the text may read besides itself.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
     }
 
     /// The name of a test whose profile gives none.

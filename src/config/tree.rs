@@ -40,9 +40,16 @@ pub(crate) struct Text {
     pub(crate) value: String,
     /// What was typed, if variables were filled in.
     pub(crate) typed: Option<String>,
+    /// Whether a variable of a request is among them, even by way of another one.
+    pub(crate) requested: bool,
 }
 
 impl Text {
+    /// Without variables.
+    pub(crate) fn literal(value: impl Into<String>) -> Self {
+        Self { value: value.into(), typed: None, requested: false }
+    }
+
     /// As typed, for messages.
     pub(crate) fn typed(&self) -> &str {
         self.typed.as_deref().unwrap_or(&self.value)
@@ -189,7 +196,7 @@ impl<'de> Visitor<'de> for &Builder {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Tree, E> {
-        self.spend(text.len()).map(|()| Tree::Text(Text { value: text.to_owned(), typed: None }))
+        self.spend(text.len()).map(|()| Tree::Text(Text::literal(text)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tree, A::Error> {

@@ -1,6 +1,11 @@
 //! What the VUs of one worker share.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use rand::rngs::SmallRng;
 
@@ -10,6 +15,7 @@ use crate::{
         failure_log::FailureLog,
         instruments::{GeneratorSlots, ScenarioSlots},
         pacer::Pacer,
+        plan_clock::PlanClock,
     },
     metrics::recorder::Recorder,
     protocol::{connect::Connector, http::Scratch, transport::Probe},
@@ -47,6 +53,8 @@ pub struct WorkerContext {
     pub seed: u64,
     /// How many workers share the run.
     pub workers: u32,
+    /// The plan's time; nothing begins while it stands still.
+    pub clock: Rc<Cell<PlanClock>>,
     /// Converts the kernel's time stamps; none with `latencyClock: user`.
     pub stamps: Option<Rc<StampClock>>,
 }

@@ -101,8 +101,8 @@ struct Walk<'w> {
 struct Round {
     /// Rounds that are over.
     finished: u32,
-    /// The slots of an `every`, with its beginning.
-    pace: Option<(Instant, Slots)>,
+    /// The slots of an `every`, with its beginning in the plan's time.
+    pace: Option<(Duration, Slots)>,
 }
 
 impl Walk<'_> {
@@ -127,7 +127,10 @@ impl Walk<'_> {
                 }
                 Op::Pace(pace) => {
                     let slots = Slots::new(pace, self.vu.number(), self.vu.seed_of_arrivals(next));
-                    self.rounds.push(Round { finished: 0, pace: Some((Instant::now(), slots)) });
+                    self.rounds.push(Round {
+                        finished: 0,
+                        pace: Some((self.worker.clock.get().elapsed(Instant::now()), slots)),
+                    });
                     Ok(())
                 }
                 Op::Slot { after } => self.slot().await.map(|more| {
@@ -350,8 +353,8 @@ impl Walk<'_> {
     }
 
     async fn hold(&mut self, duration: Option<Duration>) -> Result<(), Stop> {
-        let until = duration.map(|duration| Instant::now() + duration);
-        self.wait(Goal { stopped: true, until, ..Goal::default() }).await
+        let held = duration.map(|duration| self.worker.clock.get().elapsed(Instant::now()) + duration);
+        self.wait(Goal { stopped: true, held, ..Goal::default() }).await
     }
 
     async fn sleep(&mut self, sleep: Sleep) -> Result<(), Stop> {

@@ -1,7 +1,7 @@
 //! The books of one connection: what was queued, sent, answered, given up and lost. Exact at any
 //! snapshot: `expected = matched + timed out + lost + in flight`.
 
-use std::{rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use crate::{
     clock::Instant,
@@ -11,6 +11,7 @@ use crate::{
         instruments::{ClosedBy, GeneratorSlots, SiteSlots},
         matching::{Awaited, Matching},
         pacer::Pacer,
+        plan_clock::PlanClock,
         reconnects::Reconnects,
         replies::{Arrival, Replies},
     },
@@ -32,6 +33,8 @@ pub struct SiteContext {
     pub generator: GeneratorSlots,
     /// Wakes at the slots of `every`.
     pub pacer: Rc<Pacer>,
+    /// In whose time `every` and `hold` count.
+    pub clock: Rc<Cell<PlanClock>>,
     /// Bounds on waiting.
     pub timeouts: Timeouts,
     /// Whether one of its steps looks into messages.

@@ -8,6 +8,7 @@ use std::{
     future::poll_fn,
     rc::Rc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use crate::{
@@ -34,8 +35,10 @@ const HIGH_WATER: u64 = 32 * 1024;
 pub struct Goal {
     /// A point in time.
     pub until: Option<Instant>,
-    /// A point in time, met exactly; the ramp taking the VU away ends the wait too.
-    pub slot: Option<Instant>,
+    /// A point in the plan's time: a held connection stays open while that stands still.
+    pub held: Option<Duration>,
+    /// A point in the plan's time, met exactly; the ramp taking the VU away ends the wait too.
+    pub slot: Option<Duration>,
     /// Messages since the last goal of this kind.
     pub messages: Option<u64>,
     /// The ramp takes the VU away; awaited replies are still waited for.
@@ -133,6 +136,11 @@ impl Session {
     /// The flow goes on with this connection, and has waited until `intended`.
     pub fn resume(&mut self, intended: Instant) {
         self.intended = intended;
+    }
+
+    /// The flow goes on with this connection at a slot, in the plan's time; one that a pause has kept has no instant yet.
+    pub fn resume_at_slot(&mut self, slot: Duration) {
+        self.intended = self.site.clock.get().when(slot).unwrap_or_else(Instant::now);
     }
 
     /// Whether the connection is over; it has been counted.
@@ -247,6 +255,11 @@ impl Session {
             if control.poll_reached(cx, Phase::Stopping).is_ready() {
                 return Poll::Ready(Wait::Reached);
             }
+            let clock = self.site.clock.get();
+            // The worker wakes its VUs when the plan goes on.
+            let Some(slot) = clock.when(slot).filter(|_| !clock.is_paused()) else {
+                return self.poll_deadlines(cx, None);
+            };
             if Instant::now() >= slot {
                 return Poll::Ready(Wait::TimedOut);
             }
@@ -264,7 +277,8 @@ impl Session {
         if goal.stopped && control.poll_reached(cx, Phase::Stopping).is_ready() && replied {
             return Poll::Ready(Wait::Reached);
         }
-        self.poll_deadlines(cx, goal.until)
+        let held = goal.held.and_then(|held| self.site.clock.get().when(held));
+        self.poll_deadlines(cx, goal.until.or(held))
     }
 
     fn poll_deadlines(&mut self, cx: &mut Context<'_>, until: Option<Instant>) -> Poll<Wait> {

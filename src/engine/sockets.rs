@@ -5,6 +5,7 @@ use std::{
     future::poll_fn,
     pin::{Pin, pin},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use crate::{
@@ -74,12 +75,12 @@ impl Sockets {
         wait
     }
 
-    /// Waits for a slot of a pace. Whenever that ends, what is queued next was intended for the
+    /// Waits for a slot of a pace, in the plan's time. Whenever that ends, what is queued next was intended for the
     /// slot: lateness is the generator's, and counted.
-    pub async fn wait_for_slot(&mut self, control: &Control, slot: Instant) -> Wait {
+    pub async fn wait_for_slot(&mut self, control: &Control, slot: Duration) -> Wait {
         let wait = self.wait(control, Goal { slot: Some(slot), ..Goal::default() }).await;
         if let Some(session) = self.current() {
-            session.resume(slot);
+            session.resume_at_slot(slot);
         }
         wait
     }

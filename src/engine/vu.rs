@@ -52,6 +52,7 @@ impl Scenario {
             slots: slots.clone(),
             generator: worker.generator,
             pacer: worker.pacer.clone(),
+            clock: worker.clock.clone(),
             timeouts: site.timeouts,
             looks_into_messages: site.looks_into_messages(),
             ids: site.reply_ids.as_ref().map(IdReaders::new),

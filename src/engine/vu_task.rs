@@ -4,6 +4,7 @@ use std::{
     future::{Future as _, poll_fn},
     pin::pin,
     rc::Rc,
+    task::Poll,
 };
 
 use crate::{
@@ -38,7 +39,9 @@ async fn run_in_a_row(vu: &Vu, worker: &WorkerContext) {
     let mut values = vu.values();
     let mut failures = 0;
     let mut first = true;
-    while (vu.control.phase() == Phase::Active || first && vu.control.phase() == Phase::Stopping) && vu.take_iteration()
+    while until_resumed(vu, worker).await
+        && (vu.control.phase() == Phase::Active || first && vu.control.phase() == Phase::Stopping)
+        && vu.take_iteration()
     {
         first = false;
         let mut waited = false;
@@ -68,6 +71,16 @@ async fn run_in_a_row(vu: &Vu, worker: &WorkerContext) {
         }
     }
     worker.recorder.gauge_add(slots.vus, -1);
+}
+
+/// Waits while the plan's time stands still; false if the VU is told to stop before it goes on.
+async fn until_resumed(vu: &Vu, worker: &WorkerContext) -> bool {
+    poll_fn(|cx| match worker.clock.get().is_paused() {
+        false => Poll::Ready(true),
+        // The worker wakes its VUs when the plan goes on.
+        true => vu.control.poll_reached(cx, Phase::Stopping).map(|()| false),
+    })
+    .await
 }
 
 /// No pause after failures: arrivals do not ask how the last one fared, and their rate bounds what a refusing server is met

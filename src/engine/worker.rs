@@ -3,7 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     future::poll_fn,
     io,
     rc::Rc,
@@ -20,6 +20,9 @@ use tokio::{
 };
 
 mod scenarios;
+mod turns;
+
+pub use turns::{Turn, Wheel};
 
 use crate::{
     clock::{Instant, WallClock},
@@ -31,6 +34,7 @@ use crate::{
         failure_log::FailureLog,
         instruments::Instruments,
         pacer::Pacer,
+        plan_clock::PlanClock,
         purse::Purse,
         vu::{Scenario, Source, Vu},
         vu_task,
@@ -87,15 +91,8 @@ pub struct WorkerSpec {
 pub enum Command {
     /// Answer with everything recorded so far.
     Snapshot(oneshot::Sender<Snapshot>),
-    /// Run so many VUs of an `externally-controlled` scenario, over all workers.
-    SetVus {
-        /// By its place in the plan.
-        scenario: usize,
-        /// At most `maxVUs`.
-        vus: u32,
-        /// Told when they have been started or asked to stop.
-        done: oneshot::Sender<()>,
-    },
+    /// Change course.
+    Steer(Turn),
 }
 
 /// The control thread's end of a worker.
@@ -144,8 +141,9 @@ struct Worker {
     segment: Segment,
     commons: Arc<Commons>,
     scenarios: Vec<ScenarioState>,
-    start: Instant,
     workload: Workload,
+    /// Those to come, in the order of time.
+    turns: VecDeque<Turn>,
     /// VUs by scenario and number, made when they first start.
     vus: HashMap<(usize, u32), (Rc<Vu>, Cell<u32>)>,
     tasks: JoinSet<()>,
@@ -159,10 +157,8 @@ struct Worker {
 struct ScenarioState {
     shared: Rc<Scenario>,
     source: Source,
-    /// VUs asked for by now, over all workers, of [`Work::Live`].
+    /// VUs asked for by now, over all workers, of [`Work::Live`] and of whatever has left its curve.
     asked: u32,
-    /// Whether VUs run as they are asked for.
-    open: bool,
 }
 
 impl Worker {
@@ -186,6 +182,7 @@ impl Worker {
             seed: spec.seed,
             workers: spec.workers,
             stamps: (spec.timing.latency_clock == LatencyClock::Kernel).then(Rc::default),
+            clock: Rc::new(Cell::new(PlanClock::new(spec.start))),
         });
         let planned = spec.plan.scenarios.iter().zip(&spec.instruments.scenarios).enumerate();
         let scenarios = planned.map(|(index, (scenario, slots))| {
@@ -206,7 +203,6 @@ impl Worker {
                     }
                 },
                 asked: scenario.planned_vus(),
-                open: false,
             }
         });
         Ok(Self {
@@ -216,7 +212,7 @@ impl Worker {
             plan: spec.plan,
             segment,
             commons: spec.commons,
-            start: spec.start,
+            turns: VecDeque::new(),
             vus: HashMap::new(),
             tasks: JoinSet::new(),
             stopped: false,
@@ -257,7 +253,7 @@ impl Worker {
                 self.refuse_rest(handed_over);
                 return self.context.recorder.snapshot();
             }
-            let next = self.workload.next_at();
+            let next = [self.workload.next_at(), self.next_turn()].into_iter().flatten().min();
             let pacer = self.context.pacer.clone();
             // Asked once for each instant, and not with each turn of the loop: what is asked for stays there until it is due.
             let due = poll_fn(|cx| match next {
@@ -289,10 +285,7 @@ impl Worker {
                         // A requester that has stopped waiting takes the next one.
                         let _unheard = reply.send(self.context.recorder.snapshot());
                     }
-                    Some(Command::SetVus { scenario, vus, done }) => {
-                        self.ask(scenario, vus);
-                        let _unheard = done.send(());
-                    }
+                    Some(Command::Steer(turn)) => self.turns.push_back(turn),
                     None => {
                         listening = false;
                         self.stop_all(Duration::ZERO);
@@ -309,21 +302,23 @@ impl Worker {
         }
     }
 
-    fn process_due(&mut self, now: Instant) {
+    /// What is due at `until`; by the clock it is `now`.
+    fn process_until(&mut self, until: Instant, now: Instant) {
         let plan = self.plan.clone();
-        if !std::mem::replace(&mut self.begun, true)
-            && let Some(at) = self.workload.next_at()
+        if !self.begun
+            && let Some(at) = self.workload.next_at().filter(|at| *at <= until)
         {
+            self.begun = true;
             self.commons.note_start(now.since(at));
         }
-        while let Some(due) = self.workload.take(&plan, now) {
+        while let Some(due) = self.workload.take(&plan, until) {
             match due {
                 Due::Change { scenario, change: Change::Start { vu } } => self.start_vu(scenario, vu),
                 Due::Change { scenario, change: Change::Stop { vu, cut_at } } => {
-                    self.stop_vu(scenario, vu, self.start + cut_at);
+                    self.stop_vu(scenario, vu, cut_at);
                 }
                 Due::Change { scenario, change: Change::Open } => self.open(scenario),
-                Due::Change { scenario, change: Change::End { cut_at } } => self.end(scenario, self.start + cut_at),
+                Due::Change { scenario, change: Change::End { cut_at } } => self.end(scenario, cut_at),
                 Due::Slot { scenario, at } => self.begin(scenario, at, now),
                 Due::Cut { scenario, vu, turn } => {
                     if let Some((vu, turns)) = self.vus.get(&(scenario, vu))
@@ -350,7 +345,7 @@ impl Worker {
         }
     }
 
-    fn stop_vu(&mut self, scenario: usize, number: u32, cut_at: Instant) {
+    fn stop_vu(&mut self, scenario: usize, number: u32, cut_at: Duration) {
         if let Some((vu, turns)) = self.vus.get(&(scenario, number))
             && vu.control.phase() == Phase::Active
         {

@@ -1,10 +1,15 @@
 //! A worker's share of the plan as it comes due: changes of VUs, slots of arrival rates and cuts, in the
 //! order of time. Walked by the worker; what each of them does is the worker's affair.
 
-use std::{cmp::Reverse, collections::BinaryHeap, iter::Peekable, vec};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    time::Duration,
+};
 
 use crate::{
     clock::Instant,
+    engine::plan_clock::PlanClock,
     plan::{Change, Event, Plan, segment::Segment, slots::SlotNumbers, work::Work},
 };
 
@@ -36,15 +41,18 @@ pub enum Due {
     },
 }
 
-/// See the module.
+/// See the module. All times are the plan's.
 #[derive(Debug)]
 pub struct Workload {
-    start: Instant,
-    events: Peekable<vec::IntoIter<Event>>,
+    /// Of the plan.
+    pub clock: PlanClock,
+    events: VecDeque<Event>,
     /// Events to come that may give a VU something to do.
     awaited: usize,
+    /// Scenarios that follow orders, and not the plan's curve.
+    steered: Vec<usize>,
     slots: Vec<Slots>,
-    cuts: BinaryHeap<Reverse<(Instant, usize, u32, u32)>>,
+    cuts: BinaryHeap<Reverse<(Duration, usize, u32, u32)>>,
 }
 
 /// The slots of one scenario, with the next one.
@@ -52,34 +60,68 @@ pub struct Workload {
 struct Slots {
     scenario: usize,
     numbers: SlotNumbers,
-    next: Option<Instant>,
+    number: Option<u64>,
+    next: Option<Duration>,
 }
 
 impl Workload {
     /// The share of `worker` in a plan that begins at `start`.
     #[must_use]
     pub fn new(plan: &Plan, worker: Segment, start: Instant) -> Self {
-        let events = plan.events(worker);
-        let awaited = events.iter().filter(|event| is_awaited(plan, event)).count();
         let scenarios = plan.scenarios.iter().enumerate();
         let slots = scenarios.filter_map(|(scenario, planned)| {
-            let mut slots = Slots { scenario, numbers: planned.slots(worker)?, next: None };
-            slots.advance(plan, start);
+            let mut slots = Slots { scenario, numbers: planned.slots(worker)?, number: None, next: None };
+            slots.advance(plan);
             Some(slots)
         });
-        Self { start, slots: slots.collect(), events: events.into_iter().peekable(), awaited, cuts: BinaryHeap::new() }
+        let mut workload = Self {
+            clock: PlanClock::new(start),
+            slots: slots.collect(),
+            events: plan.events(worker).into(),
+            awaited: 0,
+            steered: Vec::new(),
+            cuts: BinaryHeap::new(),
+        };
+        workload.count_awaited(plan);
+        workload
     }
 
     /// Cuts an iteration at `at`.
-    pub fn cut(&mut self, at: Instant, scenario: usize, vu: u32, turn: u32) {
+    pub fn cut(&mut self, at: Duration, scenario: usize, vu: u32, turn: u32) {
         self.cuts.push(Reverse((at, scenario, vu, turn)));
     }
 
-    /// Nothing begins any more.
-    pub fn clear(&mut self) {
-        self.events = Vec::new().into_iter().peekable();
+    /// Nothing begins any more. A pause is over: there are iterations to cut.
+    pub fn clear(&mut self, now: Instant) {
+        self.events.clear();
         self.awaited = 0;
         self.slots.clear();
+        self.clock.resume(now);
+    }
+
+    /// A scenario leaves its curve: from here on its VUs are started and stopped as they are ordered, and its slots are those
+    /// of `plan`. It lasts until its planned end. Returns whether it has begun at `at`.
+    pub fn leave_curve(&mut self, plan: &Plan, scenario: usize, at: Duration) -> bool {
+        let Some(planned) = plan.scenarios.get(scenario) else { return false };
+        let has_begun = planned.start <= at;
+        if !self.steered.contains(&scenario) {
+            self.steered.push(scenario);
+            if matches!(planned.work, Work::Loop) {
+                self.events.retain(|event| event.scenario != scenario);
+                let ordered = planned.ordered_events(scenario).into_iter();
+                self.events.extend(ordered.filter(|event| event.at > at || event.change != Change::Open));
+                self.events.make_contiguous().sort_by_key(|event| event.at);
+            }
+            self.count_awaited(plan);
+        }
+        if let Some(slots) = self.slots.iter_mut().find(|slots| slots.scenario == scenario) {
+            slots.place(plan);
+        }
+        has_begun
+    }
+
+    fn count_awaited(&mut self, plan: &Plan) {
+        self.awaited = self.events.iter().filter(|event| is_awaited(plan, &self.steered, event)).count();
     }
 
     /// Whether nothing is left that would give a VU something to do.
@@ -88,31 +130,30 @@ impl Workload {
         self.awaited == 0 && self.slots.iter().all(|slots| slots.next.is_none())
     }
 
-    /// When something is due next.
-    pub fn next_at(&mut self) -> Option<Instant> {
-        let event = self.events.peek().map(|event| self.start + event.at);
+    /// When something is due next; none also if that waits for the end of a pause.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Instant> {
+        let event = self.events.front().map(|event| event.at);
         let cut = self.cuts.peek().map(|Reverse((at, ..))| *at);
         let slot = self.slots.iter().filter_map(|slots| slots.next).min();
-        [event, cut, slot].into_iter().flatten().min()
+        self.clock.when([event, cut, slot].into_iter().flatten().min()?)
     }
 
     /// Takes what is due first, if it is due at `now`. At one instant VUs start before slots need them, and slots come
     /// before their scenario ends.
     pub fn take(&mut self, plan: &Plan, now: Instant) -> Option<Due> {
-        let event = self.events.peek().map(|event| {
+        let event = self.events.front().map(|event| {
             let ends = matches!(event.change, Change::Stop { .. } | Change::End { .. });
-            (self.start + event.at, if ends { 2 } else { 0 })
+            (event.at, if ends { 2 } else { 0 })
         });
         let slot = self.slots.iter().enumerate().filter_map(|(place, slots)| Some((slots.next?, 1, place))).min();
         let cut = self.cuts.peek().map(|Reverse((at, ..))| (*at, 3));
         let (at, kind) = [event, slot.map(|(at, kind, _)| (at, kind)), cut].into_iter().flatten().min()?;
-        if at > now {
-            return None;
-        }
+        let at = self.clock.when(at).filter(|at| *at <= now)?;
         match kind {
             1 => {
                 let slots = self.slots.get_mut(slot?.2)?;
-                slots.advance(plan, self.start);
+                slots.advance(plan);
                 Some(Due::Slot { scenario: slots.scenario, at })
             }
             3 => {
@@ -120,8 +161,8 @@ impl Workload {
                 Some(Due::Cut { scenario, vu, turn })
             }
             _ => {
-                let event = self.events.next()?;
-                self.awaited -= usize::from(is_awaited(plan, &event));
+                let event = self.events.pop_front()?;
+                self.awaited -= usize::from(is_awaited(plan, &self.steered, &event));
                 Some(Due::Change { scenario: event.scenario, change: event.change })
             }
         }
@@ -129,101 +170,30 @@ impl Workload {
 }
 
 impl Slots {
-    fn advance(&mut self, plan: &Plan, start: Instant) {
+    fn advance(&mut self, plan: &Plan) {
+        self.number = self.numbers.next();
+        self.place(plan);
+    }
+
+    /// The next slot is when `plan` has it.
+    fn place(&mut self, plan: &Plan) {
         let planned = plan.scenarios.get(self.scenario);
         self.next = planned.and_then(|planned| {
             let Work::Arrivals { schedule, .. } = &planned.work else { return None };
-            schedule.slot(self.numbers.next()?).map(|offset| start + planned.start + offset)
+            schedule.slot(self.number?).map(|offset| planned.start + offset)
         });
     }
 }
 
-/// A start, and whatever ends a scenario whose VUs may be set until then.
-fn is_awaited(plan: &Plan, event: &Event) -> bool {
+/// A start, and whatever ends a scenario whose VUs or slots may be ordered until then.
+fn is_awaited(plan: &Plan, steered: &[usize], event: &Event) -> bool {
     let live = || plan.scenarios.get(event.scenario).is_some_and(|planned| matches!(planned.work, Work::Live { .. }));
     match event.change {
         Change::Start { .. } | Change::Open => true,
         Change::Stop { .. } => false,
-        Change::End { .. } => live(),
+        Change::End { .. } => live() || steered.contains(&event.scenario),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::config::{self, environment::Environment, overrides::Overrides, source::Source};
-
-    fn plan(text: &str) -> Plan {
-        let text = format!("scenarios: {{ a: {{ {text} }} }}\nflow: [{{ sleep: 1s }}]");
-        let source = Source::from_bytes("p.yaml", text.into_bytes()).unwrap();
-        Plan::new(&config::load(&source, &Environment::default(), &Overrides::default()).unwrap())
-    }
-
-    fn walked(plan: &Plan) -> Vec<String> {
-        let start = Instant::now();
-        let mut workload = Workload::new(plan, Segment::WHOLE, start);
-        let mut told = Vec::new();
-        while let Some(at) = workload.next_at() {
-            let since = at.since(start).as_millis();
-            match workload.take(plan, at).unwrap() {
-                Due::Change { change: Change::Start { vu }, .. } => told.push(format!("{since} start {vu}")),
-                Due::Change { change: Change::Stop { vu, .. }, .. } => told.push(format!("{since} stop {vu}")),
-                Due::Change { change: Change::Open, .. } => told.push(format!("{since} open")),
-                Due::Change { change: Change::End { cut_at }, .. } => {
-                    told.push(format!("{since} end, cut at {}", cut_at.as_millis()));
-                }
-                Due::Slot { at: slot, .. } => {
-                    assert_eq!(slot, at);
-                    told.push(format!("{since} slot"));
-                }
-                Due::Cut { vu, .. } => told.push(format!("{since} cut {vu}")),
-            }
-        }
-        told
-    }
-
-    #[test]
-    fn vus_are_there_before_the_first_slot_and_the_last_slot_before_the_end() {
-        let ramping = plan(
-            "executor: ramping-arrival-rate, startRate: 2, stages: [{ duration: 1s, target: 2 }], preAllocatedVUs: 2, gracefulStop: 3s",
-        );
-        assert_eq!(walked(&ramping), ["0 start 0", "0 start 1", "500 slot", "1000 slot", "1000 end, cut at 4000"]);
-        let constant =
-            plan("executor: constant-arrival-rate, rate: 2, duration: 1s, startTime: 1s, preAllocatedVUs: 1");
-        assert_eq!(walked(&constant), ["1000 start 0", "1000 slot", "1500 slot", "2000 end, cut at 32000"]);
-    }
-
-    #[test]
-    fn a_run_of_iterations_is_over_when_its_vus_are_done_and_a_live_one_at_its_end() {
-        let start = Instant::now();
-        for (text, ends) in [
-            ("executor: per-vu-iterations", false),
-            ("executor: shared-iterations", false),
-            ("executor: externally-controlled, maxVUs: 2, duration: 5s", true),
-        ] {
-            let plan = plan(text);
-            let mut workload = Workload::new(&plan, Segment::WHOLE, start);
-            assert!(!workload.is_over(), "{text}");
-            assert!(workload.take(&plan, start).is_some());
-            assert_eq!(!workload.is_over(), ends, "{text}");
-            while workload.take(&plan, start + Duration::from_secs(1000)).is_some() {}
-            assert!(workload.is_over(), "{text}");
-        }
-    }
-
-    #[test]
-    fn late_slots_all_come_due_at_once_and_keep_their_times() {
-        let plan = plan("executor: constant-arrival-rate, rate: 10, duration: 1s, preAllocatedVUs: 1");
-        let start = Instant::now();
-        let mut workload = Workload::new(&plan, Segment::WHOLE, start);
-        let mut slots = Vec::new();
-        while let Some(due) = workload.take(&plan, start + Duration::from_millis(450)) {
-            if let Due::Slot { at, .. } = due {
-                slots.push(at.since(start).as_millis());
-            }
-        }
-        assert_eq!(slots, [0, 100, 200, 300, 400]);
-    }
-}
+mod tests;

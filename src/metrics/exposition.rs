@@ -17,7 +17,9 @@ use crate::{
             families::{Kind, Sheet, Value},
             format::Format,
             run::RunFacts,
+            serve::ServeFacts,
         },
+        process::ProcessStats,
         series::SeriesTable,
         snapshot::Snapshot,
     },
@@ -35,6 +37,7 @@ pub mod number;
 mod open_metrics;
 mod protobuf;
 pub mod run;
+pub mod serve;
 mod target;
 pub mod validity;
 
@@ -55,6 +58,19 @@ pub fn sheet(table: &SeriesTable, snapshot: &Snapshot, facts: &RunFacts) -> Arc<
     if facts.k6_series {
         k6::families(&mut sheet, table, snapshot);
     }
+    Arc::new(sheet)
+}
+
+/// The page of a daemon between two runs: the last run's, if there was one, with what has changed since.
+#[must_use]
+pub fn between(last: Option<&Sheet>, facts: &ServeFacts, build: &Tags, process: &ProcessStats) -> Arc<Sheet> {
+    let mut sheet = last.cloned().unwrap_or_else(|| {
+        let mut sheet = Sheet::new(Tags::new());
+        run::build(&mut sheet, build);
+        sheet
+    });
+    run::process(&mut sheet, process);
+    serve::families(&mut sheet, facts);
     Arc::new(sheet)
 }
 

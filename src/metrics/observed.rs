@@ -62,6 +62,8 @@ failures! {
     BodyEof = "body_eof";
     /// What came is no proper HTTP.
     Malformed = "malformed";
+    /// The operator's policy does not allow it.
+    NotAllowed = "not_allowed";
     /// A status other than 200.
     Status = "status";
     /// A page of more than 16 MiB, or more than 10,000 series of one metric.

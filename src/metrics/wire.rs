@@ -9,6 +9,7 @@
 mod frame;
 mod trend;
 
+use hdrhistogram::Histogram;
 use prost::Message as _;
 
 use crate::metrics::{
@@ -164,6 +165,14 @@ pub fn add(bytes: &[u8], table: &SeriesTable, sum: &mut Snapshot) -> Result<(), 
 /// See [`WireError`].
 pub fn check(bytes: &[u8], table: &SeriesTable) -> Result<(), WireError> {
     read(bytes, table, |_| ())
+}
+
+/// A histogram of a trend's range and resolution, in the V2 encoding that is not deflated.
+pub(in crate::metrics) fn histogram(bytes: &[u8]) -> Result<Histogram<u64>, String> {
+    trend::histogram(bytes).map_err(|unread| match unread {
+        trend::Unread::Shape(what) => what,
+        trend::Unread::Total => "it counts more than any run".to_owned(),
+    })
 }
 
 /// What a frame has.

@@ -2,6 +2,9 @@
 //! its API show. Everything is in it; nothing has to be asked of Prometheus or of the profile's file again. Times are
 //! milliseconds as in profiles, unless a name says seconds; values of variables and secrets are not in it.
 
+pub mod build;
+mod read;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +13,9 @@ use crate::outputs::{
     run_status::{ThresholdStatus, ValidityStatus},
     timeline::Timeline,
 };
+
+pub use build::build;
+pub use read::{Error, LARGEST, read, write};
 
 /// Raised when a reader of an older version could misunderstand the document.
 pub const FORMAT: u32 = 1;
@@ -32,13 +38,13 @@ pub struct RunRecord {
     pub tags: BTreeMap<String, String>,
     /// Of the profile as it was meant: equal for runs of the same load.
     pub digest: String,
-    /// RFC 3339, start of the load.
+    /// RFC 3339, start of the load; empty if it is not known, as of merged results.
     pub started_at: String,
-    /// RFC 3339, end of the load.
+    /// RFC 3339, end of the load; empty if it is not known.
     pub ended_at: String,
     /// From the start of the load to its end.
     pub elapsed_seconds: f64,
-    /// Of the plan.
+    /// Of the plan; 0 if it has no end.
     pub plan_seconds: f64,
     /// `completed`, `aborted`, `interrupted`, `stopped` or `failed`.
     pub ended: String,
@@ -56,7 +62,8 @@ pub struct RunRecord {
     pub failures: Vec<FailureRecord>,
     /// Curves.
     pub timeline: Timeline,
-    /// The profile as it was typed, variables unfilled and credentials taken out.
+    /// The profile as it was typed, without comments, variables unfilled and credentials taken out, see
+    /// [`crate::config::redact`].
     pub profile_text: Option<String>,
     /// What the agent ran on.
     pub machine: Machine,

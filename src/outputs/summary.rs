@@ -10,7 +10,7 @@ mod results;
 mod table;
 mod target;
 pub(in crate::outputs) mod thresholds;
-mod validity;
+pub(in crate::outputs) mod validity;
 
 use crate::outputs::{
     format,

@@ -1,6 +1,9 @@
 //! A run over time, in bounded memory: one point a second at first; when there are [`MOST`], each two neighbours become
 //! one, and points come half as often. So an hour and a month have curves of the same size.
 
+mod blocks;
+pub mod sampler;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

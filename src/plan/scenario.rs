@@ -112,6 +112,26 @@ impl ScenarioPlan {
         }
     }
 
+    /// The same with `vus` VUs from `at` on: it leaves its curve, and its stages to come do not begin.
+    #[must_use]
+    pub fn with_vus(&self, at: Duration, vus: u32) -> Self {
+        Self { ramp: Ramp::constant(vus, self.ramp.duration()), ..self.without_stages(at) }
+    }
+
+    /// The same with as many iterations a second from `at` on; none if it has no arrival rate, or if that is no rate.
+    #[must_use]
+    pub fn with_rate(&self, at: Duration, per_second: f64) -> Option<Self> {
+        let Work::Arrivals { schedule, max_vus } = &self.work else { return None };
+        let rate = schedule.rate_of(per_second)?;
+        let schedule = Arc::new(schedule.with_rate(at.saturating_sub(self.start), rate));
+        Some(Self { work: Work::Arrivals { schedule, max_vus: *max_vus }, ..self.without_stages(at) })
+    }
+
+    fn without_stages(&self, at: Duration) -> Self {
+        let stages = self.stages.iter().copied().filter(|stage| *stage <= at.max(self.start)).collect();
+        Self { stages, ..self.clone() }
+    }
+
     /// Iterations if all begin; none where there are as many as the VUs manage.
     #[must_use]
     pub fn iterations(&self) -> Option<u64> {
@@ -161,13 +181,20 @@ impl ScenarioPlan {
         })
     }
 
+    /// When it begins and ends, if its VUs are ordered.
+    #[must_use]
+    pub fn ordered_events(&self, scenario: usize) -> [Event; 2] {
+        let event = |at: Duration, change| Event { at, scenario, change };
+        [event(self.start, Change::Open), event(self.end, Change::End { cut_at: self.hard_end })]
+    }
+
     /// Starts and stops of all VUs of the whole; the last VU started is the first stopped, and the end stops those left.
     fn all_events(&self, scenario: usize) -> Vec<Event> {
         let event = |at: Duration, change| Event { at, scenario, change };
         let end = event(self.end, Change::End { cut_at: self.hard_end });
         match self.work {
             Work::Loop => {}
-            Work::Live { .. } => return vec![event(self.start, Change::Open), end],
+            Work::Live { .. } => return self.ordered_events(scenario).into(),
             Work::Each { .. } | Work::Shared { .. } | Work::Arrivals { .. } => {
                 let starts = (0..self.ramp.max()).map(|vu| event(self.start, Change::Start { vu }));
                 return starts.chain([end]).collect();

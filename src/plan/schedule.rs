@@ -21,6 +21,7 @@ pub struct Schedule {
     stages: Vec<Span>,
     duration: Duration,
     total: u64,
+    /// The first slot is at once, and none at the end; otherwise the first is after one interval.
     constant: bool,
 }
 
@@ -102,16 +103,44 @@ impl Schedule {
         if number >= self.total {
             return None;
         }
-        let area = |events: u128| events * self.time_unit.as_nanos() * HALF_MILLIONTHS;
-        if self.constant {
-            let span = self.stages.first()?;
-            let nanos = area(u128::from(number)) / (2 * u128::from(span.from)).max(1);
-            return Some(Duration::from_nanos(nanos as u64));
-        }
-        let needed = area(u128::from(number) + 1);
+        let needed = (u128::from(number) + u128::from(!self.constant)) * self.one();
         let index = self.stages.partition_point(|span| span.done + span.area() < needed);
         let span = self.stages.get(index)?;
-        Some(span.start + Duration::from_nanos(reached(span, needed - span.done)))
+        Some(span.start + Duration::from_nanos(reached(span, needed.saturating_sub(span.done))))
+    }
+
+    /// The same until `offset`, and from there on `rate` until the end. Slots keep their numbers: those up to `offset` are as
+    /// they were, the next one comes when what `offset` leaves of an iteration is full. What lies before is not kept.
+    #[must_use]
+    pub fn with_rate(&self, offset: Duration, rate: Rate) -> Self {
+        let (offset, millionths) = (offset.min(self.duration), rate.millionths());
+        let span = Span {
+            from: millionths,
+            to: millionths,
+            start: offset,
+            duration: self.duration - offset,
+            done: self.area_until(offset),
+        };
+        let area = span.done + span.area();
+        let total = if self.constant { area.div_ceil(self.one()) } else { area / self.one() };
+        Self { total: u64::try_from(total).unwrap_or(u64::MAX), stages: vec![span], ..self.clone() }
+    }
+
+    /// A rate per second as one per time unit, to the nearest millionth; none if it is no rate or too high.
+    #[must_use]
+    pub fn rate_of(&self, per_second: f64) -> Option<Rate> {
+        let millionths = (per_second * self.time_unit.as_secs_f64() * 1e6).round();
+        if (0.0..9e18).contains(&millionths) { Rate::from_millionths(millionths as u64) } else { None }
+    }
+
+    /// The area of one iteration.
+    fn one(&self) -> u128 {
+        (self.time_unit.as_nanos() * HALF_MILLIONTHS).max(1)
+    }
+
+    fn area_until(&self, offset: Duration) -> u128 {
+        let Some(span) = self.stages.iter().rev().find(|span| span.start <= offset) else { return 0 };
+        span.done + under(span, offset - span.start)
     }
 
     /// Iterations per second at `offset`.
@@ -130,6 +159,25 @@ impl Schedule {
 
     fn per_second(&self, millionths: f64) -> f64 {
         millionths / 1e6 / self.time_unit.as_secs_f64()
+    }
+}
+
+/// The area under the first `time` of `span`, cut to a whole one; where the products pass 2^127 (see [`exact`]) off by a few
+/// units of a float's last place.
+fn under(span: &Span, time: Duration) -> u128 {
+    let x = time.min(span.duration).as_nanos();
+    let (from, to) = (u128::from(span.from), u128::from(span.to));
+    let duration = span.duration.as_nanos().max(1);
+    let curve = |difference: u128| {
+        let exact = x.checked_mul(x).and_then(|square| square.checked_mul(difference)).map(|area| (area, duration));
+        exact.unwrap_or_else(|| ((x as f64 * x as f64 / duration as f64 * difference as f64) as u128, 1))
+    };
+    if from <= to {
+        let (area, by) = curve(to - from);
+        2 * from * x + area / by
+    } else {
+        let (area, by) = curve(from - to);
+        2 * from * x - area.div_ceil(by)
     }
 }
 

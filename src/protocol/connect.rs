@@ -97,7 +97,7 @@ impl Connector {
             // Boxed: most connections have no proxy.
             Some(proxy) => {
                 Box::pin(async {
-                    self.dialer.allow(&target.host)?;
+                    self.dialer.allow(&target.host, target.port)?;
                     let stream = self.dialer.tcp(&proxy.host, proxy.port, limit, &self.permits).await;
                     let socket = Socket::new(stream.map_err(|error| proxy::unreachable(proxy, &error))?, probe, permit);
                     let left = deadline.since(Instant::now());

@@ -102,9 +102,10 @@ impl Dialer {
     /// Whether a connection to `host` may be asked for that another machine looks up.
     ///
     /// # Errors
-    /// [`ConnectFailure::Blocked`].
-    pub fn allow(&self, host: &str) -> Result<(), ConnectError> {
-        self.resolver.allow(host).map(drop)
+    /// [`ConnectFailure::Blocked`], [`ConnectFailure::NotAllowed`].
+    pub fn allow(&self, host: &str, port: u16) -> Result<(), ConnectError> {
+        self.resolver.allow(host)?;
+        self.network.targets.permits_unresolved(host, port).map_err(Into::into)
     }
 
     /// Happy eyeballs (RFC 8305) between the two families. Within a family the attempts follow one

@@ -5,7 +5,7 @@ use std::io;
 
 use tokio_tungstenite::tungstenite::{Error, error::ProtocolError};
 
-use crate::config::template::RenderError;
+use crate::config::{policy::Denied, template::RenderError};
 
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $label:literal,)* }) => {
@@ -57,6 +57,8 @@ reasons! {
         NoMemory = "no_memory",
         /// `blockHostnames` or `blacklistIPs` forbid it.
         Blocked = "blocked",
+        /// The operator's policy does not allow it.
+        NotAllowed = "not_allowed",
         /// There was no connection to the proxy.
         ProxyUnreachable = "proxy_unreachable",
         /// The proxy wants other credentials, or any.
@@ -151,6 +153,12 @@ impl From<RenderError<'_>> for ConnectError {
             RenderError::Control(_) => ConnectFailure::BadRequest,
         };
         Self::new(reason, error.to_string())
+    }
+}
+
+impl From<Denied> for ConnectError {
+    fn from(denied: Denied) -> Self {
+        Self::new(ConnectFailure::NotAllowed, denied.to_string())
     }
 }
 

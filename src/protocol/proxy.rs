@@ -22,7 +22,8 @@ pub(super) fn unreachable(proxy: &Proxy, error: &ConnectError) -> ConnectError {
         own @ (ConnectFailure::NoLocalPort
         | ConnectFailure::FdLimit
         | ConnectFailure::NoMemory
-        | ConnectFailure::Blocked) => own,
+        | ConnectFailure::Blocked
+        | ConnectFailure::NotAllowed) => own,
         _ => ConnectFailure::ProxyUnreachable,
     };
     ConnectError::new(reason, format!("proxy {proxy}: {error}"))

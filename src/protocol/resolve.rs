@@ -71,23 +71,59 @@ impl Resolver {
     /// Where a connection to `host` may go to, in the order of trying.
     ///
     /// # Errors
-    /// [`ConnectFailure::Dns`] without an address, [`ConnectFailure::Blocked`] if none of them is allowed.
+    /// [`ConnectFailure::Dns`] without an address, [`ConnectFailure::Blocked`] and [`ConnectFailure::NotAllowed`] if none
+    /// of them is allowed.
     pub async fn resolve(&self, host: &str, port: u16) -> Result<Candidates, ConnectError> {
         let literal = self.allow(host)?;
-        let candidates = match (self.network.hosts.find(host, port), literal) {
+        let stands = self.network.hosts.find(host, port);
+        let chosen_by_profile = stands.is_some() || !self.network.dns.servers.is_empty();
+        let candidates = match (stands, literal) {
             (Some(stands), _) => Candidates::in_turn(&stands, self.turn(host)),
             (None, Some(address)) => Candidates::one(SocketAddr::new(address, port)),
             (None, None) => {
+                self.may_look_up(host, port)?;
                 let addresses = self.addresses(host).await?;
                 let dns = &self.network.dns;
                 Candidates::choose(&addresses, port, dns.policy, dns.select, || self.turn(host))
                     .ok_or_else(|| none(host, "no address of the kind that `policy` asks for"))?
             }
         };
+        let candidates = self.permitted(candidates, (!chosen_by_profile).then_some(host))?;
         if self.network.blocked_addresses.is_empty() {
             return Ok(candidates);
         }
-        candidates.filter(|address| self.network.allows(address)).ok_or_else(|| blocked(host, "blacklistIPs"))
+        let allowed = |address: SocketAddr| self.network.allows(address.ip());
+        candidates.filter(allowed).ok_or_else(|| blocked(host, "blacklistIPs"))
+    }
+
+    /// Without the addresses to which the operator lets no connection go. Asked after each look-up and each answer from
+    /// the cache. `host` is the name if the machine's own name service has said where it is.
+    fn permitted(&self, candidates: Candidates, host: Option<&str>) -> Result<Candidates, ConnectError> {
+        let targets = &self.network.targets;
+        if targets.is_everything() {
+            return Ok(candidates);
+        }
+        let mut denied = None;
+        let permits = |address: SocketAddr| {
+            let permitted = match host {
+                Some(host) => targets.permits(host, address.ip(), address.port()),
+                None => targets.permits_address(address.ip(), address.port()),
+            };
+            permitted.map_err(|why| denied.get_or_insert(why)).is_ok()
+        };
+        candidates
+            .filter(permits)
+            .ok_or_else(|| denied.map_or_else(|| none(host.unwrap_or_default(), "no address"), Into::into))
+    }
+
+    /// A question tells a name server what was asked, and goes where the profile wants it to if that names the servers.
+    fn may_look_up(&self, host: &str, port: u16) -> Result<(), ConnectError> {
+        let targets = &self.network.targets;
+        targets.may_permit(host, port)?;
+        for server in &self.network.dns.servers {
+            targets.permits_address(server.ip(), server.port())?;
+        }
+        Ok(())
     }
 
     /// The address that `host` is, if it is one.
@@ -170,7 +206,13 @@ fn blocked(host: &str, by: &str) -> ConnectError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::profile::hosts::Patterns;
+    use crate::config::{
+        policy::TargetPolicy,
+        profile::{
+            hosts::{Hosts, Patterns, Stand},
+            network::Dns,
+        },
+    };
 
     fn resolver(network: Network) -> Resolver {
         Resolver::new(Arc::new(network), Meter::unused(), 0)
@@ -198,6 +240,53 @@ mod tests {
             assert_eq!(resolver.resolve(host, 80).await.unwrap_err().reason, ConnectFailure::Blocked, "{host}");
         }
         assert!(resolver.resolve("11.1.2.3", 80).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_the_operator_does_not_allow_is_not_even_looked_up() {
+        let rules = ["10.0.0.0/8:80", "localhost:80", "*.example.com:80"].map(|rule| rule.parse().unwrap());
+        let pattern = |typed| crate::config::profile::hosts::Pattern::parse(typed).unwrap();
+        let stand = |address: &str| Stand { address: address.parse().unwrap(), port: None };
+        let resolver = resolver(Network {
+            targets: TargetPolicy::of_daemon(Some(rules.into())),
+            hosts: Hosts::new(vec![
+                (pattern("a.example.com"), vec![stand("10.0.0.1")]),
+                (pattern("b.example.com"), vec![stand("192.0.2.1")]),
+                (pattern("c.example.com"), vec![stand("192.0.2.1"), stand("10.0.0.1"), stand("::1")]),
+            ]),
+            // Nobody answers there: a look-up would take its time and fail as one.
+            dns: Dns { servers: vec!["127.0.0.1:9".parse().unwrap()], ..Dns::default() },
+            ..Network::default()
+        });
+        for (host, port) in [
+            ("11.1.2.3", 80),
+            ("10.1.2.3", 81),
+            ("other.org", 81),
+            ("b.example.com", 80),
+            ("169.254.169.254", 80),
+            // May be allowed, and the profile's name server is not.
+            ("x.example.com", 80),
+        ] {
+            let reason = resolver.resolve(host, port).await.unwrap_err().reason;
+            assert_eq!(reason, ConnectFailure::NotAllowed, "{host}:{port}");
+        }
+        for host in ["10.1.2.3", "a.example.com", "c.example.com"] {
+            let found = resolver.resolve(host, 80).await.unwrap();
+            assert_eq!((found.first.len(), found.fallback.len()), (1, 0), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_this_machine_knows_is_judged_with_its_address() {
+        let allowed = |rule: &str| {
+            let targets = TargetPolicy::of_daemon(Some(vec![rule.parse().unwrap()]));
+            resolver(Network { targets, ..Network::default() })
+        };
+        assert!(allowed("localhost:80").resolve("localhost", 80).await.is_ok());
+        assert!(allowed("127.0.0.0/8:80").resolve("localhost", 80).await.is_ok());
+        let denied = allowed("10.0.0.0/8:80").resolve("localhost", 80).await.unwrap_err();
+        assert_eq!(denied.reason, ConnectFailure::NotAllowed);
+        assert!(denied.to_string().contains("localhost:80 (127.0.0.1)"), "{denied}");
     }
 
     #[tokio::test]

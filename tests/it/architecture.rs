@@ -9,7 +9,7 @@ use std::{
 use crate::support::repository;
 
 /// What each module may import of this crate, besides itself.
-const IMPORTS: [(&str, &[&str]); 16] = [
+const IMPORTS: [(&str, &[&str]); 17] = [
     ("units", &[]),
     ("clock", &[]),
     ("catalogue", &[]),
@@ -25,6 +25,8 @@ const IMPORTS: [(&str, &[&str]); 16] = [
     ("generate", &["slo", "metrics", "plan", "config", "catalogue", "units"]),
     // The target of `demo` and `--echo`: no part of a run's data flow.
     ("echo", &["clock"]),
+    // What `serve` decides.
+    ("daemon", &["config", "units"]),
     ("exit", &[]),
     ("agent", EVERYTHING),
     ("cli", EVERYTHING),
@@ -35,6 +37,7 @@ const EVERYTHING: &[&str] = &[
     "cli",
     "clock",
     "config",
+    "daemon",
     "echo",
     "engine",
     "exit",
@@ -48,7 +51,8 @@ const EVERYTHING: &[&str] = &[
     "units",
 ];
 /// Values and decisions, without a runtime.
-const PURE: [&str; 9] = ["units", "clock", "catalogue", "config", "plan", "metrics", "slo", "generate", "fleet"];
+const PURE: [&str; 10] =
+    ["units", "clock", "catalogue", "config", "plan", "metrics", "slo", "generate", "fleet", "daemon"];
 const LONGEST_FILE: usize = 500;
 
 /// A source file: its module and its code without comments and literals.
@@ -238,6 +242,32 @@ fn only_the_exposition_names_prometheus_and_only_the_yaml_loader_names_serde_yam
         files.sort_by(|one, other| one.path.cmp(&other.path));
         let paths: Vec<_> = files.iter().map(|source| source.path.to_str().expect("UTF-8")).collect();
         assert_eq!(paths, home, "files that name {name}");
+    }
+}
+
+/// What is not compiled into the program is left out.
+fn without_tests(code: &str) -> &str {
+    code.split_once("#[cfg(test)]\nmod tests {").map_or(code, |(code, _)| code)
+}
+
+#[test]
+fn profiles_read_files_and_variables_only_where_it_is_asked_whether_they_may() {
+    for (names_of, homes) in [
+        // The profile itself, and what it names.
+        (&["fs", "File", "read_to_string", "PathBuf"][..], &["config/access.rs", "config/source.rs"][..]),
+        (&["env", "vars_os", "var_os"], &["config/environment.rs"]),
+    ] {
+        let is_loader = |source: &Source| {
+            let apart = ["tests.rs", "documentation.rs"].iter().any(|file| source.path.ends_with(file));
+            source.module == "config" && !apart && !source.path.to_str().expect("UTF-8").contains("/tests/")
+        };
+        let found: BTreeSet<_> = sources()
+            .into_iter()
+            .filter(|source| is_loader(source))
+            .filter(|source| names_of.iter().any(|name| names(without_tests(&source.code), name)))
+            .map(|source| source.path.to_str().expect("UTF-8").to_owned())
+            .collect();
+        assert_eq!(found, homes.iter().map(|home| (*home).to_owned()).collect(), "files that name {names_of:?}");
     }
 }
 

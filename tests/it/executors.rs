@@ -251,7 +251,7 @@ fn vus_are_set_within_100_ms_while_a_run_goes_on() {
             "
 scenarios:
   live: {{ executor: externally-controlled, vus: 1, maxVUs: 60, duration: 8s }}
-  flat: {{ executor: constant-vus, duration: 1s, flow: [{{ sleep: 1s }}] }}
+  each: {{ executor: per-vu-iterations, flow: [{{ sleep: 1s }}] }}
 flow: [{{ websocket: {{ url: 'ws://{}/', steps: [{{ hold: {{}} }}] }} }}]
 ",
             echo.address()
@@ -263,7 +263,7 @@ flow: [{{ websocket: {{ url: 'ws://{}/', steps: [{{ hold: {{}} }}] }} }}]
     let scale = |scenario, vus: u32| rampd(["ctl", "--socket", &socket, "scale", scenario, &vus.to_string()]).finish();
     settled(&mut agent, 1);
     for (scenario, vus, message) in [
-        ("flat", 1, "the VUs of scenario `flat` follow its executor; VUs can be set for: live"),
+        ("each", 1, "the VUs of scenario `each` cannot be set, because of its executor; VUs can be set for: live"),
         ("live", 61, "scenario `live` has at most 60 VUs, 61 are too many"),
     ] {
         let refused = scale(scenario, vus);

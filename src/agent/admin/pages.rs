@@ -42,6 +42,12 @@ impl Publisher {
             newer
         });
     }
+
+    /// Of the last page; 0 before the first.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.last.borrow().as_ref().map_or(0, |last| last.generation)
+    }
 }
 
 /// The control thread's end for scrapes.

@@ -9,18 +9,25 @@ use std::{
 
 use bytes::Bytes;
 use flate2::{Compression, bufread::GzEncoder};
-use http_body_util::Full;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::Incoming,
     header::{
-        ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT, VARY,
+        ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue,
+        REFERRER_POLICY, USER_AGENT, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
 use crate::{
     agent::{
         admin::pages::{Page, Pages},
+        api::{
+            self, Api,
+            answer::{Body, ok},
+            lane::Lane,
+            problem::Problem,
+        },
+        page::{self, Asset},
         scrapers::{Client, ScraperWatch},
     },
     clock::Instant,
@@ -43,6 +50,7 @@ struct Shape {
 /// What the endpoints answer from.
 #[derive(Debug)]
 pub(super) struct Endpoints {
+    api: Api,
     pub(super) pages: Pages,
     pub(super) scrapers: ScraperWatch,
     /// The last page as it was sent: several scrapers often get the same one.
@@ -50,8 +58,8 @@ pub(super) struct Endpoints {
 }
 
 impl Endpoints {
-    pub(super) fn new(pages: Pages, scrapers: ScraperWatch) -> Self {
-        Self { pages, scrapers, encoded: RefCell::default() }
+    pub(super) fn new(pages: Pages, scrapers: ScraperWatch, api: Api) -> Self {
+        Self { api, pages, scrapers, encoded: RefCell::default() }
     }
 
     /// Answers one request; a page of `/metrics` on its way is noted in `served`.
@@ -60,27 +68,46 @@ impl Endpoints {
         peer: IpAddr,
         request: Request<Incoming>,
         served: &Served,
-    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        lane: &Lane,
+    ) -> Result<Response<Body>, Infallible> {
         let path = request.uri().path();
-        if !matches!(path, "/" | "/metrics" | "/livez" | "/readyz") {
-            let message = "there is nothing here; see / for what there is";
-            return Ok(error(StatusCode::NOT_FOUND, "not_found", message));
+        if path.starts_with(api::PREFIX) || path == api::DOCUMENT {
+            return Ok(self.api.respond(peer, request, lane).await);
         }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use GET or HEAD");
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return Ok(response);
-        }
-        Ok(match path {
-            "/metrics" => self.metrics(peer, &request, served).await,
-            "/livez" => plain("ok\n"),
-            "/readyz" if self.pages.last().is_some() => plain("ok\n"),
-            "/readyz" => not_ready(),
-            _ => landing_page(),
-        })
+        Ok(self.answer(peer, &request, served).await.unwrap_or_else(Problem::into_response))
     }
 
-    async fn metrics(&self, peer: IpAddr, request: &Request<Incoming>, served: &Served) -> Response<Full<Bytes>> {
+    async fn answer(
+        &self,
+        peer: IpAddr,
+        request: &Request<Incoming>,
+        served: &Served,
+    ) -> Result<Response<Body>, Problem> {
+        let path = request.uri().path();
+        let asset = page::asset(path);
+        if asset.is_none() && !matches!(path, "/metrics" | "/livez" | "/readyz") {
+            return Err(Problem::not_found("there is nothing here; see / for what there is"));
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(Problem::method_not_allowed("GET, HEAD"));
+        }
+        match (path, asset) {
+            (_, Some(asset)) => {
+                self.api.admit(request)?;
+                Ok(file(asset))
+            }
+            ("/metrics", _) => self.metrics(peer, request, served).await,
+            ("/readyz", _) if self.pages.last().is_none() => Err(not_ready()),
+            _ => Ok(plain("ok\n")),
+        }
+    }
+
+    async fn metrics(
+        &self,
+        peer: IpAddr,
+        request: &Request<Incoming>,
+        served: &Served,
+    ) -> Result<Response<Body>, Problem> {
         let is_read = request.method() == Method::GET;
         let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         let client = Client::new(peer, agent);
@@ -89,17 +116,15 @@ impl Endpoints {
             self.scrapers.lock().arrived(&client, Instant::now(), declared);
         }
         let Some(page) = self.pages.fresh().await else {
-            return not_ready();
+            return Err(not_ready());
         };
         let format = accepted_format(request.headers());
         let is_compressed = accepts_gzip(request.headers());
-        let body = match self.encoded(&page, Shape { generation: page.generation, format, is_compressed }) {
-            Ok(body) => body,
-            Err(failed) => {
-                tracing::error!(error = %failed, "a scrape was not answered");
-                return error(StatusCode::INTERNAL_SERVER_ERROR, "not_encoded", &failed.to_string());
-            }
-        };
+        let encoded = self.encoded(&page, Shape { generation: page.generation, format, is_compressed });
+        let body = encoded.map_err(|failed| {
+            tracing::error!(error = %failed, "a scrape was not answered");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "not_encoded", failed.to_string())
+        })?;
         if is_read {
             served.set(Some((client, page.generation)));
         }
@@ -108,7 +133,7 @@ impl Endpoints {
         if is_compressed {
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        response
+        Ok(response)
     }
 
     fn encoded(&self, page: &Page, shape: Shape) -> Result<Bytes, exposition::Error> {
@@ -151,37 +176,27 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-fn ok(content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
-}
-
-fn plain(text: &'static str) -> Response<Full<Bytes>> {
+fn plain(text: &'static str) -> Response<Body> {
     ok("text/plain; charset=utf-8", text)
 }
 
-fn not_ready() -> Response<Full<Bytes>> {
-    error(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "the run is being prepared; try again in a moment")
+fn not_ready() -> Problem {
+    let message = "the run is being prepared; try again in a moment";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
 }
 
-fn error(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {
-    let body = serde_json::json!({ "error": { "code": code, "message": message } });
-    let mut response = ok("application/json", format!("{body}\n"));
-    *response.status_mut() = status;
+/// A file of the page: the same until another version of the program is started, which a browser asks for each time.
+fn file(asset: Asset) -> Response<Body> {
+    let mut response = ok(asset.content_type, asset.body);
+    for (name, value) in [
+        (CACHE_CONTROL, "no-cache"),
+        (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
+        (REFERRER_POLICY, "no-referrer"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
     response
-}
-
-fn landing_page() -> Response<Full<Bytes>> {
-    let version = env!("CARGO_PKG_VERSION");
-    let body = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>rampd</title></head>\n<body>\n\
-         <h1>rampd {version}</h1>\n<p>A load agent for WebSocket and HTTP services.</p>\n<ul>\n\
-         <li><a href=\"/metrics\">/metrics</a>: the run and the agent, for Prometheus</li>\n\
-         <li><a href=\"/livez\">/livez</a>: 200 while the agent runs</li>\n\
-         <li><a href=\"/readyz\">/readyz</a>: 200 once metrics are served</li>\n</ul>\n</body>\n</html>\n"
-    );
-    ok("text/html; charset=utf-8", body)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{pages::Page, *};
 use crate::{
-    agent::scrapers::LingerEnd,
+    agent::{board::Board, scrapers::LingerEnd},
     metrics::exposition::{
         self,
         families::{Kind, Sheet, Value},
@@ -13,8 +13,12 @@ use crate::{
     units::tags::Tags,
 };
 
+fn bind(addr: SocketAddr) -> Result<(AdminServer, Publisher, Requests), Error> {
+    AdminServer::bind(addr, Surface::read_only(Board::default().reader()))
+}
+
 fn server() -> (AdminServer, Publisher, Requests) {
-    AdminServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap()
+    bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap()
 }
 
 fn page(generation: u64, is_final: bool) -> Page {
@@ -47,7 +51,7 @@ async fn exchange(server: &AdminServer, request: &str) -> (String, Vec<u8>) {
 }
 
 async fn get(server: &AdminServer, path: &str, headers: &str) -> (String, Vec<u8>) {
-    exchange(server, &format!("GET {path} HTTP/1.1\r\nHost: rampd\r\n{headers}\r\n")).await
+    exchange(server, &format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n")).await
 }
 
 #[tokio::test]
@@ -142,7 +146,7 @@ async fn what_is_not_http_does_not_end_the_server() {
 #[tokio::test]
 async fn a_taken_port_is_refused_with_a_remedy() {
     let (server, _publisher, _requests) = server();
-    let refused = AdminServer::bind(server.addr()).unwrap_err();
+    let refused = bind(server.addr()).unwrap_err();
     let message = refused.to_string();
     assert!(message.contains(&server.addr().to_string()) && message.contains("--listen"), "{message}");
 }

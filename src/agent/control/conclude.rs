@@ -227,8 +227,9 @@ fn cause(ended: Ended) -> Option<Cause> {
 /// What a part of a run ends with: its own failure, and no verdict about the whole.
 fn own_part(exit: Exit) -> Exit {
     match exit {
-        Exit::Failed | Exit::Interrupted | Exit::BadConfiguration | Exit::CannotListen | Exit::PreflightRefused => exit,
-        Exit::Passed | Exit::RunInvalid | Exit::ThresholdCrossed | Exit::StoppedByApi => Exit::Passed,
+        Exit::Failed | Exit::Interrupted | Exit::StoppedByApi => exit,
+        Exit::BadConfiguration | Exit::CannotListen | Exit::PreflightRefused => exit,
+        Exit::Passed | Exit::RunInvalid | Exit::ThresholdCrossed => Exit::Passed,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
         health::Health,
         options::Options,
         signals::Signals,
+        steering::{Orders, steered::Steered},
     },
     clock::Instant,
     config::profile::Profile,
@@ -38,14 +39,16 @@ impl Control {
     /// Waits until the load is about to begin, and sets when that is. `start_at` is a time given by people.
     ///
     /// # Errors
-    /// The fleet does not come together; a signal; an output cannot be written.
+    /// The fleet does not come together; a signal; an order; an output cannot be written.
     pub async fn gather(
         &mut self,
         fleet: &mut Fleet,
         start_at: Option<Instant>,
         requests: &mut Requests,
+        orders: &mut Orders,
         signals: &mut Signals,
     ) -> Result<(), Error> {
+        let follows = matches!(fleet, Fleet::Follower(_));
         let outcome = {
             let mut gathering = pin!(async {
                 let start = fleet.gather().await?.or(start_at);
@@ -59,6 +62,11 @@ impl Control {
                     biased;
                     name = signals.next() => break Err(Error::InterruptedBeforeStart(name)),
                     start = &mut gathering => break start,
+                    Some(order) = orders.next() => {
+                        if order.answer_before_start(follows) {
+                            break Err(Error::StoppedBeforeStart);
+                        }
+                    }
                     Some(request) = requests.recv() => {
                         self.look();
                         let page = self.page(false);
@@ -67,10 +75,11 @@ impl Control {
                 }
             }
         };
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
             match fleet {
                 Fleet::Leader(leader) => {
-                    leader.stop(Cause::Interrupted);
+                    let by_order = matches!(error, Error::StoppedBeforeStart);
+                    leader.stop(if by_order { Cause::Stopped } else { Cause::Interrupted });
                     leader.wait_until_told().await;
                 }
                 Fleet::Follower(follower) => {
@@ -101,6 +110,7 @@ impl Control {
         let unix_nanos = self.wall.unix_nanos(start);
         let open = |path| NdjsonOutput::open(path, &self.instruments.table, &self.live.thresholds, unix_nanos);
         self.json = options.json.iter().map(|path| open(path)).collect::<Result<_, _>>()?;
+        self.steered = Steered::new(self.plan.clone(), start);
         self.live.scheduled = true;
         Ok(())
     }

@@ -17,7 +17,7 @@ impl Control {
         let at = self.wall.unix_nanos(start);
         let planned_end = (!plan.is_endless()).then(|| self.wall.unix_nanos(start + plan.duration()));
         let begins = plan.scenarios.iter().flat_map(|scenario| scenario.stages.iter().map(|at| start + *at));
-        let stages = begins.zip(facts::stages(plan, &self.wall, start));
+        let stages = begins.zip(facts::stages(&self.steered, &self.wall, start));
         Marks {
             start: at,
             run: Mark { at: start, annotation: annotation::of_run(run, at, planned_end) },

@@ -6,6 +6,7 @@ use crate::{
         control::{Control, End},
         fleet::Fleet,
         signals::Signals,
+        steering::Orders,
     },
     clock::Instant,
     fleet::message::Cause,
@@ -21,6 +22,7 @@ impl Control {
         (mut ended, mut notes): End,
         fleet: &Fleet,
         requests: &mut Requests,
+        orders: &mut Orders,
         signals: &mut Signals,
     ) -> End {
         let Some(mut observer) = self.observer.take() else { return (ended, notes) };
@@ -47,6 +49,16 @@ impl Control {
                     ended = Ended::Interrupted;
                     fleet.stop(Cause::Interrupted);
                     break;
+                }
+                Some(order) = orders.next() => {
+                    if order.answer_after_load() {
+                        notes.push("stopped by an order while the observed targets were to settle".to_owned());
+                        if ended == Ended::Completed {
+                            ended = Ended::Stopped;
+                        }
+                        fleet.stop(Cause::Stopped);
+                        break;
+                    }
                 }
                 more = observer.changed() => if !more { break },
                 Some(request) = requests.recv() => {

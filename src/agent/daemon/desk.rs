@@ -99,6 +99,9 @@ pub struct Accepted {
     pub id: String,
     /// Whether it waits for another to end.
     pub queued: bool,
+    /// Whether it was accepted under the same key before; this request has started nothing.
+    #[serde(default)]
+    pub repeated: bool,
 }
 
 /// A change of the run that goes on.
@@ -136,6 +139,12 @@ pub enum Refusal {
     /// It does not fit what goes on (409).
     #[error("{0}")]
     Conflict(String),
+    /// A run goes on, and the request does not want to wait (409).
+    #[error("{0}")]
+    Busy(String),
+    /// As many runs wait as may (409).
+    #[error("{0}")]
+    QueueFull(String),
     /// The profile, an override or a value is wrong (422).
     #[error("{0}")]
     Invalid(String),

@@ -63,9 +63,9 @@ fn a_file_without_rows_is_none() {
     for (name, text, format) in [("a.csv", "a,b\n", CSV), ("b.csv", "", CSV), ("c.json", "[]", Format::Json)] {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        assert!(matches!(read(&path, format), Err(Error::Empty)), "{name}");
+        assert!(matches!(read(&Readable::of_test(&path), format), Err(Error::Empty)), "{name}");
     }
-    assert!(matches!(read(folder.path(), CSV), Err(Error::NoFile)));
+    assert!(matches!(read(&Readable::of_test(folder.path()), CSV), Err(Error::NoFile)));
 }
 
 proptest! {

@@ -118,6 +118,6 @@ fn outside(part: &str) -> &str {
 fn path_and_query(node: &Node<'_>, text: &Text, rest: &str) -> Option<(Template, String)> {
     let rooted = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
     let path = rooted.split('?').next().unwrap_or_default().to_owned();
-    let compiled = template(node, &Text { value: rooted, typed: text.typed.clone() })?;
+    let compiled = template(node, &Text { value: rooted, ..text.clone() })?;
     Some((compiled.encoded(Encoding::Url), path))
 }

@@ -1,6 +1,6 @@
 //! Bodies of an `http` step that come from files: `file:` and `multipart:`.
 
-use std::{collections::BTreeMap, fs, sync::Arc};
+use std::{collections::BTreeMap, io::Read as _, sync::Arc};
 
 use crate::config::{
     decode::{all, template},
@@ -18,20 +18,22 @@ const MULTIPART: &str = "for example `multipart: { name: x, picture: { file: pic
 /// The content of a file, read when the profile is: a missing one is found before the load starts.
 pub(crate) fn file(node: &Node<'_>) -> Option<Arc<[u8]>> {
     let text = node.text()?;
-    let path = node.context.resolve(&text.value);
+    let file = node.file(text)?;
     let refuse = |why: &str| {
         let message = format!("cannot read `{}`: {why}", shown(text.typed()));
         node.problem(message, "a path is relative to the profile's directory".to_owned());
         None
     };
-    match fs::metadata(&path) {
+    match file.metadata() {
         Ok(metadata) if !metadata.is_file() => return refuse("it is no file"),
         Ok(metadata) if metadata.len() > LARGEST_FILE => return refuse("the file is larger than 64 MiB"),
         Ok(_) => {}
         Err(error) => return refuse(&error.to_string()),
     }
-    match fs::read(&path) {
-        Ok(bytes) => Some(bytes.into()),
+    let mut bytes = Vec::new();
+    match file.open().and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)) {
+        Ok(_) if bytes.len() as u64 > LARGEST_FILE => refuse("the file is larger than 64 MiB"),
+        Ok(_) => Some(bytes.into()),
         Err(error) => refuse(&error.to_string()),
     }
 }

@@ -85,7 +85,7 @@ fn file(name: &str, node: &Node<'_>) -> Option<Data> {
     // A login that two VUs share, or a row that comes twice, would be a surprise.
     let usual =
         if matches!(order, Order::PerVu | Order::Unique) { WhenExhausted::Fail } else { WhenExhausted::Recycle };
-    match data::read(&node.context.resolve(&typed.value), format) {
+    match data::read(&file.file(typed)?, format) {
         Ok(table) => Some(Data {
             name: name.to_owned(),
             order,

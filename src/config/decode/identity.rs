@@ -16,8 +16,8 @@ use crate::config::{decode::tls::read_pem, node::Node, problem::shown, profile::
 pub(crate) fn identity(certificates: &Node<'_>, key: &Node<'_>) -> Option<Identity> {
     let (certificates_text, key_text) = (certificates.text(), key.text());
     let (certificates_text, key_text) = (certificates_text?, key_text?);
-    let certificates_path = certificates.context.resolve(&certificates_text.value);
-    let key_path = key.context.resolve(&key_text.value);
+    let (certificates_file, key_file) = (certificates.file(certificates_text), key.file(key_text));
+    let (certificates_file, key_file) = (certificates_file?, key_file?);
     let refuse_certificates = |why: &str, hint: &str| {
         let message = format!("cannot use the certificate in `{}`: {why}", shown(certificates_text.typed()));
         certificates.problem(message, hint.to_owned());
@@ -25,14 +25,14 @@ pub(crate) fn identity(certificates: &Node<'_>, key: &Node<'_>) -> Option<Identi
     let refuse_key = |why: &str, hint: &str| {
         key.problem(format!("cannot use the key in `{}`: {why}", shown(key_text.typed())), hint.to_owned());
     };
-    let chain = match read_pem(&certificates_path).and_then(|pem| chain(&pem)) {
+    let chain = match read_pem(&certificates_file).and_then(|pem| chain(&pem)) {
         Ok(chain) => Some(chain),
         Err(why) => {
             refuse_certificates(&why, "a file of PEM certificates (`-----BEGIN CERTIFICATE-----`), our own first");
             None
         }
     };
-    let key = match read_pem(&key_path).and_then(|pem| private_key(&pem)) {
+    let key = match read_pem(&key_file).and_then(|pem| private_key(&pem)) {
         Ok(key) => Some(key),
         Err(why) => {
             refuse_key(&why, "a file of one PEM key (`-----BEGIN PRIVATE KEY-----`, or RSA, or EC) without a password");
@@ -60,7 +60,7 @@ pub(crate) fn identity(certificates: &Node<'_>, key: &Node<'_>) -> Option<Identi
         );
         return None;
     }
-    Some(Identity { certificates: certificates_path, key: key_path })
+    Some(Identity { certificates: certificates_file.into_path(), key: key_file.into_path() })
 }
 
 fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -68,8 +68,7 @@ pub(crate) fn matchers(fields: &mut Fields<'_>, what: &str) -> Option<Matchers> 
 pub(crate) fn header_tests(node: &Node<'_>) -> Option<Vec<HeaderTest>> {
     let entries = node.entries("for example `headers: { content-type: { contains: json } }`")?;
     all(entries.iter().map(|(name, node)| {
-        let header =
-            header_name(&Text { value: (*name).to_owned(), typed: None }, &Place::Key(node.path.clone()), node)?;
+        let header = header_name(&Text::literal(*name), &Place::Key(node.path.clone()), node)?;
         let (test, words) = test(node)?;
         Some(HeaderTest { name: format!("header {header} {words}"), header, test })
     }))

@@ -1,6 +1,6 @@
 //! `send`: a message, and how its reply is found.
 
-use std::{collections::BTreeMap, fs, io::Read};
+use std::{collections::BTreeMap, io::Read};
 
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER_PERMISSIVE};
 
@@ -113,15 +113,15 @@ fn from_file(node: &Node<'_>, kind: Option<&Node<'_>>) -> Option<Message> {
         node.problem(format!("cannot send the file `{}`: {why}", shown(text.typed())), hint);
         None
     };
-    let path = node.context.resolve(&text.value);
+    let file = node.file(text)?;
     // Neither a directory, nor a pipe that would be waited for.
-    match fs::metadata(&path) {
+    match file.metadata() {
         Ok(metadata) if !metadata.is_file() => return refuse("it is no regular file"),
         Ok(_) => {}
         Err(error) => return refuse(&error.to_string()),
     }
     let mut bytes = Vec::new();
-    let read = fs::File::open(&path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
+    let read = file.open().and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
         return refuse(&error.to_string());
     }

@@ -1,6 +1,6 @@
 //! `tls:` and k6's `tlsVersion`.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, io::Read as _, path::PathBuf};
 
 use rustls::{
     RootCertStore,
@@ -8,12 +8,15 @@ use rustls::{
 };
 
 use crate::config::{
+    access::Readable,
     decode::identity,
     node::{Node, quoted},
     problem::shown,
     profile::{Tls, TlsVersion},
 };
 
+/// Largest file of PEM: the public bundle has 200 KiB.
+const LARGEST_PEM: u64 = 16 << 20;
 /// What k6 calls the versions.
 const VERSIONS: [(&str, TlsVersion); 2] = [("tls1.2", TlsVersion::Tls12), ("tls1.3", TlsVersion::Tls13)];
 
@@ -98,25 +101,29 @@ fn server_name(node: &Node<'_>) -> Option<String> {
 }
 
 /// Reads a file of PEM.
-pub(super) fn read_pem(path: &std::path::Path) -> Result<Vec<u8>, String> {
-    // A directory or a huge file is no bundle: the public one has 200 KiB.
-    match fs::metadata(path) {
+pub(super) fn read_pem(file: &Readable) -> Result<Vec<u8>, String> {
+    // A directory is no bundle.
+    match file.metadata() {
         Ok(metadata) if !metadata.is_file() => Err("it is no file".to_owned()),
-        Ok(metadata) if metadata.len() > 16 << 20 => Err("the file is larger than 16 MiB".to_owned()),
-        Ok(_) => fs::read(path).map_err(|error| error.to_string()),
+        Ok(metadata) if metadata.len() > LARGEST_PEM => Err("the file is larger than 16 MiB".to_owned()),
+        Ok(_) => {
+            let mut pem = Vec::new();
+            let read = file.open().and_then(|file| file.take(LARGEST_PEM).read_to_end(&mut pem));
+            read.map(|_| pem).map_err(|error| error.to_string())
+        }
         Err(error) => Err(error.to_string()),
     }
 }
 
 fn ca_file(node: &Node<'_>) -> Option<PathBuf> {
     let text = node.text()?;
-    let path = node.context.resolve(&text.value);
+    let file = node.file(text)?;
     let hint = "a file of PEM certificates (`-----BEGIN CERTIFICATE-----`)".to_owned();
     let refuse = |why: &str| {
         node.problem(format!("cannot use the certificates in `{}`: {why}", shown(text.typed())), hint.clone());
         None
     };
-    let pem = match read_pem(&path) {
+    let pem = match read_pem(&file) {
         Ok(pem) => pem,
         Err(why) => return refuse(&why),
     };
@@ -129,5 +136,5 @@ fn ca_file(node: &Node<'_>) -> Option<PathBuf> {
     }
     // Bundles carry old certificates that no one can parse; one good one is enough.
     let (good, _) = RootCertStore::empty().add_parsable_certificates(certificates);
-    if good == 0 { refuse("no certificate in the file is valid") } else { Some(path) }
+    if good == 0 { refuse("no certificate in the file is valid") } else { Some(file.into_path()) }
 }

@@ -88,6 +88,50 @@ pub enum Executor {
     },
 }
 
+impl Executor {
+    /// Most VUs that it may have at one time.
+    #[must_use]
+    pub fn most_vus(&self) -> u32 {
+        match self {
+            Self::SharedIterations { vus, .. } | Self::PerVuIterations { vus, .. } | Self::ConstantVus { vus, .. } => {
+                *vus
+            }
+            Self::RampingVus { start_vus, stages, .. } => {
+                stages.iter().map(|stage| stage.target).fold(*start_vus, u32::max)
+            }
+            Self::ConstantArrivalRate { pool, .. } | Self::RampingArrivalRate { pool, .. } => pool.max,
+            Self::ExternallyControlled { max_vus, .. } => *max_vus,
+        }
+    }
+
+    /// Highest rate that it asks for, in iterations per second; 0 of looping VUs, which have as many as they manage.
+    #[must_use]
+    pub fn highest_rate(&self) -> f64 {
+        match self {
+            Self::ConstantArrivalRate { rate, time_unit, .. } => rate.as_f64() / time_unit.as_secs_f64(),
+            Self::RampingArrivalRate { start_rate, time_unit, stages, .. } => {
+                let highest = stages.iter().map(|stage| stage.target).fold(*start_rate, Rate::max);
+                highest.as_f64() / time_unit.as_secs_f64()
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// Longest time until no more iteration begins; none if it goes on until it is stopped.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        match self {
+            Self::SharedIterations { max_duration, .. } | Self::PerVuIterations { max_duration, .. } => {
+                Some(*max_duration)
+            }
+            Self::ConstantVus { duration, .. } | Self::ConstantArrivalRate { duration, .. } => Some(*duration),
+            Self::RampingVus { stages, .. } => Some(stages.iter().map(|stage| stage.duration).sum()),
+            Self::RampingArrivalRate { stages, .. } => Some(stages.iter().map(|stage| stage.duration).sum()),
+            Self::ExternallyControlled { duration, .. } => *duration,
+        }
+    }
+}
+
 /// A linear change of the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stage {

@@ -9,9 +9,12 @@ use std::{
 
 use ipnet::IpNet;
 
-use crate::config::profile::{
-    hosts::{Hosts, Patterns},
-    proxy::Proxies,
+use crate::config::{
+    policy::TargetPolicy,
+    profile::{
+        hosts::{Hosts, Patterns},
+        proxy::Proxies,
+    },
 };
 
 /// How connections find and reach their servers.
@@ -23,6 +26,8 @@ pub struct Network {
     pub blocked_names: Patterns,
     /// Addresses that no connection may go to.
     pub blocked_addresses: Vec<IpNet>,
+    /// Where connections may go by the operator's will, whatever the profile says.
+    pub targets: TargetPolicy,
     /// Name look-up.
     pub dns: Dns,
     /// Local addresses that connections take in turn; the system's choice if empty.

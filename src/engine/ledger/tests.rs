@@ -51,6 +51,7 @@ fn site(instruments: &Instruments, ids: Option<IdReaders>) -> Rc<SiteContext> {
         slots: instruments.scenarios[0].sites[0].clone(),
         generator: instruments.generator,
         pacer: Rc::new(Pacer::new(Precision::Timer).unwrap()),
+        clock: Rc::new(Cell::new(PlanClock::new(Instant::now()))),
         timeouts: Timeouts { reply: Duration::from_millis(50), ..Timeouts::default() },
         looks_into_messages: false,
         ids,

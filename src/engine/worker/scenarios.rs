@@ -72,38 +72,9 @@ impl Worker {
         }
     }
 
-    /// From now on as many VUs run as are asked for.
-    pub(super) fn open(&mut self, scenario: usize) {
-        let Some(state) = self.scenarios.get_mut(scenario) else { return };
-        state.open = true;
-        let asked = std::mem::take(&mut state.asked);
-        self.ask(scenario, asked);
-    }
-
-    /// `vus` VUs are to run over all workers.
-    pub(super) fn ask(&mut self, scenario: usize, vus: u32) {
-        let (Some(state), Some(planned)) = (self.scenarios.get_mut(scenario), self.plan.scenarios.get(scenario)) else {
-            return;
-        };
-        let before = std::mem::replace(&mut state.asked, vus);
-        if !state.open {
-            return;
-        }
-        let (agent, worker, cut_at) = (planned.segment, self.segment, self.start + planned.hard_end);
-        let own =
-            |range: std::ops::Range<u32>| range.filter(move |own| worker.has(*own)).map(move |own| agent.number(own));
-        for number in own(before..vus) {
-            self.start_vu(scenario, number);
-        }
-        for number in own(vus..before) {
-            self.stop_vu(scenario, number, cut_at);
-        }
-    }
-
     /// The scenario's time is over: what has not begun does not begin.
-    pub(super) fn end(&mut self, scenario: usize, cut_at: Instant) {
-        let Some(state) = self.scenarios.get_mut(scenario) else { return };
-        state.open = false;
+    pub(super) fn end(&mut self, scenario: usize, cut_at: Duration) {
+        let Some(state) = self.scenarios.get(scenario) else { return };
         let mut left = 0;
         match &state.source {
             Source::Shared(purse) => left = purse.give_up(),
@@ -122,15 +93,15 @@ impl Worker {
 
     /// Whatever has not begun does not begin; the rest is cut after `grace`.
     pub(super) fn stop_all(&mut self, grace: Duration) {
+        let now = Instant::now();
         self.stopped = true;
-        self.workload.clear();
-        for state in &mut self.scenarios {
-            state.open = false;
+        self.workload.clear(now);
+        for state in &self.scenarios {
             if let Source::Slots(waiting) = &state.source {
                 waiting.close();
             }
         }
-        let cut_at = Instant::now() + grace;
+        let cut_at = self.workload.clock.elapsed(now) + grace;
         for ((scenario, number), (vu, turns)) in &self.vus {
             if vu.control.phase() == Phase::Active {
                 vu.control.set(Phase::Stopping);

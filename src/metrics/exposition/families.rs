@@ -77,11 +77,28 @@ impl Sheet {
         kind: Kind,
         series: impl IntoIterator<Item = (Tags, Value)>,
     ) {
-        let series: BTreeMap<_, _> =
-            series.into_iter().map(|(labels, value)| (with_run_tags(&self.run_tags, &labels), value)).collect();
+        let run_tags = self.run_tags.clone();
+        let series = series.into_iter().map(|(labels, value)| (with_run_tags(&run_tags, &labels), value));
+        self.add_untagged(name, help, kind, series);
+    }
+
+    /// As [`Self::add`], for what is no run's: without its tags.
+    pub fn add_untagged(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        kind: Kind,
+        series: impl IntoIterator<Item = (Tags, Value)>,
+    ) {
+        let series: BTreeMap<_, _> = series.into_iter().collect();
         if !series.is_empty() {
             self.families.push(FamilyValues { name, help, kind, series });
         }
+    }
+
+    /// Takes out the families whose names are not wanted.
+    pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.families.retain(|family| wanted(family.name));
     }
 
     /// The family of that name.

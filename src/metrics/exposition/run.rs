@@ -1,6 +1,6 @@
 //! What `/metrics` says about the run itself and about this process.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     catalogue::Contains,
@@ -8,6 +8,7 @@ use crate::{
         exposition::{
             families::{Kind, Sheet, Value},
             fleet::{self, FleetFacts},
+            serve::{self, ServeFacts},
             target,
             validity::{self, ValidityFacts},
         },
@@ -25,6 +26,8 @@ pub enum RunState {
     Waiting,
     /// Driving the load.
     Running,
+    /// Nothing new begins until it is resumed.
+    Paused,
     /// No new work; connections are being closed.
     Stopping,
     /// Over, everything planned was done.
@@ -35,7 +38,8 @@ pub enum RunState {
 
 impl RunState {
     /// Every state, in the order of a run's life.
-    pub const ALL: [Self; 5] = [Self::Waiting, Self::Running, Self::Stopping, Self::Finished, Self::Aborted];
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Running, Self::Paused, Self::Stopping, Self::Finished, Self::Aborted];
 
     /// Value of the label `state`.
     #[must_use]
@@ -43,6 +47,7 @@ impl RunState {
         match self {
             Self::Waiting => "waiting",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Stopping => "stopping",
             Self::Finished => "finished",
             Self::Aborted => "aborted",
@@ -119,6 +124,8 @@ pub struct RunFacts {
     pub ephemeral_ports: Option<u64>,
     /// Whether k6's metrics are served under its names for them, too.
     pub k6_series: bool,
+    /// Of the daemon that runs it, if one does.
+    pub serve: Option<Arc<ServeFacts>>,
 }
 
 /// Adds the families of the run and of the process.
@@ -127,7 +134,7 @@ pub fn families(sheet: &mut Sheet, facts: &RunFacts, samples_dropped: u64) {
     let seconds = |nanos: i128| nanos as f64 / 1e9;
 
     let info = |labels: &Tags| [(labels.clone(), Value::Number(1.0))];
-    sheet.add("rampd_build_info", "The agent's build; always 1.", Kind::Gauge, info(&facts.build));
+    build(sheet, &facts.build);
     sheet.add("rampd_run_info", "What is run; always 1.", Kind::Gauge, info(&facts.info));
     sheet.add(
         "rampd_run_state",
@@ -199,6 +206,15 @@ pub fn families(sheet: &mut Sheet, facts: &RunFacts, samples_dropped: u64) {
         facts.ephemeral_ports.into_iter().flat_map(|ports| number(ports as f64)),
     );
     process(sheet, &facts.process);
+    if let Some(facts) = &facts.serve {
+        serve::families(sheet, facts);
+    }
+}
+
+/// Adds the build's family.
+pub(super) fn build(sheet: &mut Sheet, labels: &Tags) {
+    let series = [(labels.clone(), Value::Number(1.0))];
+    sheet.add("rampd_build_info", "The agent's build; always 1.", Kind::Gauge, series);
 }
 
 fn thresholds(sheet: &mut Sheet, thresholds: &[ThresholdFact]) {
@@ -232,8 +248,10 @@ fn thresholds(sheet: &mut Sheet, thresholds: &[ThresholdFact]) {
     );
 }
 
-/// The names are Prometheus's conventions for every client library.
-fn process(sheet: &mut Sheet, stats: &ProcessStats) {
+/// Adds the families of the process, or replaces those of an earlier state. The names are Prometheus's conventions for every
+/// client library.
+pub fn process(sheet: &mut Sheet, stats: &ProcessStats) {
+    sheet.retain(|name| !name.starts_with("process_"));
     let rows = [
         (
             "process_cpu_seconds_total",

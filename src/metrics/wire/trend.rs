@@ -46,7 +46,7 @@ pub(super) fn unpack(frame: TrendFrame, bounds: Arc<[u64]>) -> Result<Trend, Wir
     }
     scatter("buckets", &frame.bucket_slots, &frame.bucket_values, &mut buckets)?;
     let count = total("trends", frame.bucket_values)?;
-    let histogram = histogram(slot, &frame.histogram)?;
+    let histogram = histogram(&frame.histogram).map_err(|unread| unread.of(slot))?;
     let sum = u128::from(frame.sum_high) << 64 | u128::from(frame.sum_low);
     let trend = Trend { histogram, bounds, buckets, zeros, sum, min, max };
     let contradiction = |what| Err(WireError::Contradiction { slot, what });
@@ -69,9 +69,26 @@ pub(super) fn unpack(frame: TrendFrame, bounds: Arc<[u64]>) -> Result<Trend, Wir
     Ok(trend)
 }
 
+/// Why a histogram cannot be read.
+pub(super) enum Unread {
+    /// See [`WireError::Histogram`].
+    Shape(String),
+    /// See [`WireError::Total`].
+    Total,
+}
+
+impl Unread {
+    fn of(self, slot: u32) -> WireError {
+        match self {
+            Self::Shape(what) => WireError::Histogram { slot, what },
+            Self::Total => WireError::Total { what: "trends" },
+        }
+    }
+}
+
 /// Reads a histogram of our own shape only, and makes it grow as ours do.
-fn histogram(slot: u32, bytes: &[u8]) -> Result<Histogram<u64>, WireError> {
-    let unreadable = |what: &str| WireError::Histogram { slot, what: what.to_owned() };
+pub(super) fn histogram(bytes: &[u8]) -> Result<Histogram<u64>, Unread> {
+    let unreadable = |what: &str| Unread::Shape(what.to_owned());
     let (header, counts) = bytes.split_at_checked(HEADER).ok_or_else(|| unreadable("it is cut off"))?;
     let word = |at: usize| header.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_be_bytes);
     if header.get(..4) != Some(&COOKIE) {
@@ -87,7 +104,7 @@ fn histogram(slot: u32, bytes: &[u8]) -> Result<Histogram<u64>, WireError> {
     }
     // A count below 2^53 takes at most eight bytes. One of nine may be -2^63, which the library negates.
     if counts.split(|byte| byte & 0x80 == 0).any(|continued| continued.len() > 7) {
-        return Err(WireError::Total { what: "trends" });
+        return Err(Unread::Total);
     }
     let mut histogram: Histogram<u64> =
         Deserializer::new().deserialize(&mut &*bytes).map_err(|error| unreadable(&error.to_string()))?;

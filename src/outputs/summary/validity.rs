@@ -13,7 +13,7 @@ use crate::{
     slo::validity::{
         Finding, Level,
         reason::Reason,
-        run::StageValidity,
+        run::{RunValidity, StageValidity},
         signals::{Events, Figure, Lag, Signals},
     },
 };
@@ -87,26 +87,40 @@ fn meaning(report: &RunReport) -> String {
     format!("{meaning}{verdict}")
 }
 
+/// Each reason in one sentence, without colours and advice.
+pub(in crate::outputs) fn sentences(validity: &RunValidity, fleet: Option<&FleetReport>) -> Vec<String> {
+    let findings = validity.judgement.findings.iter();
+    let told = findings.map(|finding| {
+        let sentence = sentence(finding, &validity.signals, fleet, Style::new(false));
+        format!("{}: {sentence}", place(finding))
+    });
+    told.collect()
+}
+
+/// The reason with the agent and the stage it was found in.
+fn place(finding: &Finding) -> String {
+    let agent = finding.agent.map_or_else(String::new, |agent| format!(" of agent {agent}"));
+    let within = finding.within.map_or_else(String::new, |(from, to)| format!(", from {} to {}", time(from), time(to)));
+    format!("{}{agent}{within}", finding.reason.name())
+}
+
 /// Each reason, the first of those with the same remedy followed by it.
 fn reasons(report: &RunReport, style: Style) -> Vec<String> {
     let mut told = Vec::new();
     let mut lines = Vec::new();
     let findings = &report.validity.judgement.findings;
-    for (place, finding) in findings.iter().enumerate() {
-        let before = findings.iter().take(place).filter(|known| known.reason == finding.reason).count();
+    for (index, finding) in findings.iter().enumerate() {
+        let before = findings.iter().take(index).filter(|known| known.reason == finding.reason).count();
         if before >= AGENTS {
-            let last = findings.get(place + 1).is_none_or(|next| next.reason != finding.reason);
+            let last = findings.get(index + 1).is_none_or(|next| next.reason != finding.reason);
             if last {
                 lines.push(format!("      and {} agents more", before + 1 - AGENTS));
             }
             continue;
         }
-        let agent = finding.agent.map_or_else(String::new, |agent| format!(" of agent {agent}"));
         let mark = paint(finding.level, mark(finding.level), style);
-        let within =
-            finding.within.map_or_else(String::new, |(from, to)| format!(", from {} to {}", time(from), time(to)));
-        let sentence = sentence(finding, report, style);
-        lines.push(format!("      {mark} {}{agent}{within}: {sentence}", finding.reason.name()));
+        let sentence = sentence(finding, &report.validity.signals, report.fleet.as_ref(), style);
+        lines.push(format!("      {mark} {}: {sentence}", place(finding)));
         let advice = finding.reason.advice();
         if !told.contains(&advice) {
             told.push(advice);
@@ -116,8 +130,7 @@ fn reasons(report: &RunReport, style: Style) -> Vec<String> {
     lines
 }
 
-fn sentence(finding: &Finding, report: &RunReport, style: Style) -> String {
-    let signals = &report.validity.signals;
+fn sentence(finding: &Finding, signals: &Signals, fleet: Option<&FleetReport>, style: Style) -> String {
     let text = |figure| match figure {
         Figure::Time(value) => time(value),
         Figure::Share(share) => format::percent(share),
@@ -149,7 +162,7 @@ fn sentence(finding: &Finding, report: &RunReport, style: Style) -> String {
         Reason::ClockStep => format!("{measured} step{plural} of the wall clock{}", largest(signals.clock_steps)),
         Reason::SamplesDropped => format!("{measured} sample{plural} missing from the JSON output"),
         Reason::WorkerLost => format!("{measured} worker{plural} lost with the last counts"),
-        Reason::AgentLost => loss(finding, report.fleet.as_ref()),
+        Reason::AgentLost => loss(finding, fleet),
     }
 }
 

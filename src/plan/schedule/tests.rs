@@ -157,6 +157,60 @@ proptest! {
     }
 
     #[test]
+    fn a_new_rate_goes_on_where_the_old_one_left_an_iteration(
+        constant in any::<bool>(),
+        start in 0u64..20_000_000,
+        stages in prop::collection::vec((1u64..2_000, prop::sample::select(vec![0u64, 500_000, 7_300_000, 50_000_000])), 1..4),
+        orders in prop::collection::vec((1u64..900, prop::sample::select(vec![0u64, 1, 400_000, 3_000_000, 90_000_000])), 1..5),
+    ) {
+        let rate = |millionths| Rate::from_millionths(millionths).unwrap();
+        let millis = Duration::from_millis;
+        let schedule = if constant {
+            Schedule::constant(rate(start), SECOND, millis(stages.iter().map(|(length, _)| length).sum()))
+        } else {
+            let stages: Vec<_> = stages.iter().map(|(length, target)| RateStage { duration: millis(*length), target: rate(*target) }).collect();
+            Schedule::ramping(rate(start), SECOND, &stages)
+        };
+        let end = schedule.duration();
+        let nanos: Vec<_> = stages.iter()
+            .map(|(length, target)| (i128::from(*length) * 1_000_000, i128::from(if constant { start } else { *target }))).collect();
+        // The rates from when they were ordered, and all the slots in the order in which they come due.
+        let (mut at, mut rates, mut steered, mut slots) = (Duration::ZERO, Vec::new(), schedule, Vec::new());
+        for (after, order) in orders {
+            at += millis(after);
+            if at >= end {
+                break;
+            }
+            while let Some(slot) = steered.slot(slots.len() as u64).filter(|slot| *slot <= at) {
+                slots.push(slot);
+            }
+            steered = steered.with_rate(at, rate(order));
+            rates.push((at, order));
+        }
+        slots.extend((slots.len() as u64..).map_while(|number| steered.slot(number)));
+        let asked = |to: i128| {
+            let first = rates.first().map_or(i128::MAX, |(at, _)| at.as_nanos() as i128);
+            let mut sum = asked_by(start.into(), &nanos, 1_000_000_000, to.min(first));
+            for (place, (at, order)) in rates.iter().enumerate() {
+                let (at, until) = (at.as_nanos() as i128, rates.get(place + 1).map_or(end, |next| next.0).as_nanos() as i128);
+                let length = (to.min(until) - at).max(0);
+                sum = sum.plus(Fraction(i128::from(*order) * length, 1_000_000_000_000_000).reduced());
+            }
+            sum
+        };
+        let place = |number: usize| number as i128 + i128::from(!constant);
+        for (number, slot) in slots.iter().enumerate() {
+            let slot = slot.as_nanos() as i128;
+            prop_assert!(asked(slot + 2).at_least(place(number)), "slot {} at {} is early", number, slot);
+            prop_assert!(slot < 2 || place(number) == 0 || !asked(slot - 2).at_least(place(number)), "slot {} at {} is late", number, slot);
+        }
+        let whole = asked(end.as_nanos() as i128);
+        // Within one where the end falls on a slot, to a millionth of a nanosecond.
+        prop_assert!(whole.at_least(place(slots.len()) - 1) && !whole.at_least(place(slots.len()) + 1), "{} of {:?}", slots.len(), whole);
+        prop_assert!(slots.windows(2).all(|pair| pair[0] <= pair[1]));
+    }
+
+    #[test]
     fn the_slots_of_all_parts_are_exactly_those_of_the_whole(millionths in 1u64..90_000_000, weights in prop::collection::vec(0u64..5, 1..5)) {
         use crate::plan::segment::Stripe;
         prop_assume!(weights.iter().any(|weight| *weight > 0));

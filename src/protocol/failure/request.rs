@@ -30,6 +30,8 @@ reasons! {
         NoMemory = "no_memory",
         /// `blockHostnames` or `blacklistIPs` forbid it.
         Blocked = "blocked",
+        /// The operator's policy does not allow it.
+        NotAllowed = "not_allowed",
         /// There was no connection to the proxy.
         ProxyUnreachable = "proxy_unreachable",
         /// The proxy wants other credentials, or any.
@@ -87,6 +89,7 @@ impl From<ConnectFailure> for RequestFailure {
             ConnectFailure::FdLimit => Self::FdLimit,
             ConnectFailure::NoMemory => Self::NoMemory,
             ConnectFailure::Blocked => Self::Blocked,
+            ConnectFailure::NotAllowed => Self::NotAllowed,
             ConnectFailure::ProxyUnreachable => Self::ProxyUnreachable,
             ConnectFailure::ProxyAuth => Self::ProxyAuth,
             ConnectFailure::ProxyRefused => Self::ProxyRefused,

@@ -67,9 +67,9 @@ impl Candidates {
     }
 
     /// Without the addresses that are not wanted; none if nothing is left.
-    pub(super) fn filter(mut self, wanted: impl Fn(IpAddr) -> bool) -> Option<Self> {
-        self.first.retain(|address| wanted(address.ip()));
-        self.fallback.retain(|address| wanted(address.ip()));
+    pub(super) fn filter(mut self, mut wanted: impl FnMut(SocketAddr) -> bool) -> Option<Self> {
+        self.first.retain(|address| wanted(*address));
+        self.fallback.retain(|address| wanted(*address));
         if self.first.is_empty() {
             std::mem::swap(&mut self.first, &mut self.fallback);
         }
@@ -137,7 +137,7 @@ mod tests {
     fn what_is_left_of_the_fallback_takes_the_place_of_what_is_not_wanted() {
         let addresses = ADDRESSES.map(|address| SocketAddr::new(address.parse().unwrap(), 80));
         let candidates = Candidates::in_turn(&addresses, 0);
-        let left = candidates.clone().filter(|address| address.is_ipv6()).unwrap();
+        let left = candidates.clone().filter(|address: SocketAddr| address.is_ipv6()).unwrap();
         assert_eq!((left.first.len(), left.fallback.len()), (2, 0));
         assert_eq!(candidates.filter(|_| false), None);
     }

@@ -29,6 +29,14 @@ const ONLY_THE_LOADER: &[&str] = &[
     "tls-key-encrypted",
     "tls-key-mismatch",
     "tls-key-none",
+    // Who wrote it.
+    "sent-body",
+    "sent-ca-file",
+    "sent-data",
+    "sent-environment",
+    "sent-identity",
+    "sent-message",
+    "sent-variable-of-file",
     // Sums, units and lengths.
     "close-reason",
     "constant-vus-duration-short",

@@ -5,7 +5,7 @@ use crate::config::tree::Text;
 
 /// Values of every kind.
 fn values() -> Vec<Tree> {
-    let text = |value: &str| Tree::Text(Text { value: value.to_owned(), typed: None });
+    let text = |value: &str| Tree::Text(Text::literal(value));
     let texts = [
         "",
         "x",
@@ -117,7 +117,7 @@ fn an_unknown_key_is_refused_wherever_the_loader_refuses_it() {
         for path in paths {
             let mut tree = original.clone();
             let Tree::Map(entries) = at(&mut tree, &path) else { continue };
-            entries.push(("noSuchKey".to_owned(), Tree::Text(Text { value: "x".to_owned(), typed: None })));
+            entries.push(("noSuchKey".to_owned(), Tree::Text(Text::literal("x"))));
             let (by_loader, by_schema) = (!is_accepted(&tree, &source), refusal(&json(&tree)).is_some());
             // A name of a metric is a key that only the loader knows.
             let names_metrics = matches!(entries_of(&original, &path), Some("thresholds")) || is_add(&original, &path);
