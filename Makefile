@@ -33,6 +33,25 @@ image: image-deps ## the container image, built by buildah around that binary; r
 image-test: image-deps ## the image around an unoptimised binary, its containers run by runc (needs root)
 	@scripts/image-test
 
+.PHONY: deb deb-test deb-deps oldest-rust release release-deps
+deb: deb-deps ## the Debian package around the image's static binary, in target/debian (minutes)
+	@scripts/deb
+
+deb-test: deb-deps ## the package in a Debian that systemd boots: lintian, install, service, upgrade, purge (needs root)
+	@scripts/deb-test
+
+deb-deps:
+	@scripts/install-test-tools deb
+
+oldest-rust: ## compile with rust-version of Cargo.toml, which rustup installs (minutes)
+	@scripts/oldest-rust
+
+release: release-deps ## everything that a release has, with SBOM and checksums, in target/release-files (minutes)
+	@scripts/release
+
+release-deps:
+	@scripts/install-test-tools release
+
 image-deps:
 	@scripts/install-test-tools image
 

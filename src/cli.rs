@@ -6,6 +6,7 @@ use crate::exit::Exit;
 
 pub mod check;
 pub mod compare;
+pub mod completions;
 pub mod console;
 pub mod ctl;
 pub mod dashboards;
@@ -15,6 +16,7 @@ pub mod fleet;
 pub mod generate;
 pub mod healthcheck;
 pub mod helm_values;
+pub mod man;
 pub mod merge;
 pub mod profile;
 pub mod report;
@@ -89,6 +91,10 @@ pub enum Command {
     Healthcheck(healthcheck::Args),
     /// Print the JSON Schema of a profile, for editors that complete and check as you type
     Schema,
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Args),
+    /// Print the manual page, or write one for each command
+    Man(man::Args),
 }
 
 /// Does what was typed.
@@ -108,5 +114,7 @@ pub fn main(cli: &Cli) -> Exit {
         Command::Compare(args) => compare::run(args),
         Command::Healthcheck(args) => healthcheck::run(args),
         Command::Schema => schema::run(),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     }
 }
