@@ -51,13 +51,15 @@ try {
     };
     const pages = {};
     for (const [name, device] of Object.entries(devices)) pages[name] = await opened(url, device);
-    await until(({ run }) => run?.id === id && run.planElapsedSeconds > 0.65 * run.planSeconds);
+    await until(({ run }) => run?.id === id && run.planElapsedSeconds > 0.5 * run.planSeconds);
     for (const [name, page] of Object.entries(pages)) {
         await page.locator("#charts figure svg").first().waitFor();
+        const { width } = page.viewportSize();
+        const height = name === "phone" ? 1500 : await page.evaluate(() => document.documentElement.scrollHeight);
+        await page.setViewportSize({ width, height });
         const chart = await page.locator("#charts figure", { hasText: "ws_msg_rtt" }).locator("svg").first().boundingBox();
         if (name !== "phone" && chart) await page.mouse.move(chart.x + 0.4 * chart.width, chart.y + 0.5 * chart.height);
-        const height = await page.evaluate((phone) => phone ? 1500 : document.documentElement.scrollHeight, name === "phone");
-        await page.screenshot({ path: join(out, `page-${name}.png`), clip: { x: 0, y: 0, width: page.viewportSize().width, height }, fullPage: true });
+        await page.screenshot({ path: join(out, `page-${name}.png`) });
     }
     await until(({ run }) => run?.id === id && run.phase === "finished");
     const report = await opened(`${api}/runs/${late}/report`, { viewport: { width: 1100, height: 800 } });

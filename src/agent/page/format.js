@@ -30,7 +30,7 @@ function trimmed(value, digits) {
  * @param {number} value milliseconds
  */
 export function milliseconds(value) {
-    return value >= 10_000 ? `${number(value / 1000)} s` : `${number(value)} ms`;
+    return value >= 1_000 ? `${number(value / 1000)} s` : `${number(value)} ms`;
 }
 
 /**
