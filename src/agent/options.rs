@@ -34,6 +34,8 @@ pub struct Options {
     pub result: Option<PathBuf>,
     /// The run as one JSON document.
     pub record: Option<PathBuf>,
+    /// The run as one HTML file.
+    pub report: Option<PathBuf>,
     /// The verdict as one short text.
     pub verdict_file: Option<PathBuf>,
     /// Of the profile as it is meant.

@@ -6,6 +6,7 @@ use crate::{
     agent::{error::Error, options::Options},
     fleet::result::{self, AgentResult},
     outputs::{
+        html,
         record::{self, RunRecord},
         report::RunReport,
         verdict_note,
@@ -14,6 +15,7 @@ use crate::{
 
 const RESULT: &str = "--result";
 const RECORD: &str = "--record";
+const REPORT: &str = "--report";
 const VERDICT: &str = "--verdict-file";
 
 /// Finds out before the load whether they can be written. A result or a record is empty until then, and who reads it says so.
@@ -26,6 +28,9 @@ pub fn claim(options: &Options) -> Result<(), Error> {
     }
     if let Some(path) = &options.record {
         File::create(path).map_err(|source| Error::Outcome { option: RECORD, path: path.clone(), source })?;
+    }
+    if let Some(path) = &options.report {
+        File::create(path).map_err(|source| Error::Outcome { option: REPORT, path: path.clone(), source })?;
     }
     if let Some(path) = &options.verdict_file {
         verdict_note::open(path).map_err(|source| Error::Outcome { option: VERDICT, path: path.clone(), source })?;
@@ -51,6 +56,16 @@ pub fn write_record(record: &RunRecord, options: &Options) -> Result<(), Error> 
     let Some(path) = &options.record else { return Ok(()) };
     let written = File::create(path).and_then(|file| record::write(record, BufWriter::new(file)));
     written.map_err(|source| Error::OutcomeLost { option: RECORD, path: path.clone(), source })
+}
+
+/// Writes the whole run for people.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_report(record: &RunRecord, options: &Options) -> Result<(), Error> {
+    let Some(path) = &options.report else { return Ok(()) };
+    let written = std::fs::write(path, html::report(record));
+    written.map_err(|source| Error::OutcomeLost { option: REPORT, path: path.clone(), source })
 }
 
 /// Writes how the run ended.

@@ -156,6 +156,7 @@ pub async fn conduct(
     outcome::write_verdict(&report, options)?;
     let record = control.record(&report, profile, options);
     outcome::write_record(&record, options)?;
+    outcome::write_report(&record, options)?;
     Ok(Concluded { report, record, exit, last: control.publish(true) })
 }
 

@@ -73,6 +73,9 @@ pub struct How {
     /// Write the run as one JSON document, with its curves and distributions
     #[arg(long, value_name = "FILE", env = "RAMPD_RECORD")]
     pub record: Option<PathBuf>,
+    /// Write the run as one HTML file to look at and to send: verdict, curves, percentiles, failures
+    #[arg(long, value_name = "FILE", env = "RAMPD_REPORT")]
+    pub report: Option<PathBuf>,
     /// Write the verdict as one short text, for example to /dev/termination-log
     #[arg(long, value_name = "FILE", env = "RAMPD_VERDICT_FILE")]
     pub verdict_file: Option<PathBuf>,
@@ -197,6 +200,7 @@ pub fn execute(mut profile: Profile, how: &How, cli: &Cli) -> Exit {
         summary_export: how.summary_export.clone(),
         result: how.result.clone(),
         record: how.record.clone(),
+        report: how.report.clone(),
         verdict_file: how.verdict_file.clone(),
         digest,
         json: how.out.iter().cloned().collect(),

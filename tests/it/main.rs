@@ -49,6 +49,7 @@ mod random_faults;
 mod readme;
 mod reconnect;
 mod record;
+mod reports;
 mod rules;
 mod serve;
 mod serve_killed;

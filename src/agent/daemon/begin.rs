@@ -142,6 +142,7 @@ impl Daemon {
             summary_export: None,
             result: None,
             record: None,
+            report: None,
             verdict_file: None,
             digest,
             json: Vec::new(),

@@ -1,10 +1,12 @@
-//! What the page's cross-hair reads off a picture: where the plane is, and the values of each line.
+//! What the page's cross-hair reads off a picture: where the plane is, and the values of each line. Between the corners of a
+//! plan there are values too (`between`), between measurements there are none.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::outputs::chart::{
     axis::Axis,
+    ink::Ink,
     plot::{Across, Line, Plot},
 };
 
@@ -33,7 +35,12 @@ pub(in crate::outputs::chart) fn json(plot: &Plot, plane: [f64; 4], x: &Axis, y:
         });
         before = Some(line);
         let values: Vec<_> = line.points.iter().map(|(_, value)| value.map(short)).collect();
-        if same {
+        if line.ink == Ink::Plan {
+            let places: Vec<_> = line.points.iter().map(|(at, _)| short(*at)).collect();
+            // The lines after it have places of their own.
+            before = None;
+            json!({"name": line.name, "between": true, "x": places, "y": values})
+        } else if same {
             json!({"name": line.name, "y": values})
         } else {
             let places: Vec<_> = line.points.iter().map(|(at, _)| short(*at)).collect();

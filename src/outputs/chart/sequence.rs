@@ -1,4 +1,4 @@
-//! The plan's curve beside what was: the plan stands still while a run is paused.
+//! The plan's curve beside what was, and when the run was paused.
 
 use crate::outputs::{
     chart::{ink::Ink, plot::Line},
@@ -7,7 +7,7 @@ use crate::outputs::{
 
 /// The later of the plan's end and the last point, in seconds.
 pub(in crate::outputs::chart) fn end(timeline: &Timeline) -> f64 {
-    let plan = timeline.plan.last().map_or(0.0, |corner| corner.at + paused(timeline));
+    let plan = timeline.plan.last().map_or(0.0, |corner| corner.at);
     timeline.points.last().map_or(plan, |point| point.at.max(plan))
 }
 
@@ -27,23 +27,17 @@ pub(in crate::outputs::chart) fn pauses(timeline: &Timeline) -> Vec<(f64, f64)> 
     spans
 }
 
-fn paused(timeline: &Timeline) -> f64 {
-    pauses(timeline).iter().map(|(from, to)| to - from).sum()
-}
-
-/// What was planned when it went by, pauses and orders included; from the last point on the corners that are to come.
+/// The plan from its corners, which know pauses and orders; without corners as each point says.
 pub(in crate::outputs::chart) fn plan(
     timeline: &Timeline,
     name: &str,
     corner: fn(&PlanCorner) -> f64,
     point: fn(&Point) -> f64,
 ) -> Line {
-    let shift = paused(timeline);
-    let now = timeline.points.last().map_or(f64::NEG_INFINITY, |point| point.at);
-    let start = timeline.plan.first().filter(|_| !timeline.points.is_empty());
-    let start = start.map(|first| (first.at, Some(corner(first))));
-    let past = timeline.points.iter().map(|at| (at.at, Some(point(at))));
-    let later = timeline.plan.iter().map(|to_come| (to_come.at + shift, Some(corner(to_come))));
-    let points = start.into_iter().chain(past).chain(later.filter(|(at, _)| *at > now));
-    Line { name: name.to_owned(), ink: Ink::Plan, points: points.collect() }
+    let points = if timeline.plan.is_empty() {
+        timeline.points.iter().map(|at| (at.at, Some(point(at)))).collect()
+    } else {
+        timeline.plan.iter().map(|at| (at.at, Some(corner(at)))).collect()
+    };
+    Line { name: name.to_owned(), ink: Ink::Plan, points }
 }

@@ -67,13 +67,13 @@ fn one_point_is_a_dot() {
 }
 
 #[test]
-fn a_pause_is_shaded_and_the_rest_of_the_plan_comes_later() {
+fn a_pause_is_shaded_and_what_is_to_come_of_the_plan_is_drawn() {
     let mut timeline = fixture::ramp(20);
     timeline.points.truncate(10);
     timeline.points[5].paused = true;
     timeline.points[6].paused = true;
     let chart = &all(&timeline, &[])[0];
-    assert!(chart.svg.contains("Paused once.") && chart.svg.contains("Over 0:22 of the run."));
+    assert!(chart.svg.contains("Paused once.") && chart.svg.contains("Over 0:20 of the run."));
     assert_eq!(chart.svg.lines().filter(|mark| mark.starts_with("<rect") && mark.contains("--rampd-pause")).count(), 2);
 }
 

@@ -16,6 +16,10 @@ const SEED: u64 = 0x7261_6d70_6400_0001;
 
 /// Tests the difference of each of [`crate::outputs::comparison::blocks::STATISTICS`]; none with too few parts.
 pub(super) fn test(base: &Blocks, with: &Blocks, paired: bool) -> Option<[Tested; 4]> {
+    resampled(base, with, paired, RESAMPLES)
+}
+
+fn resampled(base: &Blocks, with: &Blocks, paired: bool, resamples: usize) -> Option<[Tested; 4]> {
     let paired = paired && base.len() == with.len();
     let (base, with) = if paired {
         // Where neither has samples the plan had nothing to measure.
@@ -31,7 +35,7 @@ pub(super) fn test(base: &Blocks, with: &Blocks, paired: bool) -> Option<[Tested
     }
     let mut random = StdRng::seed_from_u64(SEED);
     let mut differences: [Vec<f64>; 4] = Default::default();
-    for _ in 0..RESAMPLES {
+    for _ in 0..resamples {
         let base_times = times(base.len(), &mut random);
         let with_times = if paired { base_times.clone() } else { times(with.len(), &mut random) };
         // A run made anew of parts without samples has no statistics.

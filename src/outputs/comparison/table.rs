@@ -110,13 +110,13 @@ pub fn change(row: &Row) -> String {
     }
 }
 
-/// Three digits that count, and all before the point.
+/// Three digits that count, all before the point, and at most four behind it.
 fn short(value: f64) -> String {
-    if value == 0.0 {
+    if value.abs() < 5e-5 {
         return "0".to_owned();
     }
     let digits = 2 - value.abs().log10().floor() as i32;
-    format!("{value:.*}", usize::try_from(digits).unwrap_or_default())
+    format!("{value:.*}", usize::try_from(digits).unwrap_or_default().min(4))
 }
 
 /// In lines of 96 letters.

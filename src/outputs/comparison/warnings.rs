@@ -12,9 +12,9 @@ pub(super) fn warnings(base: &[RunRecord], with: &[RunRecord]) -> Vec<String> {
     let mut warnings = Vec::new();
     for run in &all {
         if run.validity.level != "valid" {
-            let reasons = run.validity.reasons.join("; ");
+            let reasons: String = run.validity.reasons.iter().map(|reason| format!("; {reason}")).collect();
             warnings.push(format!(
-                "{} is {}: its figures may be the generator's own ({reasons})",
+                "{} is {}: its figures may be the generator's own{reasons}",
                 run.testid, run.validity.level
             ));
         }

@@ -6,7 +6,7 @@
 
   /**
    * What `data-cursor` of a chart says.
-   * @typedef {{name: string, x?: number[], y: (number | null)[]}} Line
+   * @typedef {{name: string, between?: boolean, x?: number[], y: (number | null)[]}} Line
    * @typedef {{plane: [number, number, number, number], x: "time" | "quantile", from: number, to: number, top: number,
    *            unit: string, lines: Line[], limits?: {name: string, y: number}[]}} Plot
    */
@@ -35,6 +35,15 @@
       else high = middle;
     }
     return low > 0 && at - places[low - 1] < places[low] - at ? low - 1 : low;
+  }
+
+  /** On the straight line between two corners. @param {number[]} places @param {(number | null)[]} values @param {number} at */
+  function between(places, values, at) {
+    const next = places.findIndex((place) => place >= at);
+    const [from, to] = [values[next - 1], values[next]];
+    if (next < 0 || to === null) return null;
+    if (next === 0 || from === null) return places[next] === at ? to : null;
+    return from + ((to - from) * (at - places[next - 1])) / (places[next] - places[next - 1]);
   }
 
   /** @type {WeakMap<Element, Plot>} */
@@ -69,18 +78,15 @@
 
     /** @type {number[]} */
     let places = [];
-    /** @type {number | null} */
-    let shown = null;
     const rows = [];
+    const measured = plot.lines.find((line) => !line.between && line.x && line.x.length > 0);
+    const shown = measured?.x ? measured.x[nearest(measured.x, at)] : at;
     for (const line of plot.lines) {
       places = line.x ?? places;
       if (places.length === 0) continue;
-      const index = nearest(places, at);
-      const value = line.y[index];
-      shown ??= places[index];
+      const value = line.between ? between(places, line.y, shown) : line.y[nearest(places, shown)];
       rows.push([line.name, value === null ? "–" : `${figure(value)}${plot.unit}`]);
     }
-    if (shown === null) return;
     for (const limit of plot.limits ?? []) rows.push(["limit", limit.name]);
 
     const x = left + ((shown - plot.from) / (plot.to - plot.from)) * (right - left);
