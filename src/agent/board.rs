@@ -61,3 +61,52 @@ impl Board {
         self.timeline.send_replace(timeline);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outputs::{run_status::ValidityStatus, timeline::Point};
+
+    fn status() -> RunStatus {
+        RunStatus {
+            id: "r1".to_owned(),
+            profile: "p".to_owned(),
+            testid: "t".to_owned(),
+            phase: Phase::Starting,
+            started_at: None,
+            elapsed_seconds: 0.0,
+            plan_elapsed_seconds: 0.0,
+            plan_seconds: 1.0,
+            latest: Point::default(),
+            scenarios: Vec::new(),
+            thresholds: Vec::new(),
+            validity: ValidityStatus { level: "valid".to_owned(), reasons: Vec::new() },
+            verdict: None,
+            exit_code: None,
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_run_that_comes_to_no_end_is_over_and_says_so() {
+        let board = Board::default();
+        let mut reader = board.reader();
+        board.give_up();
+        assert!(!reader.status.has_changed().unwrap(), "there was no run");
+        board.show(status());
+        board.give_up();
+        assert!(reader.status.has_changed().unwrap());
+        let shown = reader.status.borrow_and_update().clone().unwrap();
+        assert_eq!((shown.phase, &shown.verdict, shown.notes.len()), (Phase::Finished, &None, 1));
+    }
+
+    #[test]
+    fn who_comes_late_sees_the_last_state() {
+        let board = Board::default();
+        board.show(status());
+        board.draw(Arc::new(Timeline { interval_seconds: 2.0, ..Timeline::default() }));
+        let reader = board.reader();
+        assert_eq!(reader.status.borrow().as_ref().unwrap().id, "r1");
+        assert_eq!(reader.timeline.borrow().interval_seconds, 2.0);
+    }
+}

@@ -174,9 +174,8 @@ fn a_report_opens_from_the_disk_alone() {
     let mut target = echo();
     let scratch = Scratch::new();
     let profile = scratch.write("crossed.yaml", &format!("{}{CROSSED}", SHORT.replace("TARGET", &url(&mut target))));
-    let (record, report) = (scratch.path("record.json"), scratch.path("report.html"));
-    run(&profile).args(["--record"]).arg(&record).finish().assert_code(99);
-    rampd(["report"]).arg(&record).args(["-o"]).arg(&report).finish().assert_code(0);
+    let report = scratch.path("report.html");
+    run(&profile).args(["--report"]).arg(&report).finish().assert_code(99);
     scenario_ends(drive("report", None, &["--file", report.to_str().expect("UTF-8")]));
 }
 

@@ -24,10 +24,12 @@ export async function scenario({ browser, url }) {
     await kept.locator(".threshold-state", { hasText: "holds" }).waitFor();
     assert.match(await kept.locator(".threshold-words").innerText(), /measured, limit 60 s: .* % of it left$/);
     assert.match(await page.locator("#announcement").innerText(), /^crossed: .*; crossed: ws_msg_rtt p\(50\)<0\.000001/);
-    await page.locator("#phase", { hasText: "Threshold crossed (exit code 99)" }).waitFor();
-    const row = page.getByRole("row", { name: /crossed/ });
-    await row.locator(".outcome", { hasText: "threshold crossed" }).waitFor();
-    await row.locator(".run-note", { hasText: "ws_msg_rtt" }).waitFor();
+    // On a machine that is full of other tests the generator itself may have been the limit.
+    const ended = page.locator("#phase", { hasText: /^(Threshold crossed \(exit code 99\)|Invalid \(exit code 96\))$/ });
+    await ended.waitFor();
+    await threshold.locator(".threshold-state", { hasText: "crossed" }).waitFor();
+    const outcome = page.getByRole("row", { name: /crossed/ }).locator(".outcome");
+    await outcome.filter({ hasText: (await ended.innerText()).startsWith("Invalid") ? "invalid" : "threshold crossed: ws_msg_rtt" }).waitFor();
     const shifts = (await page.evaluate(() => window.shifts)).filter(({ hadRecentInput }) => !hadRecentInput);
     const felt = shifts.reduce((sum, { value }) => sum + value, 0);
     assert.ok(felt < FELT, `the page jumps: ${felt} ${JSON.stringify(shifts)}`);

@@ -17,7 +17,7 @@ export async function scenario({ browser, url }) {
     await start(page, "short");
     await page.locator("#charts figure svg[role=img]").first().waitFor();
     assert.equal(await overflow(page), 0, "during a run");
-    await phase(page, "Passed");
+    await phase(page, "exit code");
     await page.getByRole("row", { name: /short/ }).waitFor();
     assert.equal(await overflow(page), 0, "with a history");
     assert.deepEqual(await barriers(page), [], "barriers on a phone");

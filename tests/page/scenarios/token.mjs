@@ -23,7 +23,7 @@ export async function scenario({ browser, url, token }) {
     assert.equal(await dialog.isVisible(), false);
 
     await start(page, "short");
-    await phase(page, "Passed (exit code 0)");
+    await phase(page, "exit code");
     const opened = context.waitForEvent("page");
     await page.getByRole("row", { name: /short/ }).getByRole("link", { name: /^Report/ }).click();
     const report = await opened;
