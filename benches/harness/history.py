@@ -27,7 +27,7 @@ flow:
   - websocket:
       url: ws://127.0.0.1:1/
       steps:
-        - every: { interval: 20ms, send: { json: { op: test, payload: "{{ index }}" }, reply: fifo } }
+        - every: { rate: 50, steps: [ { send: { json: { op: test, payload: "{{ index }}" }, reply: fifo } } ] }
 thresholds: { ws_msg_rtt: ["p(99)<200"], ws_connecting: ["p(99)<200"] }
 """
 
@@ -93,7 +93,7 @@ def history(options):
             fill(folder, name, files, count)
             begin = time.monotonic()
             with daemon(folder) as (process, address):
-                until(60, lambda: urllib.request.urlopen(f"http://{address}/readyz", timeout=20))
+                get(address, "status")
                 serves = time.monotonic() - begin
                 get(address, "runs?limit=200")
                 before = resident(process.pid)

@@ -35,7 +35,6 @@ use crate::{
     daemon::{
         lineup::{Lineup, Patience, Ticket, Turned},
         scheduler::{Event, Missed, Scheduler},
-        streak::{self, Lesson},
     },
     metrics::exposition::{families::Sheet, serve::ServeFacts},
     outputs::{
@@ -218,11 +217,7 @@ impl Daemon {
             self.close(stored, outcome.as_ref().ok().map(|concluded| &concluded.record), now);
         }
         self.last = outcome.ok().map(|concluded| concluded.last.sheet);
-        self.show();
-        let page = self.page();
-        let generation = page.generation;
-        self.publisher.publish(page);
-        generation
+        self.publish()
     }
 
     /// A run that did not come to its end cannot say so itself.
@@ -330,8 +325,7 @@ impl Daemon {
     }
 
     fn suspended(&self, profile: &ProfileEntry) -> Option<u32> {
-        let outcomes = self.history.outcomes_of(&profile.name);
-        streak::suspended(profile.if_failed, outcomes.iter().map(|outcome| Lesson::of(outcome)))
+        self.history.suspended(&profile.name, profile.if_failed)
     }
 
     /// The next run, if it can begin: its entry is on disk before its load.

@@ -2,12 +2,14 @@
 //! matrix, each on a daemon of its own.
 
 use std::{
-    net::SocketAddr,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener},
     os::unix::fs::PermissionsExt as _,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use rampd::clock::Instant;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -132,7 +134,8 @@ fn a3_what_is_malformed_too_large_or_slow_is_refused() {
     assert_eq!(refused(&http::raw(address, body.as_bytes()).expect("an answer")), is(408, "slow"));
     let head = http::raw(address, b"GET /api/v1/status HTTP/1.1\r\nHost: local");
     assert!(head.is_err() || head.is_ok_and(|response| response.status == 408), "it is cut");
-    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+    let took = Instant::now().since(begun);
+    assert!(took < Duration::from_secs(40), "{took:?}");
     let long = format!("X: {}\r\n", "x".repeat(20_000));
     assert_eq!(get(address, "/api/v1/status", &long).status, 431);
     assert_eq!(get(address, "/livez", "").status, 200);
@@ -252,6 +255,44 @@ fn a9_pages_of_other_sites_reach_nothing() {
     let page = get(address, "/", "");
     assert!(page.header("content-security-policy").is_some_and(|policy| policy.contains("frame-ancestors 'none'")));
     assert!(get(address, "/api/v1/status", &own).header("access-control-allow-origin").is_none());
+}
+
+#[test]
+fn a10_what_a_server_says_becomes_no_label_and_no_answer() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", server.local_addr().expect("bound"));
+    thread::spawn(move || {
+        for stream in server.incoming() {
+            let answer =
+                b"HTTP/1.1 418 canary-phrase\r\nX-Canary: canary-header\r\nContent-Length: 11\r\n\r\ncanary-body";
+            let mut stream = stream.expect("a connection");
+            // It is read as far as it goes: whoever asks is the agent.
+            let _read = stream.read(&mut [0; 4096]);
+            let _written = stream.write_all(answer);
+        }
+    });
+    let site = Site::new("");
+    site.write("rampd.yaml", &format!("listen: 127.0.0.1:0\nhistory: {{ dir: history }}\n{PROFILES}\n"));
+    let mut agent = rampd(["serve"]).arg(site.history().with_file_name("rampd.yaml")).args(["--linger", "0"]).start();
+    let address = agent.address();
+    let text = format!("vus: 1\niterations: 3\nflow: [{{ http: {{ url: '{url}' }} }}]");
+    let (status, accepted) = order(address, "runs", &json!({ "profileText": text }));
+    assert_eq!(status, 202, "{accepted}");
+    let id = accepted["id"].as_str().expect("a run").to_owned();
+    let page =
+        agent.scrape_until("three answers", |page| page.sum_or_zero("http_reqs_total", &[("status", "418")]) == 3.0);
+    assert_eq!(page.sum("http_req_failures_total", &[]), 3.0);
+    let record = crate::support::poll(Duration::from_secs(20), || {
+        let record = get(address, &format!("/api/v1/runs/{id}"), "");
+        (record.status == 200).then_some(record.body)
+    });
+    let mut told = vec![record.expect("a record")];
+    for path in ["/metrics", "/api/v1/status", "/api/v1/runs/latest/report", "/api/v1/runs/latest/timeline"] {
+        told.push(get(address, path, "").body);
+    }
+    for text in told {
+        assert!(text.len() > 100 && !text.contains("canary"), "{text}");
+    }
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpStream},
     process::Command,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use rampd::clock::Instant;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -32,15 +33,15 @@ impl Stream {
         Self(BufReader::new(stream))
     }
 
-    /// Reads events until one is as wanted; when that was.
-    fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Instant {
+    /// Reads events until one is as wanted.
+    fn until(&mut self, wanted: impl Fn(&Value) -> bool) {
         loop {
             let mut line = String::new();
             assert!(self.0.read_line(&mut line).expect("an event in time") > 0, "the stream has ended");
             if let Some(data) = line.strip_prefix("data: ")
                 && wanted(&serde_json::from_str(data).expect("JSON"))
             {
-                return Instant::now();
+                return;
             }
         }
     }
@@ -60,9 +61,11 @@ fn a8_a_hundred_readers_see_every_change_and_scrapes_are_answered_meanwhile() {
     let begun = Instant::now();
     let (status, _) = daemon.post("runs/current/pause", &json!({}));
     assert_eq!(status, 200);
-    let latest = streams.iter_mut().map(|stream| stream.until(|status| status["run"]["phase"] == "paused")).max();
-    let took = latest.expect("streams").duration_since(begun);
-    // What is measured on an idle machine is 100 ms; this says that nobody waits for a second's tick of somebody else.
+    for stream in &mut streams {
+        stream.until(|status| status["run"]["phase"] == "paused");
+    }
+    let took = Instant::now().since(begun);
+    // `scripts/bench streams` measures it; here other tests share the machine.
     assert!(took < Duration::from_secs(5), "{took:?}");
     let page = daemon.scrape_until("a page", |_| true);
     assert!(page.sum("process_open_fds", &[]) < 300.0, "streams take a descriptor each");

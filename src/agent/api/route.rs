@@ -126,8 +126,8 @@ fn parameter<'p>(template: &str, path: &'p str) -> Option<Option<&'p str>> {
 mod tests {
     use super::*;
 
-    fn found(method: Method, path: &str) -> Option<(Operation, Option<String>)> {
-        find(&method, path).ok().map(|found| (found.operation, found.parameter))
+    fn found(method: &Method, path: &str) -> Option<(Operation, Option<String>)> {
+        find(method, path).ok().map(|found| (found.operation, found.parameter))
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
             (Method::GET, "", None),
             (Method::GET, "/runs/a/b/c", None),
         ] {
-            assert_eq!(found(method, path), expected, "{path}");
+            assert_eq!(found(&method, path), expected, "{path}");
         }
     }
 

@@ -4,11 +4,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     task::JoinHandle,
     time::timeout,
 };
+
+mod guards;
+mod streams;
 
 use super::*;
 use crate::{
@@ -28,7 +31,6 @@ use crate::{
     },
 };
 
-const TOKEN: &str = "0123456789abcdef";
 const JSON: &str = "Content-Type: application/json\r\n";
 
 /// A server with a daemon that accepts `known` and obeys.
@@ -299,127 +301,4 @@ async fn without_a_daemon_everything_is_read_only() {
     for path in ["/api/v1/runs", "/api/v1/runs/current/stop", "/api/v1/runs/r1/scale", "/api/v1/profiles/validate"] {
         assert_eq!(served.code(&post(path, JSON, "{}")).await, (403, "read_only".to_owned()), "{path}");
     }
-}
-
-#[tokio::test]
-async fn without_the_token_only_the_document_is_read() {
-    let served = serving(Some(TOKEN));
-    let get = |path: &str, headers: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
-    let right = format!("Authorization: Bearer {TOKEN}\r\n");
-    assert_eq!(served.ask(&get("/api/v1/status", &right)).await.0, 200);
-    for headers in
-        ["", "Authorization: Bearer 0123456789abcdeX\r\n", "Authorization: Basic MDEyMzQ1Njc4OWFiY2RlZg==\r\n"]
-    {
-        let (status, head, body) = served.ask(&get("/api/v1/status", headers)).await;
-        assert_eq!((status, &body["error"]["code"]), (401, &json!("unauthorized")), "{headers}");
-        assert!(head.contains("www-authenticate: Bearer"), "{head}");
-    }
-    assert_eq!(served.ask(&post("/api/v1/runs/current/stop", JSON, "{}")).await.0, 401);
-    assert_eq!(served.ask(&get("/api/v1/nothing", "")).await.0, 401, "what there is is not told");
-    for path in ["/openapi.json", "/api/v1/openapi.json", "/livez", "/"] {
-        assert_eq!(served.ask(&get(path, "")).await.0, 200, "{path}");
-    }
-    // Two wrong ones so far; what comes without a token is no guess.
-    for _ in 2..attempts::MOST {
-        assert_eq!(served.ask(&get("/api/v1/status", "Authorization: Bearer x\r\n")).await.0, 401);
-    }
-    let (status, head, body) = served.ask(&get("/api/v1/status", &right)).await;
-    assert_eq!((status, &body["error"]["code"]), (429, &json!("too_many_attempts")));
-    assert!(head.contains("retry-after: "), "{head}");
-    assert_eq!(served.ask(&get("/livez", "")).await.0, 200);
-}
-
-#[tokio::test]
-async fn bodies_are_json_within_bounds() {
-    let served = serving(None);
-    for (headers, status, code) in [
-        ("Content-Type: text/plain\r\n", 415, "not_json"),
-        ("Content-Type: application/x-www-form-urlencoded\r\n", 415, "not_json"),
-        ("", 415, "not_json"),
-        ("Content-Type: application/json; charset=utf-8\r\n", 422, "invalid"),
-    ] {
-        assert_eq!(served.code(&post("/api/v1/runs", headers, "{}")).await, (status, code.to_owned()), "{headers}");
-    }
-    let declared = format!(
-        "POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: {}\r\n\r\n",
-        request::BODY_BYTES + 1
-    );
-    assert_eq!(served.code(&declared).await, (413, "too_large".to_owned()));
-    let large = "x".repeat(request::BODY_BYTES + 1);
-    let head = format!("POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\n{JSON}Transfer-Encoding: chunked\r\n\r\n");
-    let chunked = format!("{head}{:x}\r\n{large}\r\n0\r\n\r\n", large.len());
-    assert_eq!(served.code(&chunked).await, (413, "too_large".to_owned()));
-}
-
-#[tokio::test]
-async fn a_body_that_does_not_come_is_given_up() {
-    let served = serving(None);
-    let slow = format!("POST /api/v1/runs HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: 100\r\n\r\n{{");
-    assert_eq!(served.code(&slow).await, (408, "slow".to_owned()));
-}
-
-/// Who reads a stream.
-struct Watcher(BufReader<TcpStream>);
-
-impl Watcher {
-    async fn open(addr: SocketAddr) -> Self {
-        let mut stream = TcpStream::connect(addr).await.unwrap();
-        stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    /// The next line that is not of the head or of chunks; none at the end.
-    async fn data(&mut self) -> Option<Value> {
-        loop {
-            let mut line = String::new();
-            let read = timeout(Duration::from_secs(20), self.0.read_line(&mut line)).await.expect("in time");
-            if read.ok()? == 0 {
-                return None;
-            }
-            if let Some(data) = line.strip_prefix("data: ") {
-                return Some(serde_json::from_str(data).unwrap());
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn events_come_at_once_and_with_every_change_until_the_end() {
-    let served = serving(None);
-    let mut reader = Watcher::open(served.server.addr()).await;
-    assert_eq!(reader.data().await.unwrap()["run"], Value::Null);
-    for phase in [Phase::Starting, Phase::Running, Phase::Finished] {
-        served.board.show(status("r1", phase));
-        assert_eq!(reader.data().await.unwrap()["run"]["phase"], json!(phase));
-    }
-    drop(served.server);
-    assert_eq!(reader.data().await, None, "the stream ends with the server");
-}
-
-#[tokio::test]
-async fn streams_are_bounded_and_their_places_come_back() {
-    let served = serving(None);
-    let mut readers = Vec::new();
-    for _ in 0..events::MOST {
-        let mut reader = Watcher::open(served.server.addr()).await;
-        reader.data().await.unwrap();
-        readers.push(reader);
-    }
-    let one_more = "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    assert_eq!(served.code(one_more).await, (503, "too_many_streams".to_owned()));
-    assert_eq!(served.get("/api/v1/status").await.0, 200, "others are answered");
-    served.board.show(status("r1", Phase::Running));
-    for reader in &mut readers {
-        assert_eq!(reader.data().await.unwrap()["run"]["id"], "r1");
-    }
-    readers.clear();
-    let again = async {
-        loop {
-            let mut reader = Watcher::open(served.server.addr()).await;
-            if let Some(data) = reader.data().await {
-                return data;
-            }
-        }
-    };
-    assert_eq!(timeout(Duration::from_secs(20), again).await.unwrap()["run"]["id"], "r1");
 }

@@ -29,6 +29,8 @@ impl Daemon {
         match request {
             Request::Start(request, reply) => {
                 let answer = self.start(*request, now);
+                // Before the answer: whoever has it finds the run.
+                self.show();
                 let _unheard = reply.send(answer);
             }
             Request::Change(run, change, reply) => self.change(&run, change, reply, now),
@@ -94,6 +96,7 @@ impl Daemon {
             },
             Ok(stored) if stored.entry.outcome == QUEUED && change == Change::Stop => {
                 self.withdraw(stored, now);
+                self.show();
                 Ok(())
             }
             Ok(stored) if stored.entry.outcome == QUEUED => {

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::daemon::desk::{HistoryPage, RunEntry, StartRequest, Trigger},
-    config::daemon::HistoryConfig,
+    config::daemon::{HistoryConfig, IfFailed},
+    daemon::streak::{self, Lesson},
     outputs::record::RunRecord,
 };
 
@@ -250,10 +251,11 @@ impl History {
         begun.find(|stored| wanted(&stored.entry)).cloned()
     }
 
-    /// How a profile's runs ended, newest first.
+    /// How many runs of a profile in a row did not pass, if by this policy that suspends its schedule.
     #[must_use]
-    pub fn outcomes_of(&self, profile: &str) -> Vec<String> {
-        self.reader.index().of_profile(profile).map(|stored| stored.entry.outcome.clone()).collect()
+    pub fn suspended(&self, profile: &str, policy: IfFailed) -> Option<u32> {
+        let index = self.reader.index();
+        streak::suspended(policy, index.of_profile(profile).map(|stored| Lesson::of(&stored.entry.outcome)))
     }
 
     /// Times of a profile's schedule that have come since a run of it passed, as far as the history goes back.

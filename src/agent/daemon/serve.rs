@@ -110,8 +110,10 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     let linger = options.linger;
     let shown = Shown { addr: server.addr(), publisher, status, board, access };
     let mut daemon = Daemon::new(options, settings, history, shown, now);
-    tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), "Listening.");
     daemon.start_up(now);
+    // From here on it is ready, and whoever reads this line finds all of its state.
+    daemon.publish();
+    tracing::info!(metrics = %format!("http://{}/metrics", server.addr()), "Listening.");
 
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Skip);

@@ -53,6 +53,15 @@ impl Daemon {
         });
     }
 
+    /// Shows the present state, on `/metrics` too. Returns the page's generation.
+    pub fn publish(&mut self) -> u64 {
+        self.show();
+        let page = self.page();
+        let generation = page.generation;
+        self.publisher.publish(page);
+        generation
+    }
+
     /// A page for a scrape between two runs.
     #[must_use]
     pub fn page(&self) -> Page {

@@ -1,4 +1,6 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
 
 use super::*;
 use crate::config::fixture::profile;
@@ -32,6 +34,75 @@ const RESERVED: [&str; 14] = [
     "2002:a9fe:a9fe::1",
     "::ffff:6464:64c8",
 ];
+
+/// Entries that cover a lot, and sometimes something that is reserved.
+fn entries() -> impl Strategy<Value = Vec<&'static str>> {
+    let all = [
+        "*",
+        "*:80",
+        "0.0.0.0/0",
+        "::/0",
+        "a.example.com",
+        "*.com",
+        "169.0.0.0/8",
+        "127.0.0.0/8",
+        "fe80::/9",
+        "fd00::/8",
+    ];
+    prop::sample::subsequence(all.to_vec(), 0..=all.len())
+}
+
+fn addresses() -> impl Strategy<Value = IpAddr> {
+    let v4 = any::<u32>().prop_map(Ipv4Addr::from);
+    let reserved = prop::sample::select(RESERVED.to_vec()).prop_map(address);
+    prop_oneof![v4.prop_map(IpAddr::V4), any::<u128>().prop_map(|bits| Ipv6Addr::from(bits).into()), reserved]
+}
+
+proptest! {
+    #[test]
+    fn what_is_allowed_does_not_depend_on_how_an_ipv4_address_is_written(bits in any::<u32>(), rules in entries()) {
+        let plain = Ipv4Addr::from(bits);
+        let [high, low] = [(bits >> 16) as u16, bits as u16];
+        let policy = listed(&rules);
+        let allowed = |at: IpAddr| policy.permits("a.example.com", at, 80).is_ok();
+        let forms = [
+            plain.to_ipv6_mapped(),
+            Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low),
+            Ipv6Addr::new(0x2002, high, low, 0, 0, 0, 0, 1),
+        ];
+        for form in forms {
+            prop_assert_eq!(allowed(form.into()), allowed(plain.into()), "{} as {}", plain, form);
+        }
+    }
+
+    #[test]
+    fn no_entry_wider_than_what_is_reserved_allows_it(at in addresses(), rules in entries(), port in 1u16..) {
+        let policy = listed(&rules);
+        let reserved = unlisted().permits_address(at, port).is_err();
+        for host in ["a.example.com", "b.org"] {
+            let allowed = policy.permits(host, at, port).is_ok();
+            prop_assert!(!(allowed && reserved), "{} {}", host, at);
+            // A list is a restriction, and each question before the look-up is the wider one.
+            prop_assert!(!allowed || policy.may_permit(host, port).is_ok());
+            prop_assert!(allowed || policy.permits_address(at, port).is_err());
+        }
+    }
+
+    #[test]
+    fn more_entries_allow_more(at in addresses(), rules in entries(), port in 1u16..) {
+        for kept in 0..rules.len() {
+            let fewer = listed(&rules[..kept]).permits("a.example.com", at, port).is_ok();
+            prop_assert!(!fewer || listed(&rules).permits("a.example.com", at, port).is_ok());
+        }
+    }
+
+    #[test]
+    fn any_text_is_an_entry_that_reads_back_or_an_error(typed in "[a-z0-9.*:\\[\\]/-]{0,24}|\\PC{0,12}") {
+        if let Ok(rule) = typed.parse::<TargetRule>() {
+            prop_assert_eq!(rule.to_string().parse::<TargetRule>(), Ok(rule));
+        }
+    }
+}
 
 #[test]
 fn an_entry_is_shown_as_it_was_typed() {

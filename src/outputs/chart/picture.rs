@@ -185,7 +185,7 @@ fn description(plot: &Plot) -> String {
     let unit = plot.unit.suffix();
     let mut say = |sentence: std::fmt::Arguments<'_>| {
         text.push(' ');
-        let _ = text.write_fmt(sentence);
+        text.push_str(&sentence.to_string());
     };
     for line in &plot.lines {
         match line.last_and_largest() {
@@ -213,6 +213,9 @@ fn description(plot: &Plot) -> String {
 
 /// With three digits that count.
 fn rounded(value: f64) -> String {
-    let digits = 2 - value.abs().max(1e-9).log10().floor() as i32;
-    format!("{value:.*}", usize::try_from(digits).unwrap_or_default())
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let digits = 2 - value.abs().log10().floor() as i32;
+    format!("{value:.*}", usize::try_from(digits).unwrap_or_default().min(6))
 }

@@ -218,5 +218,5 @@ fn failures(timeline: &Timeline) -> Vec<Line> {
 
 /// Letters and digits as they are, everything else as hyphens.
 pub(in crate::outputs::chart) fn name_in_id(name: &str) -> String {
-    name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' }).collect()
+    name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect()
 }
