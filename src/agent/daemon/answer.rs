@@ -158,7 +158,7 @@ fn refusal(error: SteeringError) -> Refusal {
         SteeringError::NoRun | SteeringError::Ending | SteeringError::Over { .. } | SteeringError::Fleet => {
             Refusal::Conflict(message)
         }
-        SteeringError::Unanswered => Refusal::Unavailable(message),
+        SteeringError::Busy | SteeringError::Unanswered => Refusal::Unavailable(message),
         SteeringError::Unknown { .. }
         | SteeringError::Unnamed { .. }
         | SteeringError::NotControlled { .. }

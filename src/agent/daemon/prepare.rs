@@ -55,7 +55,13 @@ pub fn configured(
     let overrides = merged(entry.overrides.clone(), overrides(changes)?);
     let factors = (changes.scale.or(entry.scale), changes.speed.or(entry.speed));
     // A variable may be the target's address.
-    let author = if changes.env.is_empty() { Author::Operator } else { Author::Request };
+    let author = if changes.env.is_empty() {
+        Author::Operator
+    } else {
+        let without = config::load(source, &environment, &overrides).ok();
+        let filled = filled(source, environment.clone(), (&overrides, changes))?;
+        Author::of_filled(&filled, without.as_ref())
+    };
     made(source, environment, (&overrides, changes), factors, (policy, author))
 }
 
@@ -72,16 +78,12 @@ pub fn sent(text: &str, policy: &Policy, changes: &StartOverrides) -> Result<Pro
 
 fn made(
     source: &Source,
-    mut environment: Environment,
+    environment: Environment,
     (overrides, changes): (&Overrides, &StartOverrides),
     (scale, speed): (Option<f64>, Option<f64>),
     (policy, author): (&Policy, Author),
 ) -> Result<Profile, Refusal> {
-    for (name, value) in &changes.env {
-        environment.set(name, value);
-    }
-    let loaded = config::load(source, &environment, overrides);
-    let mut profile = loaded.map_err(|report| Refusal::Invalid(report.to_string()))?;
+    let mut profile = filled(source, environment, (overrides, changes))?;
     if let Some(factor) = scale {
         profile = profile.scaled(factor).map_err(|error| Refusal::Invalid(format!("scale {factor}: {error}")))?;
     }
@@ -90,6 +92,18 @@ fn made(
     }
     policy.apply(&mut profile, author).map_err(|denied| Refusal::Denied(denied.to_string()))?;
     Ok(profile)
+}
+
+/// The profile with the request's variables. They name no files: an operator's `file: ${X}` is not the sender's to choose.
+fn filled(
+    source: &Source,
+    mut environment: Environment,
+    (overrides, changes): (&Overrides, &StartOverrides),
+) -> Result<Profile, Refusal> {
+    for (name, value) in &changes.env {
+        environment.request(name, value);
+    }
+    config::load(source, &environment, overrides).map_err(|report| Refusal::Invalid(report.to_string()))
 }
 
 fn overrides(changes: &StartOverrides) -> Result<Overrides, Refusal> {
