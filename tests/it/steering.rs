@@ -221,11 +221,11 @@ fn what_is_counted_adds_up_on_every_page_whatever_is_ordered() {
     let mut echo = rampd(["echo", "--listen", "127.0.0.1:0"]).start();
     let profile = "
 scenarios:
-  ramp: { executor: ramping-vus, startVUs: 1, stages: [{ duration: 1s, target: 12 }, { duration: 2s, target: 0 }] }
-  flat: { executor: constant-vus, vus: 4, duration: 3s, gracefulStop: 200ms }
-  live: { executor: externally-controlled, vus: 1, maxVUs: 9, duration: 3s }
-  rate: { executor: ramping-arrival-rate, stages: [{ duration: 3s, target: 80 }], preAllocatedVUs: 2, maxVUs: 20 }
-  kept: { executor: constant-arrival-rate, rate: 50, duration: 3s, preAllocatedVUs: 4, maxVUs: 20 }
+  ramp: { executor: ramping-vus, startVUs: 1, stages: [{ duration: 2s, target: 12 }, { duration: 4s, target: 0 }] }
+  flat: { executor: constant-vus, vus: 4, duration: 6s, gracefulStop: 200ms }
+  live: { executor: externally-controlled, vus: 1, maxVUs: 9, duration: 6s }
+  rate: { executor: ramping-arrival-rate, stages: [{ duration: 6s, target: 80 }], preAllocatedVUs: 2, maxVUs: 20 }
+  kept: { executor: constant-arrival-rate, rate: 50, duration: 6s, preAllocatedVUs: 4, maxVUs: 20 }
   each: { executor: per-vu-iterations, vus: 3, iterations: 11 }
   shared: { executor: shared-iterations, vus: 3, iterations: 40 }
 flow:
@@ -259,7 +259,7 @@ flow:
                 format!("{{\"scale\":{{\"scenario\":\"{scenario}\",\"vus\":{vus}}}}}")
             }
         };
-        // Without many pauses the plan's three seconds are over before all has been ordered.
+        // Without many pauses the plan's six seconds are over before all has been ordered.
         let Some(answer) = ask(&socket, &request) else {
             paused = false;
             break;
@@ -281,6 +281,6 @@ flow:
         assert_eq!(last.sum_or_zero(gauge, &[]), 0.0, "{gauge} at the end");
     }
     // Pauses and orders for others take nothing away and add nothing.
-    assert_eq!([slots(last, "kept"), slots(last, "each"), slots(last, "shared")], [150, 33, 40]);
+    assert_eq!([slots(last, "kept"), slots(last, "each"), slots(last, "shared")], [300, 33, 40]);
     assert_eq!(last.sum("iterations_total", &[]) as u64, Summary::read(&summary).count("iterations"));
 }
