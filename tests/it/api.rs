@@ -272,7 +272,8 @@ fn a10_what_a_server_says_becomes_no_label_and_no_answer() {
         }
     });
     let site = Site::new("");
-    site.write("rampd.yaml", &format!("listen: 127.0.0.1:0\nhistory: {{ dir: history }}\n{PROFILES}\n"));
+    let targets = "policy: { allowedTargets: [127.0.0.1] }";
+    site.write("rampd.yaml", &format!("listen: 127.0.0.1:0\nhistory: {{ dir: history }}\n{targets}\n{PROFILES}\n"));
     let mut agent = rampd(["serve"]).arg(site.history().with_file_name("rampd.yaml")).args(["--linger", "0"]).start();
     let address = agent.address();
     let text = format!("vus: 1\niterations: 3\nflow: [{{ http: {{ url: '{url}' }} }}]");
