@@ -120,7 +120,7 @@ pub fn overlay(trend: &str, runs: &[(&str, &RunRecord)]) -> Option<Chart> {
     let mut number = 0;
     let mut lines = Vec::new();
     for (name, run) in with_samples {
-        for (word, value) in [("p50", p50 as fn(&Quantiles) -> f64), ("p99", p99)] {
+        for (word, value) in [("p50", p50 as Percentile), ("p99", p99)] {
             lines.push(trend_line(&run.timeline, trend, &format!("{name} {word}"), number, value));
             number = (number + 1) % SERIES;
         }
@@ -135,6 +135,9 @@ pub fn overlay(trend: &str, runs: &[(&str, &RunRecord)]) -> Option<Chart> {
         pauses: Vec::new(),
     }))
 }
+
+/// A percentile of an interval.
+type Percentile = fn(&Quantiles) -> f64;
 
 fn p50(quantiles: &Quantiles) -> f64 {
     quantiles.p50
@@ -168,11 +171,11 @@ fn trends(timeline: &Timeline) -> Vec<String> {
 }
 
 fn percentile_lines(timeline: &Timeline, trend: &str) -> Vec<Line> {
-    let values: [(&str, fn(&Quantiles) -> f64); 3] = [("p50", p50), ("p95", p95), ("p99", p99)];
+    let values: [(&str, Percentile); 3] = [("p50", p50), ("p95", p95), ("p99", p99)];
     (0..).zip(values).map(|(number, (name, value))| trend_line(timeline, trend, name, number, value)).collect()
 }
 
-fn trend_line(timeline: &Timeline, trend: &str, name: &str, number: u8, value: fn(&Quantiles) -> f64) -> Line {
+fn trend_line(timeline: &Timeline, trend: &str, name: &str, number: u8, value: Percentile) -> Line {
     let points = timeline.points.iter().map(|point| {
         let quantiles = point.trends.get(trend).filter(|quantiles| quantiles.count > 0);
         (point.at, quantiles.map(value))
