@@ -330,7 +330,7 @@ impl Daemon {
 
     /// The next run, if it can begin: its entry is on disk before its load.
     pub fn begin(&mut self, now: Timestamp) -> Option<Begun> {
-        while let Some((ticket, waiting)) = self.lineup.next() {
+        while let Some((ticket, waiting)) = self.lineup.take_next() {
             let Some(mut stored) = self.history.get(&ticket.id) else {
                 self.lineup.ended();
                 continue;

@@ -59,7 +59,7 @@ impl<T> Lineup<T> {
         self.running.is_some() || !self.waiting.is_empty()
     }
 
-    /// Takes a run into the line; it starts when [`Self::next`] gives it out.
+    /// Takes a run into the line; it starts when [`Self::take_next`] gives it out.
     ///
     /// # Errors
     /// It is not taken.
@@ -88,7 +88,7 @@ impl<T> Lineup<T> {
     }
 
     /// The next run, which goes on from now; none if one goes on or nobody waits.
-    pub fn next(&mut self) -> Option<(Ticket, T)> {
+    pub fn take_next(&mut self) -> Option<(Ticket, T)> {
         if self.running.is_some() {
             return None;
         }
@@ -165,7 +165,7 @@ mod tests {
                     }
                     Step::Next => {
                         let was_running = lineup.running().is_some();
-                        let next = lineup.next();
+                        let next = lineup.take_next();
                         prop_assert!(!(was_running && next.is_some()));
                         started.extend(next.map(|(ticket, ())| ticket.id.parse::<usize>().unwrap()));
                     }
@@ -192,7 +192,7 @@ mod tests {
         let mut lineup = Lineup::new(2);
         assert_eq!(lineup.offer(ticket("1", false), (), Patience::None), Ok(()));
         assert_eq!(lineup.offer(ticket("2", false), (), Patience::None), Err(Turned::Busy), "one is about to start");
-        assert_eq!(lineup.next().map(|(ticket, ())| ticket.id), Some("1".into()));
+        assert_eq!(lineup.take_next().map(|(ticket, ())| ticket.id), Some("1".into()));
         assert_eq!(lineup.offer(ticket("3", true), (), Patience::Waits), Ok(()));
         assert_eq!(lineup.offer(ticket("4", true), (), Patience::Waits), Err(Turned::Waiting));
         assert_eq!(lineup.offer(ticket("5", false), (), Patience::Waits), Ok(()));

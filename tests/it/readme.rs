@@ -50,9 +50,15 @@ fn every_command_of_the_readme_is_understood_and_its_profiles_are_sound() {
         let ended = command.args(["--help"]).finish();
         assert_eq!(ended.code(), 0, "rampd {}\n{}", words.join(" "), ended.describe());
         for profile in words.iter().filter(|word| Path::new(word).extension().is_some_and(|end| end == "yaml")) {
-            rampd(["check"]).arg(repository().join(profile)).finish().assert_code(0);
+            check(&repository().join(profile));
         }
     }
+}
+
+/// As a profile, or as the configuration of a daemon.
+fn check(file: &Path) {
+    let command = if file.ends_with("config/rampd.yaml") { rampd(["serve", "--check"]) } else { rampd(["check"]) };
+    command.arg(file).finish().assert_code(0);
 }
 
 #[test]
@@ -62,6 +68,6 @@ fn every_profile_of_the_repository_is_sound() {
     let profiles: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
     assert!(!profiles.is_empty());
     for profile in profiles.iter().filter(|path| path.extension().is_some_and(|end| end == "yaml")) {
-        rampd(["check"]).arg(profile).finish().assert_code(0);
+        check(profile);
     }
 }

@@ -172,7 +172,7 @@ thresholds: { iterations: ['count>0'] }
     order(&["stop"]);
     let phase = status(&mut agent)["phase"].clone();
     assert!(phase == "stopping" || phase == "finished", "{phase}");
-    let mut scraper = Scraper::start(agent.address(), Duration::from_millis(100));
+    let scraper = Scraper::start(agent.address(), Duration::from_millis(100));
     let finished = loop {
         let run = status(&mut agent);
         if run["phase"] == "finished" {
