@@ -69,6 +69,15 @@ impl Bench {
         rampd(["verdict", "--testid", testid, "--prometheus", &self.server.url()]).args(more).finish()
     }
 
+    /// A second scrape has brought it: the first is of a run that has not begun.
+    fn wait_until_scraped(&self, agent: &mut Agent, testid: &str) {
+        agent.scrape_until("a second scrape by Prometheus", |_| {
+            let query = "/api/v1/query?query=last_over_time(rampd_run_finished%5B1h%5D)";
+            let address = self.server.url().trim_start_matches("http://").parse().expect("an address");
+            http::get(address, query, &[]).is_ok_and(|answer| answer.body.contains(testid))
+        });
+    }
+
     fn summary(&self, testid: &str) -> Summary {
         Summary::read(&self.scratch.path(testid))
     }
@@ -194,6 +203,8 @@ fn interrupted(version: Version) {
     let bench = Bench::new(version);
     let mut agent = bench.run("interrupted", "0.001").args(["--on-invalid", "warn", "-e", "DURATION=1m"]).start();
     agent.scrape_until("messages to flow", |page| page.sum("ws_msgs_received_total", &[]) > 50.0);
+    // The agent waits at its end for scrapers that it knows.
+    bench.wait_until_scraped(&mut agent, "interrupted");
     agent.signal(Signal::SIGTERM);
     agent.wait().assert_code(105);
     let verdict = bench.verdict("interrupted", ["--on-invalid", "warn"]);
@@ -214,14 +225,7 @@ fn not_there(version: Version) {
     assert!(unknown.stderr.contains("no series of testid \"unknown\""), "{}", unknown.describe());
 
     let mut agent = bench.run("killed", "10000").start();
-    let scraped = |agent: &mut Agent| {
-        agent.scrape_until("a second scrape by Prometheus", |_| {
-            let query = "/api/v1/query?query=last_over_time(rampd_run_finished%5B1h%5D)";
-            let address = bench.server.url().trim_start_matches("http://").parse().expect("an address");
-            http::get(address, query, &[]).is_ok_and(|answer| answer.body.contains("killed"))
-        });
-    };
-    scraped(&mut agent);
+    bench.wait_until_scraped(&mut agent, "killed");
     agent.signal(Signal::SIGKILL);
     drop(agent);
     let killed = bench.verdict("killed", ["--wait", "0"]);
