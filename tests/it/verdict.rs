@@ -5,8 +5,8 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    agent::{Agent, AgentCommand, rampd},
-    http,
+    agent::{AgentCommand, rampd},
+    http, poll,
     process::Ended,
     prometheus::{Prometheus, Setup, Version, free_port, on_each_version},
     results::Summary,
@@ -69,13 +69,13 @@ impl Bench {
         rampd(["verdict", "--testid", testid, "--prometheus", &self.server.url()]).args(more).finish()
     }
 
-    /// A second scrape has brought it: the first is of a run that has not begun.
-    fn wait_until_scraped(&self, agent: &mut Agent, testid: &str) {
-        agent.scrape_until("a second scrape by Prometheus", |_| {
-            let query = "/api/v1/query?query=last_over_time(rampd_run_finished%5B1h%5D)";
-            let address = self.server.url().trim_start_matches("http://").parse().expect("an address");
-            http::get(address, query, &[]).is_ok_and(|answer| answer.body.contains(testid))
-        });
+    /// Two scrapes: the agent then knows the interval, and waits at its end for the next. The test reads nothing
+    /// meanwhile: it would be waited for too.
+    fn wait_until_scraped(&self, testid: &str) {
+        let query = "/api/v1/query?query=count_over_time(rampd_run_finished%5B1h%5D)%3E1";
+        let address = self.server.url().trim_start_matches("http://").parse().expect("an address");
+        let there = || http::get(address, query, &[]).is_ok_and(|answer| answer.body.contains(testid)).then_some(());
+        poll(Duration::from_secs(30), there).expect("Prometheus scrapes the run");
     }
 
     fn summary(&self, testid: &str) -> Summary {
@@ -204,7 +204,7 @@ fn interrupted(version: Version) {
     let mut agent = bench.run("interrupted", "0.001").args(["--on-invalid", "warn", "-e", "DURATION=1m"]).start();
     agent.scrape_until("messages to flow", |page| page.sum("ws_msgs_received_total", &[]) > 50.0);
     // The agent waits at its end for scrapers that it knows.
-    bench.wait_until_scraped(&mut agent, "interrupted");
+    bench.wait_until_scraped("interrupted");
     agent.signal(Signal::SIGTERM);
     agent.wait().assert_code(105);
     let verdict = bench.verdict("interrupted", ["--on-invalid", "warn"]);
@@ -225,7 +225,7 @@ fn not_there(version: Version) {
     assert!(unknown.stderr.contains("no series of testid \"unknown\""), "{}", unknown.describe());
 
     let mut agent = bench.run("killed", "10000").start();
-    bench.wait_until_scraped(&mut agent, "killed");
+    bench.wait_until_scraped("killed");
     agent.signal(Signal::SIGKILL);
     drop(agent);
     let killed = bench.verdict("killed", ["--wait", "0"]);
