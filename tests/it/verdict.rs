@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::support::{
-    agent::{AgentCommand, rampd},
+    agent::{Agent, AgentCommand, rampd},
     http, poll,
     process::Ended,
     prometheus::{Prometheus, Setup, Version, free_port, on_each_version},
@@ -224,7 +224,7 @@ fn not_there(version: Version) {
     unknown.assert_code(1);
     assert!(unknown.stderr.contains("no series of testid \"unknown\""), "{}", unknown.describe());
 
-    let mut agent = bench.run("killed", "10000").start();
+    let agent = bench.run("killed", "10000").start();
     bench.wait_until_scraped("killed");
     agent.signal(Signal::SIGKILL);
     drop(agent);
