@@ -224,7 +224,7 @@ fn not_there(version: Version) {
     unknown.assert_code(1);
     assert!(unknown.stderr.contains("no series of testid \"unknown\""), "{}", unknown.describe());
 
-    let agent = bench.run("killed", "10000").start();
+    let agent = bench.run("killed", "10000").args(["-e", "DURATION=1m"]).start();
     bench.wait_until_scraped("killed");
     agent.signal(Signal::SIGKILL);
     drop(agent);
