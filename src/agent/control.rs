@@ -209,7 +209,7 @@ impl Control {
                     }
                     tracing::warn!("{name}: closing connections and writing results; a second signal ends at once.");
                     notes.push(format!("interrupted by {name}: the run is incomplete"));
-                    self.live.state = RunState::Stopping;
+                    self.begin_stopping();
                     self.ended_by_leader = false;
                     stopping.stop(&crew, Ended::Interrupted);
                     fleet.stop(Cause::Interrupted);
@@ -241,7 +241,7 @@ impl Control {
                     // What ended the load here before stays its end.
                     if let Some(ended) = ended.filter(|_| stopping.ended == Ended::Completed) {
                         self.ended_by_leader = matches!(event, Event::Stop(_));
-                        self.live.state = RunState::Stopping;
+                        self.begin_stopping();
                         stopping.stop(&crew, ended);
                         self.show();
                     }
@@ -255,7 +255,7 @@ impl Control {
                     let now = Instant::now();
                     if let Some(verdict) = self.live.tick(snapshot, now) {
                         tracing::error!("{}", verdict.message().unwrap_or_default());
-                        self.live.state = RunState::Stopping;
+                        self.begin_stopping();
                         stopping.stop(&crew, Ended::Aborted);
                         fleet.stop(Cause::Aborted);
                     }

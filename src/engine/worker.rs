@@ -315,7 +315,7 @@ impl Worker {
             match due {
                 Due::Change { scenario, change: Change::Start { vu } } => self.start_vu(scenario, vu),
                 Due::Change { scenario, change: Change::Stop { vu, cut_at } } => {
-                    self.stop_vu(scenario, vu, cut_at);
+                    self.stop_vu(scenario, vu, Some(cut_at));
                 }
                 Due::Change { scenario, change: Change::Open } => self.open(scenario),
                 Due::Change { scenario, change: Change::End { cut_at } } => self.end(scenario, cut_at),
@@ -345,12 +345,14 @@ impl Worker {
         }
     }
 
-    fn stop_vu(&mut self, scenario: usize, number: u32, cut_at: Duration) {
+    fn stop_vu(&mut self, scenario: usize, number: u32, cut_at: Option<Duration>) {
         if let Some((vu, turns)) = self.vus.get(&(scenario, number))
             && vu.control.phase() == Phase::Active
         {
             vu.control.set(Phase::Stopping);
-            self.workload.cut(cut_at, scenario, number, turns.get());
+            if let Some(cut_at) = cut_at {
+                self.workload.cut(cut_at, scenario, number, turns.get());
+            }
         }
     }
 }

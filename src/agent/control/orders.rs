@@ -71,10 +71,18 @@ impl Control {
             return None;
         }
         tracing::warn!("Stopped by an order: closing connections and writing results.");
-        self.live.state = RunState::Stopping;
+        self.begin_stopping();
         stopping.stop(crew, Ended::Stopped);
         fleet.stop(Cause::Stopped);
         Some("stopped by an order: the run is incomplete".to_owned())
+    }
+
+    /// The load is about to end, also in a pause: what is left of it is no pause.
+    pub(super) fn begin_stopping(&mut self) {
+        self.live.state = RunState::Stopping;
+        if self.steered.is_paused() {
+            self.steered.take(&Wheel::Resume, Instant::now());
+        }
     }
 
     /// The run's plan and clock as orders have changed them.

@@ -8,6 +8,7 @@ use super::{ScenarioState, Worker};
 use crate::{
     clock::Instant,
     engine::{commons::Handover, control::Phase, instruments::Dropped, vu::Source},
+    plan::work::Work,
 };
 
 /// A slot used later than this is late by the generator's doing; from there on validity doubts a lag too.
@@ -81,9 +82,13 @@ impl Worker {
             Source::Slots(waiting) => waiting.close(),
             Source::Loop | Source::Each(_) => {}
         }
+        // Those that orders have taken away have no cut yet.
+        let is_live =
+            self.plan.scenarios.get(scenario).is_some_and(|planned| matches!(planned.work, Work::Live { .. }));
         for ((_, number), (vu, turns)) in self.vus.iter().filter(|((of, _), _)| *of == scenario) {
             left += vu.give_up();
-            if vu.control.phase() == Phase::Active {
+            let phase = vu.control.phase();
+            if phase == Phase::Active || is_live && phase == Phase::Stopping {
                 vu.control.set(Phase::Stopping);
                 self.workload.cut(cut_at, scenario, *number, turns.get());
             }

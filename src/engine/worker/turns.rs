@@ -125,10 +125,11 @@ impl Worker {
     }
 }
 
-/// When the iteration of a VU that is taken away is cut: as k6 does, that of a VU set live only with its scenario.
-fn cut_at(planned: &ScenarioPlan, elapsed: Duration) -> Duration {
+/// When the iteration of a VU that is taken away is cut: as k6 does, that of a VU set live only with its scenario, at
+/// whose end it is seen to. A cut in ten years for each VU that is taken away would be kept until then.
+fn cut_at(planned: &ScenarioPlan, elapsed: Duration) -> Option<Duration> {
     match planned.work {
-        Work::Live { .. } => planned.hard_end,
-        _ => (elapsed + planned.graceful_ramp_down).min(planned.hard_end),
+        Work::Live { .. } => None,
+        _ => Some((elapsed + planned.graceful_ramp_down).min(planned.hard_end)),
     }
 }
