@@ -28,7 +28,7 @@ pub(super) fn without_json_values(text: &str) -> String {
     while let Some(first) = rest.chars().next() {
         if let Some((literal, after)) = literal(rest) {
             let content = Content::of(literal);
-            if after.trim_start().starts_with(':') {
+            if secret != Some(0) && after.trim_start().starts_with(':') {
                 out.push_str(literal);
                 secret = secret.or_else(|| names_credential(&content.text).then_some(0));
             } else {

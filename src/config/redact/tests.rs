@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn shown(profile: &str) -> String {
@@ -114,4 +116,22 @@ fn what_is_shown_is_yaml_with_the_same_keys() {
     let source = Source::from_bytes("p.yaml", profile.as_bytes().to_vec()).unwrap();
     let keys = |source| typed(source).unwrap().as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&again), keys(&source));
+}
+
+proptest! {
+    #[test]
+    fn references_come_back_as_typed(text in r#"(\$|\{|\}|\\|"|:|-|\?|@| |a|é|\$\{A\}|\{\{ a \}\}){0,40}"#) {
+        let (masked, references) = reference::mask(&text);
+        prop_assert_eq!(reference::unmask(&masked, &references, |reference, _| reference.to_owned()), &*text);
+    }
+
+    // Quotes before it are in pairs, and no two brackets make a placeholder that is none: the rest is no JSON.
+    #[test]
+    fn a_credential_after_its_key_is_taken_out(
+        before in r#"(\{ |\}|\[|\]|,|:| |1|"a"|\{\{ seq \}\}|\$\{N\}|"\{\{ a \}\}"|"é\\n"){0,20}"#,
+        after in r#"(\{|\}|\[|\]|,|:| |"|\\|é|\{\{ seq \}\}|\$\{N){0,20}"#,
+    ) {
+        let text = format!("{before},\"token\": \"canary\"{after}");
+        prop_assert!(!redacted(&text, Place::Plain).contains("canary"), "{}", redacted(&text, Place::Plain));
+    }
 }
