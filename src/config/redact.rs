@@ -5,13 +5,17 @@
 //!
 //! - values of request headers and cookies, but for headers that describe a message (`Content-Type`, `Accept`, …);
 //! - values under keys that name a credential: `password`, `token`, `secret`, `apiKey`, `auth`, …; in messages and bodies
-//!   that are JSON too;
-//! - values of `env`, and defaults of variables whose names are such;
-//! - users and passwords in URLs, and values in their queries;
+//!   that are JSON, or would be without placeholders, too;
+//! - values of `env`, and defaults of variables whose names are such or that stand for one of these values;
+//! - users and passwords in URLs, and values in their queries and under `query`;
 //! - words that look like a token: 32 characters or more of base64 or of hexadecimal digits.
 //!
 //! What consists of variables and placeholders only (`Bearer ${TOKEN}`) stays: it tells nothing. A credential that stands
 //! in the middle of a message's text, does not look like a token and is not in JSON, is not recognised.
+
+mod address;
+mod message;
+mod reference;
 
 use serde_json::Value;
 
@@ -20,9 +24,8 @@ use crate::config::{document, problem::Report, source::Source, typed};
 /// What is shown instead.
 const REDACTED: &str = "<redacted>";
 /// Parts of names of keys, headers, query parameters and variables whose values are credentials; without `-`, `_` and case.
-const CREDENTIALS: [&str; 16] = [
-    "passw",
-    "passphrase",
+const CREDENTIALS: [&str; 15] = [
+    "pass",
     "pwd",
     "secret",
     "token",
@@ -52,8 +55,8 @@ const DESCRIPTIONS: [&str; 9] = [
 ];
 /// Keys below which keys are names of values and metrics, and values say where something is found or what it may be.
 const NAMING: [&str; 3] = ["capture", "thresholds", "metrics"];
-/// First words of the header `Authorization`.
-const SCHEMES: [&str; 3] = ["Bearer", "Basic", "Token"];
+/// Keys of what is sent or set: names in it are the tested system's, not rampd's.
+const BODIES: [&str; 4] = ["json", "form", "multipart", "set"];
 
 /// The text.
 ///
@@ -74,8 +77,14 @@ enum Place {
     Plain,
     /// Below `headers`, by their names.
     Headers,
+    /// Below `scenarios`, by their names.
+    Scenarios,
     /// Below `capture` or `thresholds`: the keys are names of values and metrics.
     Names,
+    /// Below such a name.
+    Finding,
+    /// In a message or a body.
+    Body,
     /// Below a key that names credentials.
     Secret,
 }
@@ -101,12 +110,16 @@ fn below(key: &str, place: Place, is_map: bool) -> Place {
         Place::Secret => Place::Secret,
         Place::Headers if DESCRIPTIONS.iter().any(|known| key.eq_ignore_ascii_case(known)) => Place::Plain,
         Place::Headers => Place::Secret,
-        Place::Names => Place::Plain,
+        Place::Scenarios => Place::Plain,
+        Place::Names => Place::Finding,
         Place::Plain if NAMING.contains(&key) && is_map => Place::Names,
-        Place::Plain if key.eq_ignore_ascii_case("headers") && is_map => Place::Headers,
-        Place::Plain if key == "env" && is_map => Place::Secret,
-        Place::Plain if names_credential(key) => Place::Secret,
-        Place::Plain => Place::Plain,
+        Place::Plain if key == "scenarios" && is_map => Place::Scenarios,
+        Place::Plain if key == "query" && is_map => Place::Secret,
+        Place::Plain if BODIES.contains(&key) => Place::Body,
+        _ if key.eq_ignore_ascii_case("headers") && is_map => Place::Headers,
+        _ if key == "env" && is_map => Place::Secret,
+        _ if names_credential(key) => Place::Secret,
+        Place::Plain | Place::Finding | Place::Body => place,
     }
 }
 
@@ -117,117 +130,40 @@ fn names_credential(name: &str) -> bool {
 }
 
 fn redacted(text: &str, place: Place) -> String {
-    if place == Place::Secret {
-        return if is_only_references(text) { without_defaults(text, true) } else { REDACTED.to_owned() };
-    }
-    if let Ok(mut json @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str::<Value>(text) {
-        let before = json.clone();
-        redact(&mut json, Place::Plain);
-        // Untouched, it stays as it was typed.
-        return if json == before { without_defaults(text, false) } else { json.to_string() };
-    }
-    let text = without_form_values(&without_query_values(&without_user(text)));
-    without_defaults(&without_tokens(&text), false)
-}
-
-/// Whether nothing of the text is literal but a scheme's name: `Bearer ${TOKEN}`, `{{ token }}`.
-fn is_only_references(text: &str) -> bool {
-    let mut rest = text.trim();
-    if let Some((first, more)) = rest.split_once(' ')
-        && SCHEMES.contains(&first)
+    let mut is_json = false;
+    if place != Place::Secret
+        && let Ok(mut json @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str::<Value>(text)
     {
-        rest = more;
-    }
-    let mut found = false;
-    while !rest.trim_start().is_empty() {
-        rest = rest.trim_start();
-        let after = [("${", "}"), ("{{", "}}")].iter().find_map(|(open, close)| {
-            let inside = rest.strip_prefix(open)?;
-            inside.split_once(close).map(|(_, after)| after)
-        });
-        match after {
-            Some(after) => (rest, found) = (after, true),
-            None => return false,
+        let before = json.clone();
+        redact(&mut json, Place::Body);
+        if json != before {
+            return json.to_string();
         }
+        // It stays as it was typed, but for values that another of the same key has covered.
+        is_json = true;
     }
-    found
-}
-
-/// Takes the defaults out of `${NAME:-default}`: all, or those of names that name a credential.
-fn without_defaults(text: &str, all: bool) -> String {
-    replaced(text, "${", "}", |inside| {
-        let (name, _) = inside.split_once(":-")?;
-        (all || names_credential(name)).then(|| format!("{name}:-{REDACTED}"))
+    let (masked, references) = reference::mask(text);
+    let shown = if is_json { message::without_json_values(&masked) } else { shown(&masked, place) };
+    reference::unmask(&shown, &references, |reference, is_bare| {
+        let variable = reference.strip_prefix("${").and_then(|inside| inside.strip_suffix('}')?.split_once(":-"));
+        match variable {
+            Some((name, _)) if is_bare || names_credential(name) => format!("${{{name}:-{REDACTED}}}"),
+            Some((name, default)) => format!("${{{name}:-{}}}", redacted(default, Place::Plain)),
+            None => without_tokens(reference),
+        }
     })
 }
 
-/// Replaces what stands between `open` and `close`, each time that `new` has something for it.
-fn replaced(text: &str, open: &str, close: &str, new: impl Fn(&str) -> Option<String>) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once(open) {
-        let Some((inside, next)) = after.split_once(close) else { break };
-        out.push_str(before);
-        out.push_str(open);
-        out.push_str(&new(inside).unwrap_or_else(|| inside.to_owned()));
-        out.push_str(close);
-        rest = next;
+/// Of a text whose references are masked.
+fn shown(masked: &str, place: Place) -> String {
+    if place == Place::Secret {
+        return reference::hidden(masked);
     }
-    out.push_str(rest);
-    out
-}
-
-/// Takes `user:password@` out of every URL in the text.
-fn without_user(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        out.push_str(before);
-        out.push_str("://");
-        let end = after.find(|char: char| char == '/' || char == '?' || char == '#' || char.is_whitespace());
-        let (authority, next) = after.split_at(end.unwrap_or(after.len()));
-        match authority.rsplit_once('@') {
-            Some((user, host)) if !is_only_references(&user.replace(':', " ")) => {
-                out.push_str(REDACTED);
-                out.push('@');
-                out.push_str(host);
-            }
-            _ => out.push_str(authority),
-        }
-        rest = next;
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Takes the values out of the queries of URLs and paths; names stay.
-fn without_query_values(text: &str) -> String {
-    let is_address = text.contains("://") || text.starts_with('/');
-    let Some((address, query)) = text.split_once('?').filter(|(address, _)| is_address && !address.contains(' '))
-    else {
-        return text.to_owned();
-    };
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((_, value)) if value.is_empty() || is_only_references(value) => pair.to_owned(),
-        Some((name, _)) => format!("{name}={REDACTED}"),
-        None if is_only_references(pair) => pair.to_owned(),
-        None => REDACTED.to_owned(),
-    });
-    format!("{address}?{}", pairs.collect::<Vec<_>>().join("&"))
-}
-
-/// Takes credentials out of a form's body: `user=me&password=…`.
-fn without_form_values(text: &str) -> String {
-    if text.contains(char::is_whitespace) || text.contains('?') || !text.contains('=') {
-        return text.to_owned();
-    }
-    let pairs = text.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, value)) if names_credential(name) && !value.is_empty() && !is_only_references(value) => {
-            format!("{name}={REDACTED}")
-        }
-        _ => pair.to_owned(),
-    });
-    pairs.collect::<Vec<_>>().join("&")
+    let text = address::without_query_values(&address::without_user(masked));
+    // A pattern may have `"token":"` to find what follows.
+    let text =
+        if place == Place::Finding { text } else { message::without_form_values(&message::without_json_values(&text)) };
+    without_tokens(&text)
 }
 
 /// Takes out what looks like a token.

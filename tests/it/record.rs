@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::support::{
     agent::{Agent, rampd, run, run_lingering},
     fleet::Fleet,
+    poll,
     results::Summary,
     scraper::Scraper,
     scratch::Scratch,
@@ -115,10 +116,10 @@ flow:
       url: 'ws://{0}/?key={CANARY}&a=${{TOKEN}}'
       headers: {{ Authorization: 'Bearer ${{file:token}}', Cookie: {CANARY}, X-Api-Key: '${{DEFAULT}}' }}
       steps:
-        - send: {{ text: '{{\"token\":\"{CANARY}\"}}', reply: fifo }}
+        - send: {{ text: '{{\"seq\":{{{{ seq }}}},\"token\":\"{CANARY}\"}}', reply: fifo }}
         - expect: 1
         - hold: {{}}
-  - http: {{ url: 'http://{0}/?{CANARY}', auth: {{ basic: {{ user: me, password: {CANARY} }} }} }}
+  - http: {{ url: 'http://{0}/{{{{ vu }}}}?{CANARY}', query: {{ q: {CANARY} }}, auth: {{ basic: {{ user: me, password: {CANARY} }} }} }}
 ",
         echo.address()
     );
@@ -173,12 +174,8 @@ thresholds: { iterations: ['count>0'] }
     let phase = status(&mut agent)["phase"].clone();
     assert!(phase == "stopping" || phase == "finished", "{phase}");
     let scraper = Scraper::start(agent.address(), Duration::from_millis(100));
-    let finished = loop {
-        let run = status(&mut agent);
-        if run["phase"] == "finished" {
-            break run;
-        }
-    };
+    let finished = poll(Duration::from_secs(30), || Some(status(&mut agent)).filter(|run| run["phase"] == "finished"))
+        .expect("finished within 30 s");
     assert_eq!((&finished["verdict"], &finished["exitCode"]), (&"passed".into(), &103.into()));
     assert_eq!(finished["latest"]["vus"], 0);
     scraper.last();
