@@ -204,3 +204,24 @@ fn a_configuration_can_be_checked_without_serving() {
 fn the_configuration_that_comes_with_rampd_is_right() {
     rampd(["serve", "config/rampd.yaml", "--check"]).finish().assert_code(0);
 }
+
+/// What a new user starts, with a folder of its own for the history: its policy names the profiles' own targets, and
+/// the embedded one is what `--echo` asks for.
+#[test]
+fn the_shipped_configuration_runs_the_seeds_profile_against_the_embedded_target() {
+    let site = Site::new("  short: { file: short.yaml }");
+    let config = crate::support::repository().join("config");
+    let shipped = std::fs::read_to_string(config.join("rampd.yaml")).expect("config/rampd.yaml");
+    let folder = config.to_str().expect("UTF-8");
+    let own = shipped.replace("/var/tmp/rampd-history", "history").replace("127.0.0.1:6464", "127.0.0.1:0");
+    let own = own.replace("file: ", &format!("file: {folder}/"));
+    assert!(own.contains("dir: history") && own.contains("listen: 127.0.0.1:0"), "{own}");
+    site.write("rampd.yaml", &own);
+    let mut daemon = site.start();
+    let id = daemon.start_run(&json!({ "profile": "quantum-ws", "overrides": { "speed": 30.0, "scale": 0.1 } }));
+    let runs = daemon.runs_until("its end", |runs| runs.iter().any(|run| !run["exitCode"].is_null()));
+    let record = daemon.get(&format!("runs/{id}"));
+    let sessions = record["metrics"].as_array().expect("metrics").iter().find(|metric| metric["name"] == "ws_sessions");
+    assert_eq!(sessions.expect("sessions")["values"]["count"], 200.0, "{runs:#?}");
+    assert_eq!(record["failures"], json!([]), "{runs:#?}");
+}

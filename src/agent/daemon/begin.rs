@@ -113,6 +113,7 @@ impl Daemon {
         let digest = profile.digest().to_string();
         if let Some(echo) = self.options.echo {
             profile = profile.redirected(echo);
+            profile.network.targets = profile.network.targets.with_address(echo);
         }
         let options = self.options_of(testid, digest, self.facts.subscribe());
         let plan = run::admit(&profile, &options)?;

@@ -1,6 +1,11 @@
 //! One entry of `allowedTargets`.
 
-use std::{fmt, net::IpAddr, ops::RangeInclusive, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    str::FromStr,
+};
 
 use ipnet::IpNet;
 
@@ -43,6 +48,13 @@ pub enum RuleError {
     /// `::1:80` could be either.
     #[error("an IPv6 address with a port has brackets, such as `[::1]:80`")]
     Brackets,
+}
+
+impl TargetRule {
+    /// One address with its port.
+    pub(super) fn of_address(address: SocketAddr) -> Self {
+        Self { host: Host::Network(address.ip().into()), ports: address.port()..=address.port() }
+    }
 }
 
 impl FromStr for TargetRule {

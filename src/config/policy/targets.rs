@@ -38,6 +38,18 @@ impl TargetPolicy {
         Self(allowed.map_or(Scope::Unlisted, |rules| Scope::Listed(rules.into())))
     }
 
+    /// Also to this address: the embedded target, which the operator has asked for with the policy in force.
+    #[must_use]
+    pub fn with_address(self, address: SocketAddr) -> Self {
+        match self.0 {
+            Scope::Listed(rules) => {
+                Self(Scope::Listed(rules.iter().cloned().chain([TargetRule::of_address(address)]).collect()))
+            }
+            Scope::Nothing => Self(Scope::Listed([TargetRule::of_address(address)].into())),
+            Scope::Everything | Scope::Unlisted => self,
+        }
+    }
+
     /// For profiles of this author.
     #[must_use]
     pub fn of(&self, author: Author) -> Self {

@@ -336,3 +336,20 @@ fn a_longest_time_needs_an_end() {
         Err(Denied::Vus { asked: 2, most: 1 })
     );
 }
+
+#[test]
+fn the_embedded_target_is_allowed_beside_what_is_listed_and_nothing_else_is() {
+    let echo = "127.0.0.1:4000".parse().unwrap();
+    let local = IpAddr::from([127, 0, 0, 1]);
+    for (author, allowed) in [
+        (Author::Operator, Some(vec!["*.example.com:443".parse().unwrap()])),
+        (Author::Request, Some(Vec::new())),
+        (Author::Request, None),
+    ] {
+        let targets = TargetPolicy::of_daemon(allowed).of(author);
+        assert!(targets.permits("127.0.0.1", local, 4000).is_err());
+        let targets = targets.with_address(echo);
+        assert_eq!(targets.permits("127.0.0.1", local, 4000), Ok(()));
+        assert!(targets.permits("127.0.0.1", local, 4001).is_err());
+    }
+}
