@@ -66,6 +66,8 @@ pub struct Control {
     live: Live,
     health: Health,
     workers_lost: u64,
+    /// How often the run was changed.
+    orders: u32,
     /// The plan as orders have changed it.
     steered: Steered,
     wall: WallClock,
@@ -120,6 +122,7 @@ impl Control {
             live,
             health,
             workers_lost: 0,
+            orders: 0,
             steered,
             wall,
             json: Vec::new(),

@@ -185,6 +185,8 @@ impl Daemon {
                 }
                 self.scheduler = self.scheduler.replaced(&new.profiles, now);
                 self.lineup.bound(new.queue);
+                // What waits begins with the new configuration, and its policy.
+                self.lineup.payloads_mut().for_each(|waiting| waiting.prepared = None);
                 self.history.limit(&new.history);
                 self.history.prune(now);
                 self.watch.reset(settings.stamps.clone());

@@ -87,6 +87,11 @@ impl<T> Lineup<T> {
         }
     }
 
+    /// What each that waits needs to start.
+    pub fn payloads_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.waiting.iter_mut().map(|(_, payload)| payload)
+    }
+
     /// The next run, which goes on from now; none if one goes on or nobody waits.
     pub fn take_next(&mut self) -> Option<(Ticket, T)> {
         if self.running.is_some() {

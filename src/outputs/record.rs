@@ -46,6 +46,12 @@ pub struct RunRecord {
     pub elapsed_seconds: f64,
     /// Of the plan; 0 if it has no end.
     pub plan_seconds: f64,
+    /// How often its VUs, its rate or its going on were changed while it ran.
+    #[serde(default)]
+    pub orders: u32,
+    /// For how long it was paused.
+    #[serde(default)]
+    pub paused_seconds: f64,
     /// `completed`, `aborted`, `interrupted`, `stopped` or `failed`.
     pub ended: String,
     /// `passed`, `crossed` or `invalid`.

@@ -151,7 +151,12 @@ fn not_finished(id: &str) -> Problem {
 /// Work for a thread that others do not wait for. Whoever asks for much waits for himself: the cores are the load's.
 pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     static ROOM: Semaphore = Semaphore::const_new(ASIDE);
-    let _room = ROOM.acquire().await.map_err(|error| Problem::internal(&error))?;
+    let room = ROOM.acquire().await.map_err(|error| Problem::internal(&error))?;
+    // Given back with the work's end, and not when whoever asked goes away.
+    let work = move || {
+        let _room = room;
+        work()
+    };
     tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(&error))
 }
 

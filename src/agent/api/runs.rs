@@ -14,11 +14,11 @@ use crate::agent::{
         problem::Problem,
         request,
     },
-    daemon::desk::{Desk, StartRequest},
+    daemon::{
+        desk::{Desk, StartRequest},
+        prepare::LONGEST_KEY,
+    },
 };
-
-/// Longest key of a request, in bytes.
-const LONGEST_KEY: usize = 200;
 
 /// What holds of every request for a run, whatever the configuration is.
 pub(super) fn wanted(request: StartRequest) -> Result<StartRequest, Problem> {

@@ -49,6 +49,7 @@ impl Control {
                     order.answer(Err(Error::Busy));
                     return None;
                 };
+                self.orders += 1;
                 self.steered.take(&wheel, at);
                 self.live.state = if self.steered.is_paused() { RunState::Paused } else { RunState::Running };
                 stopping.follow(self.steered.clock());

@@ -142,6 +142,8 @@ impl Control {
             started_at: self.time_of_day(self.live.start),
             ended_at: self.time_of_day(ended),
             plan_seconds: plan_seconds(&self.plan),
+            orders: self.orders,
+            paused_seconds: ended.since(self.live.start).saturating_sub(self.steered.elapsed(ended)).as_secs_f64(),
             profile_text: Some(profile.shown.to_string()),
             machine: machine::read(self.showing.workers),
         };

@@ -27,6 +27,9 @@ impl Daemon {
     /// Answers a request; who asked may have gone.
     pub fn answer(&mut self, request: Request, now: Timestamp) {
         match request {
+            // Who has given up was told so: a run that starts nevertheless would be one too many.
+            Request::Start(_, reply) if reply.is_closed() => {}
+            Request::Validate(_, reply) if reply.is_closed() => {}
             Request::Start(request, reply) => {
                 let answer = self.start(*request, now);
                 // Before the answer: whoever has it finds the run.

@@ -164,10 +164,11 @@ impl Daemon {
 
 impl Begun {
     /// Runs to the end; gives back what was lent.
-    pub async fn conduct(self, mut requests: Requests) -> (Requests, Finished) {
+    pub async fn conduct(self, mut requests: Requests, mut signals: Signals) -> (Requests, Finished) {
         let Self { id, prepared, publisher, mut orders } = self;
         let Prepared { profile, plan, options } = *prepared;
-        let outcome = conduct(&profile, plan, &options, publisher, (&mut requests, &mut orders)).await;
+        let lent = (&mut requests, &mut orders);
+        let outcome = conduct(&profile, plan, &options, publisher, lent, &mut signals).await;
         (requests, Finished { id, outcome })
     }
 }
@@ -178,9 +179,8 @@ async fn conduct(
     options: &Options,
     publisher: Publisher,
     (requests, orders): (&mut Requests, &mut Orders),
+    signals: &mut Signals,
 ) -> Result<Concluded, Error> {
-    // Beside the daemon's own: each hears every signal.
-    let mut signals = Signals::new()?;
-    let site = Site { publisher, requests, orders, signals: &mut signals };
+    let site = Site { publisher, requests, orders, signals };
     run::conduct(profile, plan, options, site, &mut Progress::new(Mode::Quiet)).await
 }

@@ -16,8 +16,8 @@ use crate::{
 
 /// Longest `testid`; it is on every series.
 const LONGEST_TESTID: usize = 128;
-/// Longest key of a request.
-const LONGEST_KEY: usize = 128;
+/// Longest key of a request, in bytes.
+pub const LONGEST_KEY: usize = 200;
 
 /// Checks what has nothing to do with the profile.
 ///

@@ -2,6 +2,7 @@
 
 use std::{future::pending, net::SocketAddr, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -125,10 +126,18 @@ pub async fn serve(options: Options) -> Result<(), Error> {
             if daemon.is_ending() {
                 return Ok(());
             }
+            // Beside the daemon's own, which each hear every signal; made first, so that none that comes while a run is made
+            // ready is the daemon's alone.
+            let heard = Signals::new()?;
+            if let Some(name) = signals.next().now_or_never() {
+                tracing::info!("{name}: the daemon ends.");
+                daemon.end();
+                continue;
+            }
             if let Some(begun) = daemon.begin(Timestamp::now())
                 && let Some(lent) = requests.take()
             {
-                run = Some(Box::pin(begun.conduct(lent)));
+                run = Some(Box::pin(begun.conduct(lent, heard)));
             }
         }
         daemon.show();

@@ -143,15 +143,10 @@ fn hosts(node: &Node<'_>) -> Vec<String> {
     let hint = "for example `allowedHosts: [rampd.example.com]`";
     let host = |node: &Node<'_>| {
         let text = node.text()?;
-        let is_part = |char: char| char.is_ascii_alphanumeric() || "-.:[]".contains(char);
+        let is_part = |char: char| char.is_ascii_alphanumeric() || "-.".contains(char);
         if text.value.is_empty() || !text.value.chars().all(is_part) {
             let why = format!("`{}` is no host", shown(&text.value));
-            return node.bad_text(
-                text,
-                "a host",
-                &why,
-                "a name, or a name with a port; no scheme and no path".to_owned(),
-            );
+            return node.bad_text(text, "a host", &why, "a name; no scheme, no port and no path".to_owned());
         }
         Some(text.value.to_ascii_lowercase())
     };
@@ -170,9 +165,13 @@ fn profiles(node: &Node<'_>) -> Vec<ProfileEntry> {
 fn profile(name: &str, node: &Node<'_>) -> Option<ProfileEntry> {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "._-".contains(char);
     let starts = name.starts_with(|char: char| char.is_ascii_alphanumeric());
-    if !starts || !name.chars().all(is_plain) || name.len() > LONGEST_NAME {
+    // Files of the history end so, and `sent` is the name of what comes over the API.
+    let is_taken = name.ends_with(".record") || name == "sent";
+    if !starts || is_taken || !name.chars().all(is_plain) || name.len() > LONGEST_NAME {
         let message = format!("`{}` is no name of a profile", shown(name));
-        let hint = format!("letters, digits, `.`, `_` and `-`, first a letter or digit, at most {LONGEST_NAME}");
+        let hint = format!(
+            "letters, digits, `.`, `_` and `-`, first a letter or digit, at most {LONGEST_NAME}; not `sent`, nothing that ends with `.record`"
+        );
         node.context.problem(&Place::Key(node.path.clone()), message, Some(hint));
     }
     let mut fields = node.fields("for example `{ file: smoke.yaml }`")?;

@@ -5,7 +5,8 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use crate::outputs::comparison::{ALPHA, Tested};
 
 /// Welch's t-test of the means; with one run on one side Student's, whose variance is that of the other side alone.
-/// None without two runs on either side.
+/// None without two runs on either side, or if values that are all equal on a side that has several differ from the
+/// other's: nothing is known of the noise between runs, and one failure beside none would be certain.
 pub(super) fn test(base: &[f64], with: &[f64]) -> Option<Tested> {
     let (base_mean, base_variance) = moments(base)?;
     let (with_mean, with_variance) = moments(with)?;
@@ -21,7 +22,8 @@ pub(super) fn test(base: &[f64], with: &[f64]) -> Option<Tested> {
         }
         (None, None) => return None,
     };
-    Some(by_student(with_mean - base_mean, error, freedom))
+    let difference = with_mean - base_mean;
+    (error > 0.0 || difference == 0.0).then(|| by_student(difference, error, freedom))
 }
 
 /// A difference with its standard error and its degrees of freedom.
@@ -70,8 +72,9 @@ mod tests {
     }
 
     #[test]
-    fn values_without_noise_differ_or_they_do_not() {
+    fn values_without_noise_are_no_evidence_of_a_difference() {
         assert_eq!(test(&[2.0, 2.0], &[2.0, 2.0]).map(|tested| tested.p), Some(1.0));
-        assert_eq!(test(&[2.0, 2.0], &[3.0, 3.0]).map(|tested| tested.p), Some(0.0));
+        assert_eq!(test(&[2.0, 2.0], &[3.0, 3.0]), None, "two values tell nothing of the noise");
+        assert_eq!(test(&[0.0, 0.0, 0.0], &[1.0]), None, "one failure beside none");
     }
 }

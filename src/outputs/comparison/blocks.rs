@@ -100,6 +100,10 @@ const SAME_LENGTH: f64 = 0.05;
 /// Whether part i of one run is comparable with part i of the other: one run a side, of the same load and length.
 pub(super) fn are_paired(base: &[RunRecord], with: &[RunRecord]) -> bool {
     let ([base], [with]) = (base, with) else { return false };
+    // Part of one is not part of the other after a pause, and not the same load after other orders.
+    if base.orders + with.orders > 0 {
+        return false;
+    }
     let length = (base.elapsed_seconds - with.elapsed_seconds).abs();
     base.digest == with.digest && length <= SAME_LENGTH * base.elapsed_seconds.max(with.elapsed_seconds)
 }

@@ -96,12 +96,14 @@ fn what_makes_runs_incomparable_is_named() {
     with.agents = 3;
     with.elapsed_seconds = 90.0;
     with.ended = "interrupted".to_owned();
+    (with.orders, with.paused_seconds) = (2, 1.5);
     with.validity.level = "invalid".to_owned();
     with.validity.reasons = vec!["send_lag".to_owned()];
     let comparison = compare(&[base.clone(), base], &[with]);
     for part in [
         "with is invalid",
         "did not run to its end: interrupted",
+        "with was changed 2 times while it ran, paused for 1.5 s",
         "profiles differ",
         "versions of rampd differ",
         "machines differ",

@@ -18,6 +18,11 @@ pub(super) fn warnings(base: &[RunRecord], with: &[RunRecord]) -> Vec<String> {
                 run.testid, run.validity.level
             ));
         }
+        if run.orders > 0 {
+            let paused = run.paused_seconds;
+            let pauses = if paused > 0.0 { format!(", paused for {paused:.1} s") } else { String::new() };
+            warnings.push(format!("{} was changed {} times while it ran{pauses}", run.testid, run.orders));
+        }
         if run.ended != "completed" {
             warnings.push(format!("{} did not run to its end: {}", run.testid, run.ended));
         }
@@ -43,8 +48,8 @@ pub(super) fn warnings(base: &[RunRecord], with: &[RunRecord]) -> Vec<String> {
         warnings.push(format!("the lengths of the runs differ: {shortest:.1} s to {longest:.1} s"));
     }
     for (side, runs) in [("base", base), ("with", with)] {
-        let testids: BTreeSet<_> = runs.iter().map(|run| &run.testid).collect();
-        if testids.len() < runs.len() {
+        let names: BTreeSet<_> = runs.iter().map(|run| (&run.id, &run.started_at)).collect();
+        if names.len() < runs.len() {
             warnings.push(format!("the same run is there twice as {side}: that hides the noise between runs"));
         }
     }

@@ -16,6 +16,8 @@ fn about() -> About {
         started_at: "2026-01-01T00:00:00Z".to_owned(),
         ended_at: "2026-01-01T00:00:04Z".to_owned(),
         plan_seconds: 4.0,
+        orders: 0,
+        paused_seconds: 0.0,
         profile_text: Some("name: quantum-ws\n".to_owned()),
         machine: Machine {
             host: "h".to_owned(),

@@ -48,12 +48,16 @@ pub(super) fn scan(dir: &Path) -> io::Result<Found> {
     for file in fs::read_dir(dir)? {
         let path = file?.path();
         let Some(name) = path.file_name().and_then(OsStr::to_str) else { continue };
+        // Other programs' files in a folder that is not ours alone are let be.
+        if !is_own(name) {
+            continue;
+        }
         if name.ends_with(TEMPORARY) {
             fs::remove_file(&path)?;
         } else if let Some(id) = name.strip_suffix(".record.json") {
             found.records.insert(id.to_owned());
         } else if let Some(id) = name.strip_suffix(".json") {
-            match entry(&path, id) {
+            match entry(&path, id)? {
                 Some(stored) => found.entries.push(stored),
                 None => {
                     fs::rename(&path, dir.join(format!("{name}.corrupt")))?;
@@ -65,9 +69,28 @@ pub(super) fn scan(dir: &Path) -> io::Result<Found> {
     Ok(found)
 }
 
-fn entry(path: &Path, id: &str) -> Option<Stored> {
-    let stored: Stored = serde_json::from_slice(&read(path, LARGEST_ENTRY).ok()?).ok()?;
-    (stored.format == FORMAT && stored.entry.id == id).then_some(stored)
+/// Whether a name begins as those of runs do: `20261124T182730.374Z-`.
+fn is_own(name: &str) -> bool {
+    let stamp = name.as_bytes().get(..21);
+    stamp.is_some_and(|stamp| {
+        stamp.iter().enumerate().all(|(at, byte)| match at {
+            8 => *byte == b'T',
+            15 => *byte == b'.',
+            19 => *byte == b'Z',
+            20 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+    })
+}
+
+/// None of a file that is damaged; one that cannot be read at present is an error, and stays where it is.
+fn entry(path: &Path, id: &str) -> io::Result<Option<Stored>> {
+    let bytes = match read(path, LARGEST_ENTRY) {
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Ok(None),
+        read => read?,
+    };
+    let stored = serde_json::from_slice(&bytes).ok();
+    Ok(stored.filter(|stored: &Stored| stored.format == FORMAT && stored.entry.id == id))
 }
 
 /// Writes beside the file's place, and moves it there when it is on the disk.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 
 use crate::agent::daemon::{
-    desk::{HistoryPage, RunEntry},
+    desk::{HistoryPage, RunEntry, Trigger},
     history::{QUEUED, RUNNING, Stored},
 };
 
@@ -85,7 +85,16 @@ impl Index {
         let ended: Vec<_> = self.entries.values().filter(|stored| has_ended(stored)).collect();
         let too_many = ended.len().saturating_sub(most);
         let is_old = |entry: &RunEntry| entry.started_at.parse::<Timestamp>().is_ok_and(|at| at < oldest);
-        let surplus = ended.iter().enumerate().filter(|(at, stored)| *at < too_many || is_old(&stored.entry));
+        // Which times of a schedule have been dealt with is known by the newest alone.
+        let mut newest = BTreeMap::new();
+        for stored in ended.iter().filter(|stored| stored.entry.trigger == Trigger::Schedule) {
+            newest.insert(stored.entry.profile.as_str(), stored.entry.id.as_str());
+        }
+        let is_newest = |entry: &RunEntry| newest.get(entry.profile.as_str()) == Some(&entry.id.as_str());
+        let surplus = ended
+            .iter()
+            .enumerate()
+            .filter(|(at, stored)| (*at < too_many || is_old(&stored.entry)) && !is_newest(&stored.entry));
         surplus.map(|(_, stored)| stored.entry.id.clone()).collect()
     }
 }

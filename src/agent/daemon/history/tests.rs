@@ -42,22 +42,27 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
+/// A name as the daemon gives them.
+fn id(number: u8) -> String {
+    format!("20260101T100000.{number:03}Z-smoke")
+}
+
 #[test]
 fn what_was_written_is_there_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let now = at("2026-01-01T10:01:00Z");
     let mut history = History::open(&config(folder.path())).unwrap();
-    history.put(entry("1", RUNNING));
-    history.finish(entry("1", "passed"), Some(&record("1")), now);
-    history.put(Stored { key: Some("k".to_owned()), ..entry("2", "crossed") });
+    history.put(entry(&id(1), RUNNING));
+    history.finish(entry(&id(1), "passed"), Some(&record(&id(1))), now);
+    history.put(Stored { key: Some("k".to_owned()), ..entry(&id(2), "crossed") });
     drop(history);
     let history = History::open(&config(folder.path())).unwrap();
     let reader = history.reader();
-    assert_eq!(ids(&reader.page(10, None, None)), ["2", "1"]);
-    assert_eq!(reader.record("1").unwrap(), record("1"));
-    assert_eq!(reader.record("2").unwrap_err().to_string(), "the run `2` left no record");
+    assert_eq!(ids(&reader.page(10, None, None)), [id(2), id(1)]);
+    assert_eq!(reader.record(&id(1)).unwrap(), record(&id(1)));
+    assert_eq!(reader.record(&id(2)).unwrap_err().to_string(), format!("the run `{}` left no record", id(2)));
     assert_eq!(reader.record("3").unwrap_err().to_string(), "there is no run `3`");
-    assert_eq!(history.by_key("k").unwrap().entry.id, "2");
+    assert_eq!(history.by_key("k").unwrap().entry.id, id(2));
     assert_eq!((history.errors(), history.problem()), (0, None));
 }
 
@@ -65,38 +70,58 @@ fn what_was_written_is_there_after_a_restart() {
 fn a_run_in_flight_is_interrupted_unless_its_record_says_how_it_ended() {
     let folder = tempfile::tempdir().unwrap();
     let mut history = History::open(&config(folder.path())).unwrap();
-    history.put(entry("1", RUNNING));
-    history.put(entry("2", RUNNING));
-    disk::write(folder.path(), "2.record.json", &record("2")).unwrap();
-    history.put(entry("3", RUNNING));
-    fs::write(folder.path().join("3.record.json"), "{\"format\"").unwrap();
+    history.put(entry(&id(1), RUNNING));
+    history.put(entry(&id(2), RUNNING));
+    disk::write(folder.path(), &record_name(&id(2)), &record(&id(2))).unwrap();
+    history.put(entry(&id(3), RUNNING));
+    fs::write(folder.path().join(record_name(&id(3))), "{\"format\"").unwrap();
     drop(history);
     let reader = History::open(&config(folder.path())).unwrap().reader();
     let outcomes: Vec<_> = reader.page(10, None, None).runs.iter().map(|run| run.outcome.clone()).collect();
     assert_eq!(outcomes, ["interrupted", "passed", "interrupted"]);
-    assert_eq!(reader.find("1").unwrap().note.unwrap(), "the daemon ended before this run did");
+    assert_eq!(reader.find(&id(1)).unwrap().note.unwrap(), "the daemon ended before this run did");
 }
 
 #[test]
-fn damaged_files_are_set_aside_and_told() {
+fn damaged_files_are_set_aside_and_told_and_those_of_others_are_let_be() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, text) in [
-        ("1.json", ""),
-        ("2.json", "{\"format\":1,\"entry\":{\"id\":\"2\""),
-        ("3.json", &serde_json::to_string(&entry("another", "passed")).unwrap()),
-        ("4.json", &serde_json::to_string(&entry("4", "passed")).unwrap().replace("\"format\":1", "\"format\":9")),
-        ("5.json", &serde_json::to_string(&entry("5", "passed")).unwrap()),
-        ("6.json.tmp", "{"),
-        ("notes.txt", "somebody's"),
-    ] {
+    let whole = |number| serde_json::to_string(&entry(&id(number), "passed")).unwrap();
+    let foreign = ["package.json", "notes.txt", "draft.tmp", "20260101.json"];
+    let of_runs = [
+        (entry_name(&id(1)), String::new()),
+        (entry_name(&id(2)), "{\"format\":1,\"entry\":{\"id\":\"2\"".to_owned()),
+        (entry_name(&id(3)), whole(9)),
+        (entry_name(&id(4)), whole(4).replace("\"format\":1", "\"format\":9")),
+        (entry_name(&id(5)), whole(5)),
+        (format!("{}.tmp", entry_name(&id(6))), "{".to_owned()),
+    ];
+    let of_others = foreign.map(|name| (name.to_owned(), "somebody's".to_owned()));
+    for (name, text) in of_runs.into_iter().chain(of_others) {
         fs::write(folder.path().join(name), text).unwrap();
     }
     let history = History::open(&config(folder.path())).unwrap();
-    assert_eq!(ids(&history.reader().page(10, None, None)), ["5"]);
+    assert_eq!(ids(&history.reader().page(10, None, None)), [id(5)]);
     assert_eq!(history.errors(), 4);
     assert!(history.problem().unwrap().contains(".corrupt"), "{:?}", history.problem());
-    let left = ["1.json.corrupt", "2.json.corrupt", "3.json.corrupt", "4.json.corrupt", "5.json", "lock", "notes.txt"];
+    let mut left: Vec<_> = (1..=4).map(|number| format!("{}.corrupt", entry_name(&id(number)))).collect();
+    left.extend([entry_name(&id(5)), "lock".to_owned()]);
+    left.extend(foreign.map(str::to_owned));
+    left.sort();
     assert_eq!(names(folder.path()), left);
+}
+
+#[test]
+fn what_is_known_of_a_schedule_outlives_a_busy_neighbour() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut history = History::open(&config(folder.path())).unwrap();
+    let mut monthly = entry(&id(0), "passed");
+    (monthly.entry.profile, monthly.entry.trigger) = ("monthly".to_owned(), Trigger::Schedule);
+    history.put(monthly);
+    let now = at("2026-01-01T10:01:00Z");
+    for number in 1..20 {
+        history.finish(entry(&id(number), "passed"), None, now);
+    }
+    assert_eq!(history.last_scheduled("monthly"), Some(at("2026-01-01T10:00:00Z")));
 }
 
 #[test]

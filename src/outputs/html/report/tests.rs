@@ -134,3 +134,13 @@ fn a_distribution_that_cannot_be_read_is_named() {
     record.metrics[1].histogram = Some("AAAA".to_owned());
     assert!(report(&record).contains("ws_connecting: a histogram cannot be read"));
 }
+
+#[test]
+fn a_run_that_was_cut_short_has_not_passed() {
+    for (ended, word) in [("interrupted", "Incomplete"), ("stopped", "Incomplete"), ("failed", "Failed")] {
+        let record = RunRecord { ended: ended.to_owned(), ..with_samples() };
+        let report = report(&record);
+        assert!(report.contains(&format!("<strong>{word}</strong>")), "{ended}");
+        assert!(!report.contains("Passed"), "{ended}");
+    }
+}
