@@ -8,7 +8,7 @@ use crate::metrics::{
     trend::{DIGITS, LONGEST, RESOLUTION, Trend},
 };
 
-/// Steps from one power of two to the next are two to the power of `BITS`, of at least [`RESOLUTION`]: a value is never
+/// Steps from one power of two to the next are two to the power of `BITS`, of at least `RESOLUTION`: a value is never
 /// further from the middle of its step than half of `2^-BITS` of itself. With 10 these are the steps of a trend's own histogram.
 /// Six bytes for each step that has samples, up to `4 + 0.23·BITS` thousand of them; counts stop at 2^32, which no part of a run reaches
 /// in one step.
