@@ -4,9 +4,11 @@ use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use crate::outputs::comparison::{ALPHA, Tested};
 
+/// Values that differ by a smaller share are equal but for the last digits of their sums.
+const ROUNDING: f64 = 1e-9;
+
 /// Welch's t-test of the means; with one run on one side Student's, whose variance is that of the other side alone.
-/// None without two runs on either side, or if values that are all equal on a side that has several differ from the
-/// other's: nothing is known of the noise between runs, and one failure beside none would be certain.
+/// None without two runs on either side, and see [`by_student`].
 pub(super) fn test(base: &[f64], with: &[f64]) -> Option<Tested> {
     let (base_mean, base_variance) = moments(base)?;
     let (with_mean, with_variance) = moments(with)?;
@@ -22,20 +24,21 @@ pub(super) fn test(base: &[f64], with: &[f64]) -> Option<Tested> {
         }
         (None, None) => return None,
     };
-    let difference = with_mean - base_mean;
-    (error > 0.0 || difference == 0.0).then(|| by_student(difference, error, freedom))
+    by_student(base_mean, with_mean, error, freedom)
 }
 
-/// A difference with its standard error and its degrees of freedom.
-pub(super) fn by_student(difference: f64, error: f64, freedom: f64) -> Tested {
-    // Values that are all equal: either nothing differs, or nothing but the side explains it.
-    let Some(student) = (error > 0.0).then(|| StudentsT::new(0.0, 1.0, freedom.max(1.0)).ok()).flatten() else {
-        let p = if difference == 0.0 { 1.0 } else { 0.0 };
-        return Tested { interval: [difference; 2], p };
-    };
+/// The difference of two values by its standard error and its degrees of freedom. None if the values differ and nothing is
+/// known of the noise: two equal values in a row, none twice for example, do not say that a third is equal too.
+pub(super) fn by_student(base: f64, with: f64, error: f64, freedom: f64) -> Option<Tested> {
+    let difference = with - base;
+    let rounding = ROUNDING * base.abs().max(with.abs());
+    if error <= rounding {
+        return (difference.abs() <= rounding).then_some(Tested { interval: [difference; 2], p: 1.0 });
+    }
+    let student = StudentsT::new(0.0, 1.0, freedom.max(1.0)).ok()?;
     let reach = student.inverse_cdf(1.0 - ALPHA / 2.0) * error;
     let p = 2.0 * student.sf((difference / error).abs());
-    Tested { interval: [difference - reach, difference + reach], p }
+    Some(Tested { interval: [difference - reach, difference + reach], p })
 }
 
 /// Mean and variance of a sample; no variance of one value, nothing of none.
@@ -72,9 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn values_without_noise_are_no_evidence_of_a_difference() {
-        assert_eq!(test(&[2.0, 2.0], &[2.0, 2.0]).map(|tested| tested.p), Some(1.0));
-        assert_eq!(test(&[2.0, 2.0], &[3.0, 3.0]), None, "two values tell nothing of the noise");
-        assert_eq!(test(&[0.0, 0.0, 0.0], &[1.0]), None, "one failure beside none");
+    fn values_without_noise_tell_that_they_are_equal_and_not_that_they_differ() {
+        let p = |base: &[f64], with: &[f64]| test(base, with).map(|tested| tested.p);
+        assert_eq!(p(&[2.0, 2.0], &[2.0, 2.0]), Some(1.0));
+        assert_eq!(p(&[2.0, 2.0], &[3.0, 3.0]), None);
+        assert_eq!(p(&[0.0, 0.0, 0.0], &[0.017]), None);
+        // The mean of three times 0.1 is not 0.1 in floating point.
+        assert_eq!(p(&[0.1, 0.1, 0.1], &[0.1, 0.1]), Some(1.0));
+        assert_eq!(p(&[0.1, 0.1, 0.1], &[0.2]), None);
     }
 }

@@ -1,5 +1,7 @@
 //! The parts of a trend in a form that is quick to put together anew a thousand times.
 
+use std::collections::BTreeMap;
+
 use hdrhistogram::Histogram;
 
 use crate::{metrics::hdr, outputs::record::RunRecord};
@@ -92,6 +94,29 @@ impl Blocks {
         }
         Some(statistics)
     }
+}
+
+/// Both in the same number of parts, part i of one of the same time as part i of the other. Parts of a run that grows are
+/// merged two by two, so those of a run of 59 s are of one second and those of one of 60.1 s of two.
+pub(super) fn aligned(base: &Blocks, with: &Blocks) -> (Blocks, Blocks) {
+    let (one, other) = (base.len().max(1) as f64, with.len().max(1) as f64);
+    let factor = |more: f64, fewer: f64| 1usize << (more / fewer).log2().round().max(0.0) as u32;
+    let (of_base, of_with) = (factor(one, other), factor(other, one));
+    let parts = base.len().div_ceil(of_base).min(with.len().div_ceil(of_with));
+    (merged(base, of_base, parts), merged(with, of_with, parts))
+}
+
+/// In `parts` of `factor` parts each; the last has the rest too.
+pub(super) fn merged(blocks: &Blocks, factor: usize, parts: usize) -> Blocks {
+    let mut merged = vec![BTreeMap::<u32, u64>::new(); parts];
+    for (part, steps) in blocks.parts.iter().enumerate() {
+        let Some(slot) = merged.get_mut((part / factor).min(parts.saturating_sub(1))) else { continue };
+        for (place, count) in steps {
+            *slot.entry(*place).or_default() += count;
+        }
+    }
+    let parts = merged.into_iter().map(|part| part.into_iter().collect());
+    Blocks { values: blocks.values.clone(), parts: parts.collect() }
 }
 
 /// Lengths of runs that count as the same plan, as a share.

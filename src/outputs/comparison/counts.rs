@@ -1,6 +1,6 @@
 //! Shares and counts of two runs.
 
-use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF as _, DiscreteCDF as _, Normal};
+use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF as _, DiscreteCDF as _, Hypergeometric, Normal};
 
 use crate::outputs::comparison::{ALPHA, Tested};
 
@@ -18,7 +18,11 @@ pub(super) struct Events {
     pub(super) seconds: f64,
 }
 
-/// Two proportions: Newcombe's interval from Wilson's of each, and the z-test with the pooled share.
+/// Expected counts below which the normal distribution is no approximation (Cochran 1954).
+const EXPECTED: f64 = 5.0;
+
+/// Two proportions: Newcombe's interval from Wilson's of each, and the z-test with the pooled share, of small counts
+/// Fisher's exact test.
 pub(super) fn shares(base: Share, with: Share) -> Option<Tested> {
     let normal = Normal::standard();
     let z = normal.inverse_cdf(1.0 - ALPHA / 2.0);
@@ -29,8 +33,27 @@ pub(super) fn shares(base: Share, with: Share) -> Option<Tested> {
     let above = ((with_high - with_share).powi(2) + (base_share - base_low).powi(2)).sqrt();
     let pooled = (base.count + with.count) / (base.total + with.total);
     let error = (pooled * (1.0 - pooled) * (1.0 / base.total + 1.0 / with.total)).sqrt();
-    let p = if error > 0.0 { 2.0 * normal.sf((difference / error).abs()) } else { 1.0 };
+    let rarer = pooled.min(1.0 - pooled);
+    let p = if error <= 0.0 {
+        1.0
+    } else if rarer * base.total.min(with.total) < EXPECTED {
+        fisher(base, with)?
+    } else {
+        2.0 * normal.sf((difference / error).abs())
+    };
     Some(Tested { interval: [difference - below, difference + above], p })
+}
+
+/// Twice the smaller tail, at most 1. Of the rarer outcome on the smaller side, which has the fewest terms.
+fn fisher(base: Share, with: Share) -> Option<f64> {
+    let (small, large) = if base.total <= with.total { (base, with) } else { (with, base) };
+    let (all, counted) = (small.total + large.total, small.count + large.count);
+    let is_rare = 2.0 * counted <= all;
+    let (rare, of_small) = if is_rare { (counted, small.count) } else { (all - counted, small.total - small.count) };
+    let chance = Hypergeometric::new(all as u64, rare as u64, small.total as u64).ok()?;
+    let of_small = of_small as u64;
+    let at_least = of_small.checked_sub(1).map_or(1.0, |fewer| chance.sf(fewer));
+    Some((2.0 * chance.cdf(of_small).min(at_least)).min(1.0))
 }
 
 /// Wilson's interval with the share in its middle.
@@ -97,6 +120,21 @@ mod tests {
             assert!(near(from, low) && near(to, high), "{from} {to}");
         }
         assert_eq!(shares(Share { count: 0.0, total: 0.0 }, Share { count: 1.0, total: 2.0 }), None);
+    }
+
+    #[test]
+    fn small_shares_by_hand() {
+        let p = |(base_count, base_total), (with_count, with_total)| {
+            let share = |count, total| Share { count, total };
+            shares(share(base_count, base_total), share(with_count, with_total)).unwrap().p
+        };
+        // One failed check of 1,000 against none of 9,000: 2 * 1000 / 10000. The z-test says 0.003.
+        assert!(near(p((0.0, 9000.0), (1.0, 1000.0)), 0.2));
+        assert!(near(p((9000.0, 9000.0), (999.0, 1000.0)), 0.2));
+        // The lady tasting tea: 3 of 4 against 1 of 4 has 17/70 in one tail, 4 against none 1/70.
+        assert!(near(p((1.0, 4.0), (3.0, 4.0)), 34.0 / 70.0));
+        assert!(near(p((4.0, 4.0), (0.0, 4.0)), 2.0 / 70.0));
+        assert!(near(p((0.0, 100.0), (0.0, 10.0)), 1.0));
     }
 
     #[test]

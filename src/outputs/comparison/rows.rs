@@ -39,8 +39,9 @@ fn of_metric(metric: &MetricRecord, base: &[RunRecord], with: &[RunRecord]) -> V
         let values = |side: &[RunRecord]| values(side, &metric.name, statistic);
         let (base_values, with_values) = (values(base)?, values(with)?);
         let tested = match (base, with) {
-            ([base], [with]) if metric.kind == "rate" => shares(base, with, &metric.name),
-            ([_], [_]) => blocks.and_then(|tested| tested.get(place).copied()),
+            _ if metric.kind == "rate" => shares(base, with, &metric.name)
+                .map(|counts| less_sure(counts, between_runs::test(&base_values, &with_values))),
+            ([_], [_]) => blocks.and_then(|tested| tested.get(place).copied().flatten()),
             _ => between_runs::test(&base_values, &with_values),
         };
         Some(Row {
@@ -80,13 +81,24 @@ fn values(side: &[RunRecord], metric: &str, statistic: &str) -> Option<Vec<f64>>
     (!values.is_empty()).then_some(values)
 }
 
-fn shares(base: &RunRecord, with: &RunRecord, name: &str) -> Option<Tested> {
-    let share = |run: &RunRecord| {
-        let metric = run.metrics.iter().find(|metric| metric.name == name)?;
-        let (passes, fails) = (metric.values.get("passes")?, metric.values.get("fails")?);
-        Some(Share { count: *passes, total: passes + fails })
+/// What both the counts and the runs say: counts take their events for independent and know no noise between runs, and runs
+/// that are all clean know no noise at all. The runs say nothing if there is one a side.
+fn less_sure(counts: Tested, runs: Option<Tested>) -> Tested {
+    runs.filter(|runs| runs.p > counts.p).unwrap_or(counts)
+}
+
+/// Of the counts of all runs of a side together.
+fn shares(base: &[RunRecord], with: &[RunRecord], name: &str) -> Option<Tested> {
+    let share = |side: &[RunRecord]| {
+        let of_run = |run: &RunRecord| {
+            let metric = run.metrics.iter().find(|metric| metric.name == name)?;
+            let (passes, fails) = (metric.values.get("passes")?, metric.values.get("fails")?);
+            Some((*passes, passes + fails))
+        };
+        let add = |sum: Share, (count, total)| Share { count: sum.count + count, total: sum.total + total };
+        side.iter().filter_map(of_run).fold(Share { count: 0.0, total: 0.0 }, add)
     };
-    counts::shares(share(base)?, share(with)?)
+    counts::shares(share(base), share(with))
 }
 
 /// Every reason that anything failed for on either side, a second.
@@ -103,10 +115,13 @@ fn failures(base: &[RunRecord], with: &[RunRecord]) -> Vec<Row> {
             side.iter().map(events).map(rate).collect::<Vec<_>>()
         };
         let (base_rates, with_rates) = (rates(base), rates(with));
-        let tested = match (base, with) {
-            ([base], [with]) => counts::events(events(base), events(with)),
-            _ => between_runs::test(&base_rates, &with_rates),
+        let all = |side: &[RunRecord]| {
+            let add =
+                |sum: Events, one: Events| Events { count: sum.count + one.count, seconds: sum.seconds + one.seconds };
+            side.iter().map(events).fold(Events { count: 0, seconds: 0.0 }, add)
         };
+        let tested = counts::events(all(base), all(with))
+            .map(|counts| less_sure(counts, between_runs::test(&base_rates, &with_rates)));
         Row {
             metric: format!("{what}: {reason}"),
             kind: "failure".to_owned(),

@@ -87,6 +87,38 @@ fn several_runs_a_side_are_judged_by_the_noise_between_them() {
 }
 
 #[test]
+fn one_failure_against_several_clean_runs_is_chance_and_many_are_not() {
+    let clean = || {
+        let mut run = run("clean", 1.0, 1);
+        run.failures.clear();
+        run.metrics[0].values =
+            [("value", 1.0), ("passes", 1000.0), ("fails", 0.0)].map(|(name, value)| (name.to_owned(), value)).into();
+        run
+    };
+    let failed = |count: u64| {
+        let mut run = clean();
+        run.failures.push(FailureRecord { what: "check".to_owned(), reason: "echo".to_owned(), count });
+        let (passes, fails) = (1000.0 - count as f64, count as f64);
+        run.metrics[0].values = [("value", passes / 1000.0), ("passes", passes), ("fails", fails)]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
+        run
+    };
+    let base = [clean(), clean(), clean(), clean(), clean()];
+    let judgement = |with: &[RunRecord], name: &str| {
+        let comparison = compare(&base, with);
+        comparison.rows.iter().find(|row| row.metric == name).map(|row| row.judgement)
+    };
+    for name in ["check: echo", "checks"] {
+        assert_eq!(judgement(&[failed(1)], name), Some(Judgement::NotSignificant), "{name}");
+        assert_eq!(judgement(&[failed(1), failed(1)], name), Some(Judgement::NotSignificant), "{name}");
+        assert_eq!(judgement(&[failed(60)], name), Some(Judgement::Worse), "{name}");
+        // A burst in one run of three is noise between runs, whatever its count.
+        assert_eq!(judgement(&[failed(400), clean(), clean()], name), Some(Judgement::NotSignificant), "{name}");
+    }
+}
+
+#[test]
 fn what_makes_runs_incomparable_is_named() {
     let base = run("base", 1.0, 1);
     let mut with = run("with", 1.0, 1);
