@@ -46,6 +46,12 @@ pub struct RunRecord {
     pub elapsed_seconds: f64,
     /// Of the plan; 0 if it has no end.
     pub plan_seconds: f64,
+    /// Orders that changed the run while it went on: scale, rate, pause, resume. 0 in a record without it.
+    #[serde(default)]
+    pub orders: u32,
+    /// In which the run was paused; part of `elapsed_seconds`.
+    #[serde(default)]
+    pub paused_seconds: f64,
     /// `completed`, `aborted`, `interrupted`, `stopped` or `failed`.
     pub ended: String,
     /// `passed`, `crossed` or `invalid`.

@@ -144,6 +144,7 @@ impl Control {
             plan_seconds: plan_seconds(&self.plan),
             profile_text: Some(profile.shown.to_string()),
             machine: machine::read(self.showing.workers),
+            ..About::default()
         };
         let timeline = self.timeline(ended);
         let blocks = self.showing.sampler.blocks(&self.live.view(ended));

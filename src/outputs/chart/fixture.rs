@@ -90,6 +90,8 @@ pub(crate) fn record() -> RunRecord {
         ended_at: "2026-11-24T16:36:27Z".to_owned(),
         elapsed_seconds: 60.0,
         plan_seconds: 60.0,
+        orders: 0,
+        paused_seconds: 0.0,
         ended: "completed".to_owned(),
         verdict: "passed".to_owned(),
         exit_code: 0,

@@ -44,6 +44,10 @@ pub struct About {
     pub ended_at: String,
     /// Of the plan, 0 if it has no end.
     pub plan_seconds: f64,
+    /// That changed the run.
+    pub orders: u32,
+    /// In which it was paused.
+    pub paused_seconds: f64,
     /// The profile without credentials.
     pub profile_text: Option<String>,
     /// What the agent ran on.
@@ -75,6 +79,8 @@ pub fn build(report: &RunReport, about: About, course: Course) -> RunRecord {
         ended_at: about.ended_at,
         elapsed_seconds: report.elapsed.as_secs_f64(),
         plan_seconds: about.plan_seconds,
+        orders: about.orders,
+        paused_seconds: about.paused_seconds,
         ended: report.ended.name().to_owned(),
         verdict: verdict(report).to_owned(),
         exit_code: report.exit_code,

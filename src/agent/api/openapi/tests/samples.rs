@@ -133,6 +133,8 @@ pub(super) fn record() -> RunRecord {
         ended_at: TIME.to_owned(),
         elapsed_seconds: 60.0,
         plan_seconds: 60.0,
+        orders: 0,
+        paused_seconds: 0.0,
         ended: "completed".to_owned(),
         verdict: "passed".to_owned(),
         exit_code: 0,
