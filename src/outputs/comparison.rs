@@ -3,7 +3,8 @@
 //!
 //! One run a side: of trends, a moving-block bootstrap over the parts of the runs ([`crate::outputs::record::BLOCKS`]);
 //! of shares, Newcombe's interval of two proportions; of failures, the conditional test of two Poisson counts. They know
-//! the noise within the runs and not that between runs. Several runs a side: Welch's t-test on the values of the runs.
+//! the noise within the runs and not that between runs. Several runs a side: Welch's t-test on the values of the runs; of
+//! shares and failures what both that and their counts say, since runs without any failure know no noise.
 //! Over all the rows of a comparison Holm's correction keeps the chance that equal targets differ anywhere below 5 %.
 
 mod between_runs;
@@ -160,13 +161,15 @@ impl Side {
 
 fn method(several: bool, paired: bool, tested: usize) -> String {
     let how = if several {
-        "Welch's t-test on the values of the runs (Student's with the variance of the other side where a side has one run)"
+        "Welch's t-test on the values of the runs (Student's with the variance of the other side where a side has one run); \
+         of shares and failures also the test of their counts in all runs together, and the larger p counts. What does not \
+         vary between the runs of a side and differs between the sides is not tested by Welch's"
     } else if paired {
         "one run a side: trends by a moving-block bootstrap over the runs' parts, part by part; shares by Newcombe's \
          interval; failures by the conditional Poisson test, which takes them for independent, and bursts are not. The \
          noise from run to run is not known from one run a side: several with --base and --with tell it"
     } else {
-        "one run a side, of different plans or lengths: trends by a moving-block bootstrap over the parts of each; shares \
+        "one run a side, of different loads or lengths: trends by a moving-block bootstrap over the parts of each; shares \
          by Newcombe's interval; failures by the conditional Poisson test, which takes them for independent, and bursts \
          are not. The noise from run to run is not known from one run a side: several with --base and --with tell it"
     };

@@ -46,10 +46,10 @@ pub struct RunRecord {
     pub elapsed_seconds: f64,
     /// Of the plan; 0 if it has no end.
     pub plan_seconds: f64,
-    /// How often its VUs, its rate or its going on were changed while it ran.
+    /// Orders that changed the run while it went on: scale, rate, pause, resume. 0 in a record without it.
     #[serde(default)]
     pub orders: u32,
-    /// For how long it was paused.
+    /// In which the run was paused; part of `elapsed_seconds`.
     #[serde(default)]
     pub paused_seconds: f64,
     /// `completed`, `aborted`, `interrupted`, `stopped` or `failed`.

@@ -122,15 +122,20 @@ pub(super) fn merged(blocks: &Blocks, factor: usize, parts: usize) -> Blocks {
 /// Lengths of runs that count as the same plan, as a share.
 const SAME_LENGTH: f64 = 0.05;
 
-/// Whether part i of one run is comparable with part i of the other: one run a side, of the same load and length.
+/// Whether part i of one run is comparable with part i of the other: one run a side, of the same load and length. An order
+/// changes the load, and a pause moves all that comes after it.
 pub(super) fn are_paired(base: &[RunRecord], with: &[RunRecord]) -> bool {
     let ([base], [with]) = (base, with) else { return false };
-    // Part of one is not part of the other after a pause, and not the same load after other orders.
-    if base.orders + with.orders > 0 {
+    if is_steered(base) || is_steered(with) {
         return false;
     }
     let length = (base.elapsed_seconds - with.elapsed_seconds).abs();
     base.digest == with.digest && length <= SAME_LENGTH * base.elapsed_seconds.max(with.elapsed_seconds)
+}
+
+/// Whether the run's load was not its profile's alone.
+pub(super) fn is_steered(run: &RunRecord) -> bool {
+    run.orders > 0 || run.paused_seconds > 0.0
 }
 
 #[cfg(test)]

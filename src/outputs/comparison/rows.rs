@@ -14,12 +14,18 @@ use crate::outputs::{
 
 /// Every value that both sides have, tested but not judged.
 pub(super) fn rows(base: &[RunRecord], with: &[RunRecord]) -> Vec<Row> {
-    let Some(first) = base.first() else { return Vec::new() };
-    // Parts of metrics are compared within their metric; levels depend on the moment.
-    let compared = first.metrics.iter().filter(|metric| !metric.name.contains('{') && metric.kind != "gauge");
-    let mut rows: Vec<_> = compared.flat_map(|metric| of_metric(metric, base, with)).collect();
+    let mut rows: Vec<_> = compared(base, with).into_iter().flat_map(|metric| of_metric(metric, base, with)).collect();
     rows.extend(failures(base, with));
     rows
+}
+
+/// Every metric of any run that is compared, each once, in the order of the first run that has it.
+pub(super) fn compared<'a>(base: &'a [RunRecord], with: &'a [RunRecord]) -> Vec<&'a MetricRecord> {
+    let mut known = BTreeSet::new();
+    let metrics = base.iter().chain(with).flat_map(|run| &run.metrics);
+    // Parts of metrics are compared within their metric; levels depend on the moment.
+    let compared = metrics.filter(|metric| !metric.name.contains('{') && metric.kind != "gauge");
+    compared.filter(|metric| known.insert(metric.name.as_str())).collect()
 }
 
 fn of_metric(metric: &MetricRecord, base: &[RunRecord], with: &[RunRecord]) -> Vec<Row> {

@@ -96,17 +96,25 @@ pub fn value(row: &Row, value: f64) -> String {
 /// A difference of a row, with its sign.
 #[must_use]
 pub fn difference(row: &Row, difference: f64) -> String {
-    let sign = if difference < 0.0 { "−" } else { "+" };
-    format!("{sign}{}", value(row, difference.abs()))
+    signed(difference, &value(row, difference.abs()), &value(row, 0.0))
 }
 
 /// The change as a share of the base.
 #[must_use]
 pub fn change(row: &Row) -> String {
     match row.change {
-        Some(change) => format!("{}{:.1}%", if change < 0.0 { "−" } else { "+" }, change.abs() * 100.0),
+        Some(change) => signed(change, &format!("{:.1}%", change.abs() * 100.0), "0.0%"),
         None if row.with == row.base => "0.0%".to_owned(),
         None => "new".to_owned(),
+    }
+}
+
+/// What is rounded to `nothing` has no sign.
+fn signed(value: f64, text: &str, nothing: &str) -> String {
+    match text {
+        text if text == nothing => text.to_owned(),
+        text if value < 0.0 => format!("−{text}"),
+        text => format!("+{text}"),
     }
 }
 

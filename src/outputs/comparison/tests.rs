@@ -6,7 +6,7 @@ use crate::{
 
 /// A run whose connections take `factor` times as long, in 20 parts with a little noise of their own.
 pub(crate) fn run(testid: &str, factor: f64, noise: u64) -> RunRecord {
-    let mut record = RunRecord { testid: testid.to_owned(), ..fixture::record() };
+    let mut record = RunRecord { id: testid.to_owned(), testid: testid.to_owned(), ..fixture::record() };
     let mut whole = Trend::new(ladder::with_limits([]).into());
     let metric = &mut record.metrics[1];
     for part in 0..20u64 {
@@ -135,7 +135,7 @@ fn what_makes_runs_incomparable_is_named() {
     for part in [
         "with is invalid",
         "did not run to its end: interrupted",
-        "with was changed 2 times while it ran, paused for 1.5 s",
+        "2 orders changed it, and it was paused for 1.5 s",
         "profiles differ",
         "versions of rampd differ",
         "machines differ",
@@ -145,6 +145,59 @@ fn what_makes_runs_incomparable_is_named() {
     ] {
         assert!(comparison.warnings.iter().any(|warning| warning.contains(part)), "{part}: {:?}", comparison.warnings);
     }
+}
+
+#[test]
+fn runs_of_one_testid_are_not_the_same_run() {
+    let of = |started_at: &str| RunRecord { started_at: started_at.to_owned(), ..run("nightly", 1.0, 1) };
+    let is_twice = |base: [RunRecord; 2]| {
+        compare(&base, &[run("with", 1.0, 2)]).warnings.iter().any(|warning| warning.contains("twice as base"))
+    };
+    assert!(!is_twice([of("2026-11-23T02:00:00Z"), of("2026-11-24T02:00:00Z")]));
+    assert!(is_twice([of("2026-11-24T02:00:00Z"), of("2026-11-24T02:00:00Z")]));
+}
+
+#[test]
+fn a_steered_run_is_another_load() {
+    let base = run("base", 1.0, 1);
+    assert!(blocks::are_paired(std::slice::from_ref(&base), &[run("with", 1.0, 2)]));
+    for with in
+        [RunRecord { orders: 1, ..run("with", 1.0, 2) }, RunRecord { paused_seconds: 3.0, ..run("with", 1.0, 2) }]
+    {
+        for (one, other) in [(&base, &with), (&with, &base)] {
+            let comparison = compare(std::slice::from_ref(one), std::slice::from_ref(other));
+            assert!(comparison.method.starts_with("one run a side, of different loads or lengths"));
+            assert!(comparison.warnings.iter().any(|warning| warning.starts_with("with had another load")));
+        }
+    }
+}
+
+#[test]
+fn metrics_that_not_every_run_has_are_compared_and_named() {
+    let without = |testid: &str| {
+        let mut run = run(testid, 1.0, 1);
+        run.metrics.retain(|metric| metric.name != "ws_connecting");
+        run
+    };
+    let (full, other) = (run("full", 1.0, 1), run("other", 1.1, 2));
+    let comparison = compare(&[without("first"), full.clone(), other.clone()], &[full.clone(), other.clone()]);
+    assert_eq!(comparison.rows.iter().filter(|row| row.metric == "ws_connecting").count(), 4);
+    let warning = "ws_connecting came in 2 of 3 runs of base and 2 of 2 of with: compared by these";
+    assert_eq!(comparison.warnings, [warning]);
+    let comparison = compare(&[without("first")], &[full]);
+    assert!(comparison.rows.iter().all(|row| row.metric != "ws_connecting"));
+    assert_eq!(comparison.warnings, ["ws_connecting came in 0 of 1 runs of base and 1 of 1 of with: not compared"]);
+}
+
+#[test]
+fn what_is_rounded_to_nothing_has_no_sign() {
+    let mut comparison = compare(&[run("base", 1.0, 1)], &[run("with", 1.0, 2)]);
+    let row = &mut comparison.rows[0];
+    for (change, text) in [(-0.0004, "0.0%"), (0.0004, "0.0%"), (-0.0006, "−0.1%"), (0.0006, "+0.1%")] {
+        row.change = Some(change);
+        assert_eq!(table::change(row), text);
+    }
+    assert_eq!([-0.000_001, -0.01, 0.01].map(|change| table::difference(row, change)), ["0.00%", "−1.00%", "+1.00%"]);
 }
 
 #[test]

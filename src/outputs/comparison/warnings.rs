@@ -1,8 +1,11 @@
 //! Why two sides may not be comparable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::outputs::record::RunRecord;
+use crate::outputs::{
+    comparison::{blocks::is_steered, rows::compared},
+    record::RunRecord,
+};
 
 /// Lengths of runs that differ by less are alike.
 const LENGTH: f64 = 0.1;
@@ -18,13 +21,14 @@ pub(super) fn warnings(base: &[RunRecord], with: &[RunRecord]) -> Vec<String> {
                 run.testid, run.validity.level
             ));
         }
-        if run.orders > 0 {
-            let paused = run.paused_seconds;
-            let pauses = if paused > 0.0 { format!(", paused for {paused:.1} s") } else { String::new() };
-            warnings.push(format!("{} was changed {} times while it ran{pauses}", run.testid, run.orders));
-        }
         if run.ended != "completed" {
             warnings.push(format!("{} did not run to its end: {}", run.testid, run.ended));
+        }
+        if is_steered(run) {
+            warnings.push(format!(
+                "{} had another load than its profile's: {} orders changed it, and it was paused for {:.1} s",
+                run.testid, run.orders, run.paused_seconds
+            ));
         }
     }
     let mut differ = |what: &str, of: &dyn Fn(&RunRecord) -> String| {
@@ -48,10 +52,35 @@ pub(super) fn warnings(base: &[RunRecord], with: &[RunRecord]) -> Vec<String> {
         warnings.push(format!("the lengths of the runs differ: {shortest:.1} s to {longest:.1} s"));
     }
     for (side, runs) in [("base", base), ("with", with)] {
-        let names: BTreeSet<_> = runs.iter().map(|run| (&run.id, &run.started_at)).collect();
-        if names.len() < runs.len() {
+        // Runs of one testid may be of several days, and merged results have no time of day: they differ in their length.
+        let ran = |run: &RunRecord| (run.id.clone(), run.started_at.clone(), run.elapsed_seconds.to_bits());
+        let different: BTreeSet<_> = runs.iter().map(ran).collect();
+        if different.len() < runs.len() {
             warnings.push(format!("the same run is there twice as {side}: that hides the noise between runs"));
         }
     }
+    warnings.extend(absent(base, with));
     warnings
+}
+
+/// Metrics that not every run has: their rows are of fewer runs, or there is none.
+fn absent(base: &[RunRecord], with: &[RunRecord]) -> Vec<String> {
+    let having = |side: &[RunRecord], name: &str| {
+        side.iter().filter(|run| run.metrics.iter().any(|metric| metric.name == name)).count()
+    };
+    let mut by_runs = BTreeMap::<(usize, usize), Vec<&str>>::new();
+    for metric in compared(base, with) {
+        by_runs.entry((having(base, &metric.name), having(with, &metric.name))).or_default().push(&metric.name);
+    }
+    by_runs.remove(&(base.len(), with.len()));
+    let warning = |((of_base, of_with), names): ((usize, usize), Vec<&str>)| {
+        let what = if of_base == 0 || of_with == 0 { "not compared" } else { "compared by these" };
+        format!(
+            "{} came in {of_base} of {} runs of base and {of_with} of {} of with: {what}",
+            names.join(", "),
+            base.len(),
+            with.len()
+        )
+    };
+    by_runs.into_iter().map(warning).collect()
 }

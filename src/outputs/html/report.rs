@@ -60,14 +60,19 @@ pub fn report(record: &RunRecord) -> String {
 fn verdict_word(record: &RunRecord) -> (&'static str, &'static str, String) {
     let crossed = record.thresholds.iter().filter(|threshold| threshold.passed == Some(false)).count();
     let all = record.thresholds.len();
-    let is_whole = matches!(record.ended.as_str(), "completed" | "aborted");
     match record.verdict.as_str() {
-        "passed" if record.ended == "failed" => ("Failed", "bad", "the agent failed before the end".to_owned()),
-        "passed" if !is_whole => ("Incomplete", "warn", format!("{} of {all} thresholds held so far", all - crossed)),
+        _ if !matches!(record.ended.as_str(), "completed" | "aborted" | "interrupted" | "stopped") => {
+            ("Failed", "bad", "the run has no verdict".to_owned())
+        }
+        "invalid" => {
+            ("Invalid", "warn", "the generator was the limit: the figures say little about the target".to_owned())
+        }
+        "passed" if !matches!(record.ended.as_str(), "completed" | "aborted") => {
+            ("Incomplete", "warn", format!("{} of {all} thresholds held until the run was ended", all - crossed))
+        }
         "passed" if all == 0 => ("No thresholds", "", "the profile has no thresholds to pass".to_owned()),
         "passed" => ("Passed", "good", format!("{} of {all} thresholds hold", all - crossed)),
-        "crossed" => ("Failed", "bad", format!("{crossed} of {all} thresholds crossed")),
-        _ => ("Invalid", "warn", "the generator was the limit: the figures say little about the target".to_owned()),
+        _ => ("Failed", "bad", format!("{crossed} of {all} thresholds crossed")),
     }
 }
 

@@ -44,9 +44,9 @@ pub struct About {
     pub ended_at: String,
     /// Of the plan, 0 if it has no end.
     pub plan_seconds: f64,
-    /// Changes while it ran.
+    /// That changed the run.
     pub orders: u32,
-    /// For how long it was paused.
+    /// In which it was paused.
     pub paused_seconds: f64,
     /// The profile without credentials.
     pub profile_text: Option<String>,

@@ -16,8 +16,8 @@ fn about() -> About {
         started_at: "2026-01-01T00:00:00Z".to_owned(),
         ended_at: "2026-01-01T00:00:04Z".to_owned(),
         plan_seconds: 4.0,
-        orders: 0,
-        paused_seconds: 0.0,
+        orders: 2,
+        paused_seconds: 1.5,
         profile_text: Some("name: quantum-ws\n".to_owned()),
         machine: Machine {
             host: "h".to_owned(),
@@ -74,6 +74,15 @@ fn a_record_of_format_1_is_still_read() {
     let kept = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
     let document = kept.splitn(3, "---").nth(2).unwrap();
     assert_eq!(read(document.as_bytes()).unwrap(), of(&fixture::report()));
+}
+
+#[test]
+fn a_record_from_before_orders_were_counted_has_none() {
+    let record = RunRecord { orders: 0, paused_seconds: 0.0, ..of(&fixture::report()) };
+    let text = String::from_utf8(written(&record)).unwrap();
+    let before = text.replacen("\"orders\":0,\"pausedSeconds\":0.0,", "", 1);
+    assert_ne!(before, text);
+    assert_eq!(read(before.as_bytes()).unwrap(), record);
 }
 
 #[test]

@@ -51,6 +51,28 @@ fn the_verdict_comes_first_and_in_words() {
 }
 
 #[test]
+fn a_run_that_did_not_run_to_its_end_has_not_passed() {
+    for (ended, verdict, word, class) in [
+        ("completed", "passed", "Passed", "good"),
+        ("aborted", "passed", "Passed", "good"),
+        ("interrupted", "passed", "Incomplete", "warn"),
+        ("stopped", "passed", "Incomplete", "warn"),
+        ("stopped", "crossed", "Failed", "bad"),
+        ("failed", "passed", "Failed", "bad"),
+        ("failed", "crossed", "Failed", "bad"),
+        ("failed", "invalid", "Failed", "bad"),
+    ] {
+        let record = RunRecord { ended: ended.to_owned(), verdict: verdict.to_owned(), ..with_samples() };
+        let page = report(&record);
+        assert!(page.contains(&format!("<section class=\"verdict {class}\"")), "{ended} {verdict}");
+        assert!(page.contains(&format!("<strong>{word}</strong>")), "{ended} {verdict}");
+        assert!(page.contains(&format!("<title>ramp-1 – {word}</title>")), "{ended} {verdict}");
+        let without = report(&RunRecord { thresholds: Vec::new(), ..record });
+        assert_eq!(without.contains("<strong>No thresholds</strong>"), word == "Passed", "{ended} {verdict}");
+    }
+}
+
+#[test]
 fn what_a_run_says_is_text_and_never_markup() {
     let evil = r#""><script>alert('x')</script><img src=x onerror=alert(1)>"#.to_owned();
     let mut record = with_samples();
