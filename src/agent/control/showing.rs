@@ -146,7 +146,6 @@ impl Control {
             paused_seconds: ended.since(self.live.start).saturating_sub(self.steered.elapsed(ended)).as_secs_f64(),
             profile_text: Some(profile.shown.to_string()),
             machine: machine::read(self.showing.workers),
-            ..About::default()
         };
         let timeline = self.timeline(ended);
         let blocks = self.showing.sampler.blocks(&self.live.view(ended));
