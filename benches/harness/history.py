@@ -74,11 +74,16 @@ def template(folder):
     return name, files
 
 
+def nth(number):
+    """A name as the daemon gives them; files of other names are not its own."""
+    return f"20260101T{number:06}.000Z-load"
+
+
 def fill(folder, name, files, count):
     history = folder / "history"
     history.mkdir(mode=0o700, exist_ok=True)
     for number in range(count):
-        other = f"{number:08}-load"
+        other = nth(number)
         for suffix, text in files.items():
             (history / f"{other}{suffix}").write_text(text.replace(name, other))
 
@@ -98,7 +103,7 @@ def history(options):
                 get(address, "runs?limit=200")
                 before = resident(process.pid)
                 listed = [get(address, "runs?limit=200")[0] for _ in range(20)]
-                read = [get(address, f"runs/{number * (count // READ):08}-load")[0] for number in range(READ)] if count else []
+                read = [get(address, f"runs/{nth(number * (count // READ))}")[0] for number in range(READ)] if count else []
                 after = resident(process.pid)
             size = sum(file.stat().st_size for file in (folder / "history").iterdir()) / 2**20
             shown = f"{statistics.median(read):.1f} ms" if read else "none"
