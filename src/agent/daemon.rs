@@ -73,6 +73,8 @@ pub struct Daemon {
     last: Option<Arc<Sheet>>,
     /// The run that goes on.
     steering: Option<Steering>,
+    /// The highest rates that its scenarios have by their curves or have been ordered.
+    rates: BTreeMap<String, f64>,
     /// Ended runs by profile and outcome.
     ended: BTreeMap<(String, &'static str), u64>,
     config_problem: Option<String>,
@@ -106,6 +108,7 @@ impl Daemon {
             addr,
             last: None,
             steering: None,
+            rates: BTreeMap::new(),
             ended: BTreeMap::new(),
             config_problem: None,
             is_ending: false,

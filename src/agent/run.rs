@@ -1,7 +1,7 @@
 //! The life of one run, as a story: prepare, listen, start, watch, end, judge, report, linger. The listener is not the
 //! run's own: that of `rampd serve` goes on after it.
 
-use std::{io::Write as _, sync::Arc, time::Duration};
+use std::{io::Write as _, pin::pin, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
@@ -122,7 +122,7 @@ pub async fn conduct(
     // Once for the whole fleet: its targets are the same.
     let mut observer = if options.judges() { Observer::start(profile)? } else { None };
     if let Some(observer) = &mut observer {
-        observer.baseline().await;
+        look_first(observer, options, orders, signals).await?;
     }
     let start_at = options.start_at.and_then(|at| start_at(at, options).transpose()).transpose()?;
     let mut control = Control::prepare(profile, plan, options, publisher, observer);
@@ -158,6 +158,30 @@ pub async fn conduct(
     outcome::write_record(&record, options)?;
     outcome::write_report(&record, options)?;
     Ok(Concluded { report, record, exit, last: control.publish(true) })
+}
+
+/// Waits for the first pages of observed targets, as long as nobody ends the run: one that does not answer takes its whole
+/// time limit.
+async fn look_first(
+    observer: &mut Observer,
+    options: &Options,
+    orders: &mut Orders,
+    signals: &mut Signals,
+) -> Result<(), Error> {
+    let follows = options.has_leader() && !options.judges();
+    let mut baseline = pin!(observer.baseline());
+    loop {
+        tokio::select! {
+            biased;
+            name = signals.next() => return Err(Error::InterruptedBeforeStart(name)),
+            () = &mut baseline => return Ok(()),
+            Some(order) = orders.next() => {
+                if order.answer_before_start(follows) {
+                    return Err(Error::StoppedBeforeStart);
+                }
+            }
+        }
+    }
 }
 
 /// The others of a fleet hear of a failure of its leader, and do not load until they miss it.

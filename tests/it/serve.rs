@@ -225,3 +225,44 @@ fn the_shipped_configuration_runs_the_seeds_profile_against_the_embedded_target(
     assert_eq!(sessions.expect("sessions")["values"]["count"], 200.0, "{runs:#?}");
     assert_eq!(record["failures"], json!([]), "{runs:#?}");
 }
+
+#[test]
+fn rates_ordered_while_a_run_goes_on_stay_below_the_operators_for_all_its_scenarios_together() {
+    let site = Site::new("  rates: { file: rates.yaml }");
+    site.write(
+        "rates.yaml",
+        "scenarios:
+  a: { executor: constant-arrival-rate, rate: 20, duration: 1m, preAllocatedVUs: 2 }
+  b: { executor: constant-arrival-rate, rate: 20, duration: 1m, preAllocatedVUs: 2 }
+flow: [{ sleep: 1ms }]",
+    );
+    let policy = "listen: 127.0.0.1:0\nhistory: { dir: history }\npolicy: { maxRate: 50 }\n";
+    site.write("rampd.yaml", &format!("{policy}profiles: {{ rates: {{ file: rates.yaml }} }}"));
+    let mut daemon = site.start();
+    daemon.start_run(&json!({ "profile": "rates" }));
+    daemon.scrape_until("iterations", |page| page.sum_or_zero("iterations_total", &[]) > 0.0);
+    let mut scale = |scenario: &str, rate: f64| {
+        daemon.post("runs/current/scale", &json!({ "scenario": scenario, "perSecond": rate })).0
+    };
+    assert_eq!([scale("a", 30.0), scale("b", 21.0), scale("b", 10.0), scale("a", 30.5)], [200, 403, 200, 403]);
+}
+
+#[test]
+fn a_run_is_stopped_while_an_observed_target_has_not_answered_yet() {
+    // It accepts nobody: connections wait in the backlog.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let target = silent.local_addr().expect("an address");
+    let site = Site::new("  observed: { file: observed.yaml }");
+    site.write(
+        "observed.yaml",
+        &format!(
+            "duration: 1m\nobserve: {{ t: {{ url: 'http://{target}/metrics', timeout: 1m, interval: 2m }} }}\nflow: [{{ sleep: 1s }}]"
+        ),
+    );
+    let mut daemon = site.start();
+    let id = daemon.start_run(&json!({ "profile": "observed" }));
+    let (status, answer) = daemon.post(&format!("runs/{id}/stop"), &json!({}));
+    assert_eq!(status, 200, "{answer}");
+    let runs = daemon.runs_until("its end", |runs| runs.iter().any(|run| !run["exitCode"].is_null()));
+    assert_eq!(outcomes(&runs), ["stopped"], "{runs:#?}");
+}

@@ -111,12 +111,24 @@ impl Daemon {
         let _unheard = reply.send(refused);
     }
 
-    /// A scenario alone may not have more than the operator allows all of them.
-    fn permitted(&self, change: &Change) -> Result<(), Refusal> {
+    /// VUs of a scenario stay below the most of its curve, which the profile was allowed with; rates do not.
+    fn permitted(&mut self, change: &Change) -> Result<(), Refusal> {
         let policy = &self.settings.config.policy;
         let permitted = match change {
             Change::ScaleVus { vus, .. } => policy.permits_vus((*vus).into()),
-            Change::ScaleRate { per_second, .. } => policy.permits_rate(*per_second),
+            Change::ScaleRate { scenario, per_second } => {
+                let only = || self.rates.keys().next().cloned().unwrap_or_default();
+                let name = scenario.clone().unwrap_or_else(only);
+                let others: f64 = self.rates.iter().filter(|(other, _)| **other != name).map(|(_, rate)| rate).sum();
+                let permitted = policy.permits_rate(others + per_second);
+                if permitted.is_ok()
+                    && let Some(highest) = self.rates.get_mut(&name)
+                {
+                    // What was allowed stays taken: the order may yet be refused, and the rate goes on.
+                    *highest = highest.max(*per_second);
+                }
+                permitted
+            }
             Change::Stop | Change::Pause | Change::Resume => Ok(()),
         };
         permitted.map_err(|denied| Refusal::Denied(denied.to_string()))

@@ -128,6 +128,8 @@ impl Daemon {
             None => self.prepare(&ticket.profile, request.as_ref(), &testid)?,
         };
         prepared.options.id.clone_from(&ticket.id);
+        let highest = prepared.profile.scenarios.iter().map(|one| (one.name.clone(), one.executor.highest_rate()));
+        self.rates = highest.filter(|(_, rate)| *rate > 0.0).collect();
         let (steering, orders) = steering::channel();
         self.steering = Some(steering);
         Ok(Begun { id: ticket.id.clone(), prepared, publisher: self.publisher.clone(), orders })

@@ -21,7 +21,13 @@ pub fn judge(entry: &mut RunEntry, report: &RunReport, exit: Exit) {
 /// Puts into an entry why its run did not happen, or not to its end.
 pub fn fail(entry: &mut RunEntry, error: &Error) {
     let exit = error.exit();
-    if exit == Exit::Interrupted { "interrupted" } else { "failed" }.clone_into(&mut entry.outcome);
+    // Stopped before its start, a run has not failed either.
+    match exit {
+        Exit::Interrupted => "interrupted",
+        Exit::StoppedByApi => "stopped",
+        _ => "failed",
+    }
+    .clone_into(&mut entry.outcome);
     entry.exit_code = Some(exit.code());
     entry.note = Some(error.to_string());
 }
