@@ -93,6 +93,10 @@ pub enum IfMissed {
     Run,
 }
 
+/// Largest `suspendAfter`: so many failed runs of a profile are kept beyond the history's bounds, as its suspension is
+/// known by them.
+pub const MOST_FAILURES: usize = 100;
+
 /// What happens to a schedule whose runs do not pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum IfFailed {

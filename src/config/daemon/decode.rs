@@ -11,7 +11,7 @@ use crate::config::{
     at::{Path, Place},
     context::Context,
     daemon::{
-        DaemonConfig, HistoryConfig, IfBusy, IfFailed, IfMissed, LISTEN, ProfileEntry,
+        DaemonConfig, HistoryConfig, IfBusy, IfFailed, IfMissed, LISTEN, MOST_FAILURES, ProfileEntry,
         schedule::{Error as ScheduleError, Schedule},
     },
     decode::choice,
@@ -296,7 +296,7 @@ fn if_failed(node: &Node<'_>) -> Option<IfFailed> {
         return node.bad_text(text, "what to do after failed runs", &why, hint.to_owned());
     }
     let mut fields = node.fields(hint)?;
-    let most = u64::from(u32::MAX);
+    let most = MOST_FAILURES as u64;
     let after = fields.require(&["suspendAfter"], "suspendAfter: 3").and_then(|node| node.whole(&(1..=most)));
     fields.finish(&[], &BTreeMap::new());
     NonZeroU32::new(after? as u32).map(IfFailed::SuspendAfter)

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::agent::daemon::history::{FORMAT, Stored};
 
@@ -69,6 +69,12 @@ pub(super) fn scan(dir: &Path) -> io::Result<Found> {
     Ok(found)
 }
 
+/// Of an entry, whatever else is in it.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
 /// Whether a name begins as those of runs do: `20261124T182730.374Z-`.
 fn is_own(name: &str) -> bool {
     let stamp = name.as_bytes().get(..21);
@@ -89,6 +95,11 @@ fn entry(path: &Path, id: &str) -> io::Result<Option<Stored>> {
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Ok(None),
         read => read?,
     };
+    let newer = serde_json::from_slice(&bytes).is_ok_and(|Format { format }| format > FORMAT);
+    if newer {
+        let why = format!("{} was written by a newer rampd; run that, or another `history.dir`", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
     let stored = serde_json::from_slice(&bytes).ok();
     Ok(stored.filter(|stored: &Stored| stored.format == FORMAT && stored.entry.id == id))
 }

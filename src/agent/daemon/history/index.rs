@@ -1,12 +1,16 @@
 //! The entries in memory, by their names, which sort as the runs came.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use crate::agent::daemon::{
-    desk::{HistoryPage, RunEntry, Trigger},
-    history::{QUEUED, RUNNING, Stored},
+use crate::{
+    agent::daemon::{
+        desk::{HistoryPage, RunEntry, Trigger},
+        history::{QUEUED, RUNNING, Stored},
+    },
+    config::daemon::MOST_FAILURES,
+    daemon::streak::Lesson,
 };
 
 /// See the module.
@@ -91,10 +95,30 @@ impl Index {
             newest.insert(stored.entry.profile.as_str(), stored.entry.id.as_str());
         }
         let is_newest = |entry: &RunEntry| newest.get(entry.profile.as_str()) == Some(&entry.id.as_str());
+        let streaks = streaks(&ended);
+        let is_known_by = |entry: &RunEntry| is_newest(entry) || streaks.contains(entry.id.as_str());
         let surplus = ended
             .iter()
             .enumerate()
-            .filter(|(at, stored)| (*at < too_many || is_old(&stored.entry)) && !is_newest(&stored.entry));
+            .filter(|(at, stored)| (*at < too_many || is_old(&stored.entry)) && !is_known_by(&stored.entry));
         surplus.map(|(_, stored)| stored.entry.id.clone()).collect()
     }
+}
+
+/// Runs since each profile's last that passed, which may suspend its schedule. `ended` are in their order.
+fn streaks<'s>(ended: &[&'s Stored]) -> HashSet<&'s str> {
+    let mut open: HashMap<&str, Option<usize>> = HashMap::new();
+    let mut streaks = HashSet::new();
+    for stored in ended.iter().rev() {
+        let failures = open.entry(stored.entry.profile.as_str()).or_insert(Some(0));
+        match (Lesson::of(&stored.entry.outcome), failures.as_mut()) {
+            (Lesson::Passed, _) => *failures = None,
+            (Lesson::Failed, Some(failures)) if *failures < MOST_FAILURES => {
+                *failures += 1;
+                streaks.insert(stored.entry.id.as_str());
+            }
+            _ => {}
+        }
+    }
+    streaks
 }

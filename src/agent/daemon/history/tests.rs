@@ -91,7 +91,7 @@ fn damaged_files_are_set_aside_and_told_and_those_of_others_are_let_be() {
         (entry_name(&id(1)), String::new()),
         (entry_name(&id(2)), "{\"format\":1,\"entry\":{\"id\":\"2\"".to_owned()),
         (entry_name(&id(3)), whole(9)),
-        (entry_name(&id(4)), whole(4).replace("\"format\":1", "\"format\":9")),
+        (entry_name(&id(4)), whole(4).replace("\"format\":1", "\"format\":0")),
         (entry_name(&id(5)), whole(5)),
         (format!("{}.tmp", entry_name(&id(6))), "{".to_owned()),
     ];
@@ -111,6 +111,16 @@ fn damaged_files_are_set_aside_and_told_and_those_of_others_are_let_be() {
 }
 
 #[test]
+fn entries_of_a_newer_program_are_left_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let newer = serde_json::to_string(&entry(&id(1), "passed")).unwrap().replace("\"format\":1", "\"format\":2");
+    fs::write(folder.path().join(entry_name(&id(1))), newer).unwrap();
+    let refused = History::open(&config(folder.path())).unwrap_err().to_string();
+    assert!(refused.contains("written by a newer rampd"), "{refused}");
+    assert!(names(folder.path()).contains(&entry_name(&id(1))));
+}
+
+#[test]
 fn what_is_known_of_a_schedule_outlives_a_busy_neighbour() {
     let folder = tempfile::tempdir().unwrap();
     let mut history = History::open(&config(folder.path())).unwrap();
@@ -122,6 +132,13 @@ fn what_is_known_of_a_schedule_outlives_a_busy_neighbour() {
         history.finish(entry(&id(number), "passed"), None, now);
     }
     assert_eq!(history.last_scheduled("monthly"), Some(at("2026-01-01T10:00:00Z")));
+    for number in 20..40 {
+        let mut run = entry(&id(number), if number < 22 { "crossed" } else { "passed" });
+        run.entry.profile = if number < 22 { "failing".to_owned() } else { "smoke".to_owned() };
+        history.finish(run, None, now);
+    }
+    let policy = IfFailed::SuspendAfter(std::num::NonZeroU32::new(2).unwrap());
+    assert_eq!(history.suspended("failing", policy), Some(2));
 }
 
 #[test]
