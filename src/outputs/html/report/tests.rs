@@ -166,3 +166,21 @@ fn a_run_that_was_cut_short_has_not_passed() {
         assert!(!report.contains("Passed"), "{ended}");
     }
 }
+
+#[test]
+fn a_bar_is_the_value_as_a_share_of_the_limit() {
+    let drawn = |expression: &str, headroom: f64| {
+        let mut record = with_samples();
+        record.thresholds[0].expression = expression.to_owned();
+        record.thresholds[0].headroom = Some(headroom);
+        report(&record)
+    };
+    for (expression, headroom, bar) in [
+        ("p(99)<200", 0.25, "class=\"bar-good\" width=\"75.0\""),
+        ("p(99)<200", -0.5, "class=\"bar-bad\" width=\"100.0\""),
+        ("count>10000", 3.0, "class=\"bar-good\" width=\"100.0\""),
+        ("count>10000", -0.5, "class=\"bar-bad\" width=\"50.0\""),
+    ] {
+        assert!(drawn(expression, headroom).contains(bar), "{expression} {headroom}");
+    }
+}

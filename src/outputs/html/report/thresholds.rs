@@ -41,14 +41,15 @@ fn row(record: &RunRecord, threshold: &ThresholdStatus) -> Markup {
             td { code { (threshold.expression) } }
             td class="number" { (measured) }
             td class=(class) { (word) }
-            td { @if let (Some(headroom), Some(value)) = (threshold.headroom, threshold.value) { (bar(headroom, value < threshold.limit)) } }
+            td { @if let (Some(headroom), Some(value)) = (threshold.headroom, threshold.value) { (bar(headroom, value < threshold.limit, threshold.expression.contains('>'))) } }
         }
     }
 }
 
-/// Full at the limit, and beyond it.
-fn bar(headroom: f64, is_below: bool) -> Markup {
-    let used = (100.0 * (1.0 - headroom)).clamp(0.0, 100.0);
+/// The value as a share of the limit, as on the page: full is too much where less is wanted, and enough where more is.
+fn bar(headroom: f64, is_below: bool, rises: bool) -> Markup {
+    let share = if rises { 1.0 + headroom } else { 1.0 - headroom };
+    let used = (100.0 * share).clamp(0.0, 100.0);
     let side = if is_below { "below" } else { "above" };
     let words = format!("{} {side} the limit", format::percent(headroom.abs()));
     let fill = if headroom < 0.0 { "bar-bad" } else { "bar-good" };
